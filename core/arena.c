@@ -1,0 +1,132 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "core/arena.h"
+
+#include "core/must.h"
+
+#include <stdarg.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { ARENA_ALIGN = 16, ARENA_BLOCK_MIN = 64 * 1024, ARENA_BLOCK_MAX = 16 * 1024 * 1024 };
+
+struct arena_block {
+	struct arena_block *older;
+	size_t size;
+	_Alignas(16) unsigned char bytes[];
+};
+
+void *memory_take(size_t size)
+{
+	void *memory = malloc(size ? size : 1);
+
+	if (!memory) {
+		fprintf(stderr, "lockkeeper: out of memory: %zu bytes more were needed\n", size);
+		exit(1);
+	}
+	return memory;
+}
+
+void *memory_array(size_t count, size_t size)
+{
+	void *memory;
+
+	must(size == 0 || count <= SIZE_MAX / size);
+	memory = calloc(count ? count : 1, size ? size : 1);
+	if (!memory) {
+		fprintf(stderr, "lockkeeper: out of memory: %zu bytes more were needed\n", count * size);
+		exit(1);
+	}
+	return memory;
+}
+
+void *memory_resize(void *old, size_t count, size_t size)
+{
+	void *memory;
+
+	must(size > 0 && count <= SIZE_MAX / size);
+	memory = realloc(old, count ? count * size : 1);
+	if (!memory) {
+		fprintf(stderr, "lockkeeper: out of memory: %zu bytes more were needed\n", count * size);
+		exit(1);
+	}
+	return memory;
+}
+
+void *arena_take(struct arena *arena, size_t size)
+{
+	struct arena_block *block = arena->blocks;
+	void *memory;
+
+	must(size <= SIZE_MAX / 2);
+	size = (size + ARENA_ALIGN - 1) & ~(size_t)(ARENA_ALIGN - 1);
+	if (!block || block->size - arena->used < size) {
+		size_t next = block ? block->size * 2 : ARENA_BLOCK_MIN;
+
+		next = next > ARENA_BLOCK_MAX ? ARENA_BLOCK_MAX : next;
+		next = next < size ? size : next;
+		block = memory_take(sizeof(*block) + next);
+		block->older = arena->blocks;
+		block->size = next;
+		arena->blocks = block;
+		arena->used = 0;
+	}
+	memory = block->bytes + arena->used;
+	arena->used += size;
+	arena->total += size;
+	return memset(memory, 0, size);
+}
+
+char *arena_text(struct arena *arena, const char *text, size_t length)
+{
+	char *copy = arena_take(arena, length + 1);
+
+	memcpy(copy, text, length);
+	return copy;
+}
+
+char *arena_print(struct arena *arena, const char *format, ...)
+{
+	va_list arguments, again;
+	int length;
+	char *text;
+
+	va_start(arguments, format);
+	va_copy(again, arguments);
+	length = vsnprintf(NULL, 0, format, arguments);
+	must(length >= 0);
+	text = arena_take(arena, (size_t)length + 1);
+	vsnprintf(text, (size_t)length + 1, format, again);
+	va_end(again);
+	va_end(arguments);
+	return text;
+}
+
+static void blocks_free(struct arena_block *block)
+{
+	while (block) {
+		struct arena_block *older = block->older;
+
+		free(block);
+		block = older;
+	}
+}
+
+void arena_free(struct arena *arena)
+{
+	blocks_free(arena->blocks);
+	*arena = (struct arena){0};
+}
+
+void arena_reset(struct arena *arena)
+{
+	struct arena_block *first = arena->blocks;
+
+	if (first) {
+		blocks_free(first->older);
+		first->older = NULL;
+	}
+	arena->used = 0;
+	arena->total = 0;
+}

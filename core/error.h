@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* error: how an operation that can fail says why. */
+#ifndef CORE_ERROR_H
+#define CORE_ERROR_H
+
+/* Negative codes that operations return; 0 is success. The second column is the program's exit code (cli.md). */
+#define ERROR_CODES(X)                                                                                             \
+	X(ERROR_INPUT, -1, "bad input")                                                                            \
+	X(ERROR_IO, -2, "input or output failed")                                                                  \
+	X(ERROR_EXISTS, -3, "would overwrite")                                                                     \
+	X(ERROR_LIMIT, -4, "beyond a limit")
+
+enum error_code {
+#define X(name, value, text) name = value,
+	ERROR_CODES(X)
+#undef X
+};
+
+/* One line for the user, without the program's name and without a newline. */
+struct error {
+	char text[1024];
+};
+
+/* Fills *error (may be NULL) by printf's rules and returns code, so that a caller can `return error_set(…)`. */
+int error_set(struct error *error, int code, const char *format, ...) __attribute__((format(printf, 3, 4)));
+
+#endif
