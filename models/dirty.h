@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* dirty: D(t), the unique memory that a guest dirties in an interval, by law. */
+#ifndef MODELS_DIRTY_H
+#define MODELS_DIRTY_H
+
+#include <stdint.h>
+
+/* The laws of a cluster file's `dirty.model` (docs/formats.md). */
+enum dirty_law {
+	DIRTY_IDLE,
+	DIRTY_UNIFORM,
+	DIRTY_HOTCOLD,
+	DIRTY_ZIPF,
+	DIRTY_SEQUENTIAL,
+	DIRTY_MEASURED,
+	DIRTY_LAW_COUNT
+};
+
+/* One measured point: unique pages (4 KiB) dirtied in an interval of that many seconds. */
+struct dirty_point {
+	double interval_s, unique_pages;
+};
+
+/* How one guest dirties its memory. Pages are 4 KiB. Plain data: many guests may share the points. */
+struct dirty {
+	enum dirty_law law;
+	uint32_t point_count;             /* DIRTY_MEASURED: > 0 */
+	const struct dirty_point *points; /* strictly rising intervals, never falling pages; (0, 0) is implied */
+	double working_set_pages;
+	double rate_pages_s;              /* writes a second while the duty is on */
+	double hot_fraction;              /* [0, 1]: the hot part's share of the working set */
+	double hot_probability;           /* [0, 1]: that a write goes to the hot part */
+	double exponent;                  /* DIRTY_ZIPF: > 0 */
+	double background_pages_s;        /* writes a second to as many pages of their own, duty or not */
+	double duty_period_s;             /* 0: always on */
+	double duty_on_fraction;          /* (0, 1] */
+	double limit_pages;               /* D never exceeds it: the guest's used memory */
+};
+
+/*
+ * Unique pages dirtied on the guest's own clock (seconds that its vCPUs ran) in [from_s, to_s), 0 <= from_s <= to_s.
+ * phase_s in [0, duty_period_s): how far into its period the duty was at clock 0; it is on for the first
+ * duty_on_fraction of each period. Result in [0, limit_pages], rising and continuous in to_s.
+ * Source of the laws: expected distinct cells hit by Poisson writes, N(1 - e^(-rt/N)) and its sums.
+ */
+double dirty_unique_pages(const struct dirty *dirty, double phase_s, double from_s, double to_s);
+
+#endif

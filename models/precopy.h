@@ -1,0 +1,95 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* precopy: one live migration as QEMU does it, in closed form between the changes that others make to it. */
+#ifndef MODELS_PRECOPY_H
+#define MODELS_PRECOPY_H
+
+#include "models/dirty.h"
+
+#include <stdbool.h>
+
+struct hypervisor; /* models/hypervisor.h: one row of constants and rules per version */
+
+enum precopy_phase {
+	PRECOPY_SETUP,      /* preparing both ends; nothing on the wire */
+	PRECOPY_COPYING,    /* the guest runs at the source, rounds are sent */
+	PRECOPY_SWITCHING,  /* stop-and-copy: the guest stands still */
+	PRECOPY_POSTCOPY,   /* the guest runs at the target, what is left is fetched */
+	PRECOPY_DONE
+};
+
+/* What happened at an internal event, for traces and for the caller's decisions. */
+enum precopy_event {
+	PRECOPY_NOTHING,
+	PRECOPY_STARTED,    /* set-up is over, copying begins */
+	PRECOPY_SYNCED,     /* the dirty bitmap was merged; the next round began */
+	PRECOPY_THROTTLED,  /* like SYNCED, and the throttle went up */
+	PRECOPY_STOPPED,    /* the vCPUs were stopped, the residual is being sent */
+	PRECOPY_SWITCHED,   /* post-copy: the guest runs at the target */
+	PRECOPY_COMPLETED
+};
+
+struct precopy_input {
+	const struct hypervisor *hypervisor;
+	struct dirty dirty;
+	double memory_pages;        /* the guest's whole memory, 4 KiB pages, > 0 */
+	double used_pages;          /* of these, not zero pages: [0, memory_pages] */
+	double bandwidth_bytes_s;   /* the cap in force while copying; INFINITY = none. Not in stop-and-copy */
+	double setup_s;             /* >= 0 */
+	double switchover_s;        /* >= 0: what the environment adds to the downtime (ports re-bound, …) */
+	double duty_phase_s;        /* drawn by the caller: [0, duty_period_s) */
+	bool auto_converge;
+};
+
+/* Plain data, no pointers but the input's; a copy continues on its own. All times in seconds from the start. */
+struct precopy {
+	struct precopy_input input;
+	enum precopy_phase phase;
+	double now_s;              /* time since the start, set-up included */
+	double clock_s;            /* the guest's own clock: slower under throttling */
+	double downtime_limit_s;   /* in force now */
+	double rate_bytes_s;       /* in force now, as given by precopy_set_rate */
+	double pending_bytes;      /* on the wire's scale, still to be sent of what is known to be dirty */
+	double threshold_bytes;    /* pending below this starts a sync, and after a sync the switch-over */
+	double sent_bytes;         /* libvirt's "memory processed", headers of pages included */
+	double throttle;           /* [0, 0.99]: share of time that the vCPUs sleep */
+	uint32_t iterations;       /* dirty-sync count so far, the first and the last included */
+	double stopped_s;          /* when the vCPUs stopped; < 0: not yet */
+	double downtime_s;         /* final once DONE */
+	double min_pending_bytes;  /* the lowest seen: progress is when it falls */
+	double min_pending_s;      /* when it last fell */
+	/* below: the model's own book-keeping */
+	double event_s;            /* seconds from now_s to the next internal event; INFINITY = stuck until a change */
+	double own[12];
+};
+
+/* Begins a migration at now_s = 0, PRECOPY_SETUP (or COPYING when setup_s is 0), the rate 0. */
+void precopy_start(struct precopy *ret_precopy, const struct precopy_input *input, double downtime_limit_s);
+
+/* The rate that the link gives from now on (payload bytes/s after wire efficiency, the cap not yet applied). */
+void precopy_set_rate(struct precopy *precopy, double rate_bytes_s);
+
+/* The downtime limit from now on; may start the switch-over at the next event (QEMU looks at it all the time). */
+void precopy_set_downtime_limit(struct precopy *precopy, double downtime_limit_s);
+
+/* Switches to post-copy now. Must be COPYING. */
+void precopy_start_postcopy(struct precopy *precopy);
+
+/* The rate that the migration could use now: 0 in set-up, the cap while copying, INFINITY without one and after. */
+double precopy_demand_bytes_s(const struct precopy *precopy);
+
+/* Seconds until the next internal event at the present rate and limit; INFINITY when none will come. */
+double precopy_next_s(const struct precopy *precopy);
+
+/* Moves on by dt_s, 0 <= dt_s <= precopy_next_s(). No event is handled. */
+void precopy_advance(struct precopy *precopy, double dt_s);
+
+/* Handles the event that is due (precopy_next_s() is 0) and says which. */
+enum precopy_event precopy_step(struct precopy *precopy);
+
+/* Unsent bytes now, the newly dirtied not yet synced left out: what a statistics query would show as remaining. */
+double precopy_remaining_bytes(const struct precopy *precopy);
+
+/* Runs to the end (or to limit_s, INFINITY = none) at one constant rate; the quick way for baselines and checks. */
+void precopy_run(struct precopy *precopy, double rate_bytes_s, double limit_s);
+
+#endif
