@@ -116,7 +116,7 @@ static void blocks_free(struct arena_block *block)
 void arena_free(struct arena *arena)
 {
 	blocks_free(arena->blocks);
-	*arena = (struct arena){0};
+	*arena = (struct arena){ 0 };
 }
 
 void arena_reset(struct arena *arena)

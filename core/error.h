@@ -4,10 +4,10 @@
 #define CORE_ERROR_H
 
 /* Negative codes that operations return; 0 is success. The second column is the program's exit code (cli.md). */
-#define ERROR_CODES(X)                                                                                             \
-	X(ERROR_INPUT, -1, "bad input")                                                                            \
-	X(ERROR_IO, -2, "input or output failed")                                                                  \
-	X(ERROR_EXISTS, -3, "would overwrite")                                                                     \
+#define ERROR_CODES(X)                            \
+	X(ERROR_INPUT, -1, "bad input")           \
+	X(ERROR_IO, -2, "input or output failed") \
+	X(ERROR_EXISTS, -3, "would overwrite")    \
 	X(ERROR_LIMIT, -4, "beyond a limit")
 
 enum error_code {

@@ -43,7 +43,8 @@ __attribute__((constructor)) static void hooks_install(void)
 }
 
 /* Appends printf's text to a path, cutting what does not fit. */
-__attribute__((format(printf, 3, 4))) static void path_append(char *path, size_t room, const char *format, ...)
+__attribute__((format(printf, 3, 4))) static void path_append(char *path, size_t room, const char *format,
+                                                              ...)
 {
 	size_t length = strlen(path);
 	va_list arguments;
@@ -85,8 +86,8 @@ int json_fail(const struct json_doc *doc, const json_t *value, struct error *err
 	va_end(arguments);
 	must(value_find(doc->root, value, path, sizeof(path), &index));
 	json_scan(&scan, doc->text, doc->length, index);
-	return error_set(error, ERROR_INPUT, "%s:%zu: %s%s%s", doc->name, json_scan_line(doc->text, scan.at), path,
-	                 path[0] ? ": " : "", message);
+	return error_set(error, ERROR_INPUT, "%s:%zu: %s%s%s", doc->name, json_scan_line(doc->text, scan.at),
+	                 path, path[0] ? ": " : "", message);
 }
 
 static int key_compare(const void *a, const void *b)
@@ -145,7 +146,8 @@ static const cJSON *twin_below(const cJSON *value)
 	return twin;
 }
 
-int json_doc_parse(struct json_doc **ret_doc, const char *name, char *text, size_t length, struct error *error)
+int json_doc_parse(struct json_doc **ret_doc, const char *name, char *text, size_t length,
+                   struct error *error)
 {
 	struct json_doc *doc = MEMORY_ARRAY(struct json_doc, 1);
 	const cJSON *twin;
@@ -170,7 +172,8 @@ int json_doc_parse(struct json_doc **ret_doc, const char *name, char *text, size
 	}
 	twin = twin_below(doc->root);
 	if (twin)
-		result = json_fail(doc, twin, error, "member \"%s\" stands twice, expected once", twin->string);
+		result = json_fail(doc, twin, error, "member \"%s\" stands twice, expected once",
+		                   twin->string);
 out:
 	if (result)
 		json_doc_free(doc);

@@ -23,7 +23,8 @@ struct json_doc;
  * in a string, nesting deeper than 512.
  * name: how messages call the file (copied). text: taken over, free()d with the document, also on failure.
  */
-int json_doc_parse(struct json_doc **ret_doc, const char *name, char *text, size_t length, struct error *error);
+int json_doc_parse(struct json_doc **ret_doc, const char *name, char *text, size_t length,
+                   struct error *error);
 
 void json_doc_free(struct json_doc *doc);
 const json_t *json_doc_root(const struct json_doc *doc);
@@ -41,12 +42,12 @@ enum json_type json_type(const json_t *value);
 const char *json_type_name(const json_t *value); /* "a string", "null", … for messages */
 const json_t *json_first(const json_t *container);
 const json_t *json_next(const json_t *value);
-const char *json_key(const json_t *member);       /* NULL for an array's element */
+const char *json_key(const json_t *member); /* NULL for an array's element */
 size_t json_count(const json_t *container);
 const json_t *json_get(const json_t *object, const char *key); /* NULL when absent or when it is no object */
-const char *json_text(const json_t *value);       /* must be JSON_TEXT */
-double json_number(const json_t *value);          /* must be JSON_NUMBER */
-bool json_bool(const json_t *value);              /* must be JSON_BOOL */
+const char *json_text(const json_t *value);                    /* must be JSON_TEXT */
+double json_number(const json_t *value);                       /* must be JSON_NUMBER */
+bool json_bool(const json_t *value);                           /* must be JSON_BOOL */
 
 /* Building values; what is added to a container belongs to it. Keys and texts are copied. */
 json_t *json_object_new(void);
@@ -56,8 +57,8 @@ json_t *json_number_new(double number);
 json_t *json_null_new(void);
 json_t *json_copy(const json_t *value);
 void json_free(json_t *value);
-json_t *json_add(json_t *object, const char *key, json_t *member); /* returns member */
-json_t *json_push(json_t *array, json_t *element);                 /* returns element */
+json_t *json_add(json_t *object, const char *key, json_t *member);     /* returns member */
+json_t *json_push(json_t *array, json_t *element);                     /* returns element */
 void json_add_text(json_t *object, const char *key, const char *text); /* NULL is written as null */
 void json_add_number(json_t *object, const char *key, double number);  /* must be finite */
 void json_add_bool(json_t *object, const char *key, bool truth);

@@ -258,7 +258,8 @@ static int scan_after(struct walk *walk, enum expect *expect)
 		return 0;
 	}
 	if (c < 0)
-		return mistake(scan, array ? "the file ends inside an array" : "the file ends inside an object");
+		return mistake(scan,
+		               array ? "the file ends inside an array" : "the file ends inside an object");
 	return mistake(scan, array ? "',' or ']' was expected" : "',' or '}' was expected");
 }
 
