@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "core/cluster_check.h"
+
+#include "core/rules.h"
+#include "core/timing.h"
+
+/* One host's totals against what its VMs use; semantics as in the rules, but with nothing more asked for. */
+static void check_host(struct cluster *cluster, const struct state *state, uint32_t index)
+{
+	const struct host *host = &cluster->hosts[index];
+	const struct host_use *use = &state->uses[index];
+	__int128 cpus = (__int128)use->shared_vcpus * RATIO_ONE;
+
+	if ((__int128)use->memory_mib * RATIO_ONE > (__int128)(host->memory_mib - host->reserved_memory_mib) * host->memory_ratio)
+		cluster_warn(cluster, "host %s is overfull: its VMs have %lld MiB, it has %lld", host->name,
+		             (long long)use->memory_mib, (long long)(host->memory_mib - host->reserved_memory_mib));
+	if (host->dedicated_cpus < 0)
+		cpus += (__int128)use->dedicated_vcpus * host->cpu_ratio;
+	else if (use->dedicated_vcpus > host->dedicated_cpus)
+		cluster_warn(cluster, "host %s is overfull: its VMs have %lld dedicated vCPUs, it has %lld", host->name,
+		             (long long)use->dedicated_vcpus, (long long)host->dedicated_cpus);
+	if (cpus > (__int128)(host->cpus - host->reserved_cpus) * host->cpu_ratio)
+		cluster_warn(cluster, "host %s is overfull: its VMs have %lld vCPUs (%lld dedicated) on %lld CPUs",
+		             host->name, (long long)(use->shared_vcpus + use->dedicated_vcpus),
+		             (long long)use->dedicated_vcpus, (long long)(host->cpus - host->reserved_cpus));
+	if (host->disk_gib != UNLIMITED &&
+	    (__int128)use->disk_gib * RATIO_ONE > (__int128)(host->disk_gib - host->reserved_disk_gib) * host->disk_ratio)
+		cluster_warn(cluster, "host %s is overfull: its VMs have %lld GiB of disk, it has %lld", host->name,
+		             (long long)use->disk_gib, (long long)(host->disk_gib - host->reserved_disk_gib));
+	for (uint32_t pool = 0; pool < host->pci_count; pool++) {
+		int64_t used = state->pci[host->pci_first + pool];
+
+		if (used > host->pci[pool].count)
+			cluster_warn(cluster, "host %s is overfull: its VMs have %lld PCI devices %s, it has %lld", host->name,
+			             (long long)used, host->pci[pool].alias, (long long)host->pci[pool].count);
+	}
+	for (uint32_t node = 0; node < host->numa_count; node++) {
+		const struct numa_use *numa = &state->numa[host->numa_first + node];
+
+		if (numa->pages_2m > host->numa[node].pages_2m || numa->pages_1g > host->numa[node].pages_1g)
+			cluster_warn(cluster, "host %s is overfull: NUMA node %u has not the huge pages of its VMs", host->name,
+			             node);
+	}
+}
+
+static void check_group(struct cluster *cluster, const struct state *state, uint32_t index)
+{
+	const struct group *group = &cluster->groups[index];
+	uint32_t placed = state_group_placed(state, index), hosts = state_group_hosts(state, index);
+
+	if (group->max_per_host > 1 && cluster->profile != PROFILE_NOVA)
+		cluster_warn(cluster, "group %s: max_per_host is ignored by profile %s", group->name,
+		             profile_words[cluster->profile]);
+	if (group->policy == POLICY_AFFINITY && !group->best_effort && hosts > 1)
+		cluster_warn(cluster, "group %s (affinity) is already violated: its %u members are on %u hosts", group->name,
+		             placed, hosts);
+	if (group->policy == POLICY_ANTI_AFFINITY && !group->best_effort && group->max_per_host == 1 && placed > hosts)
+		cluster_warn(cluster, "group %s (anti-affinity) is already violated: its %u members are on %u hosts",
+		             group->name, placed, hosts);
+}
+
+void cluster_check(struct cluster *cluster)
+{
+	struct state state;
+	char text[256];
+
+	state_create(&state, cluster);
+	for (uint32_t host = 0; host < cluster->host_count; host++)
+		check_host(cluster, &state, host);
+	for (uint32_t group = 0; group < cluster->group_count; group++)
+		check_group(cluster, &state, group);
+	for (uint32_t vm = 0; vm < cluster->vm_count; vm++) {
+		const char *ignored = timing_ignored(cluster, vm, text, sizeof(text));
+
+		if (ignored)
+			cluster_warn(cluster, "%s", ignored);
+	}
+	state_free(&state);
+}
