@@ -10,71 +10,120 @@
 struct hypervisor; /* models/hypervisor.h: one row of constants and rules per version */
 
 enum precopy_phase {
-	PRECOPY_SETUP,      /* preparing both ends; nothing on the wire */
-	PRECOPY_COPYING,    /* the guest runs at the source, rounds are sent */
-	PRECOPY_SWITCHING,  /* stop-and-copy: the guest stands still */
-	PRECOPY_POSTCOPY,   /* the guest runs at the target, what is left is fetched */
+	PRECOPY_SETUP,     /* preparing both ends; nothing on the wire */
+	PRECOPY_COPYING,   /* the guest runs at the source, rounds are sent */
+	PRECOPY_SWITCHING, /* stop-and-copy: the guest stands still */
+	PRECOPY_POSTCOPY,  /* the guest runs at the target, what is left is fetched */
 	PRECOPY_DONE
 };
 
 /* What happened at an internal event, for traces and for the caller's decisions. */
 enum precopy_event {
 	PRECOPY_NOTHING,
-	PRECOPY_STARTED,    /* set-up is over, copying begins */
-	PRECOPY_SYNCED,     /* the dirty bitmap was merged; the next round began */
-	PRECOPY_THROTTLED,  /* like SYNCED, and the throttle went up */
-	PRECOPY_STOPPED,    /* the vCPUs were stopped, the residual is being sent */
-	PRECOPY_SWITCHED,   /* post-copy: the guest runs at the target */
+	PRECOPY_STARTED,   /* set-up is over, copying begins */
+	PRECOPY_SYNCED,    /* the dirty bitmap was merged; the next round began */
+	PRECOPY_THROTTLED, /* like SYNCED, and the throttle went up */
+	PRECOPY_STOPPED,   /* the vCPUs were stopped, the residual is being sent */
+	PRECOPY_SWITCHED,  /* post-copy: the guest runs at the target */
 	PRECOPY_COMPLETED
 };
 
 struct precopy_input {
 	const struct hypervisor *hypervisor;
 	struct dirty dirty;
-	double memory_pages;        /* the guest's whole memory, 4 KiB pages, > 0 */
-	double used_pages;          /* of these, not zero pages: [0, memory_pages] */
-	double bandwidth_bytes_s;   /* the cap in force while copying; INFINITY = none. Not in stop-and-copy */
-	double setup_s;             /* >= 0 */
-	double switchover_s;        /* >= 0: what the environment adds to the downtime (ports re-bound, …) */
-	double duty_phase_s;        /* drawn by the caller: [0, duty_period_s) */
+	double memory_pages;      /* the guest's whole memory, 4 KiB pages, > 0 */
+	double used_pages;        /* of these, not zero pages: [0, memory_pages] */
+	double bandwidth_bytes_s; /* the cap while copying, not in stop-and-copy; INFINITY = none */
+	double setup_s;           /* >= 0 */
+	double switchover_s;      /* >= 0: what the environment adds to the downtime (ports re-bound, …) */
+	double duty_phase_s;      /* drawn by the caller: [0, duty_period_s) */
 	bool auto_converge;
 };
 
-/* Plain data, no pointers but the input's; a copy continues on its own. All times in seconds from the start. */
+/*
+ * A share of the guest's memory, as far as the sender's cursor is concerned. The cursor goes round through
+ * the memory in address order, so that what it passed longest ago is what it sends next: the parts form a
+ * queue. The pages that the laws write to are taken to be spread evenly over the addresses.
+ */
+struct precopy_part {
+	double share;         /* of the guest's memory, 0 … 1 */
+	double since_clock_s; /* what was written since then is dirty; < 0: never sent, all of it is */
+	double pages, bytes;  /* dirty at the last sync: pages, and their size on the wire */
+};
+
+enum { PRECOPY_PARTS = 8 };
+
+/* Plain data, no pointers but the input's; a copy continues on its own. Times in seconds from the start. */
 struct precopy {
 	struct precopy_input input;
 	enum precopy_phase phase;
-	double now_s;              /* time since the start, set-up included */
-	double clock_s;            /* the guest's own clock: slower under throttling */
-	double downtime_limit_s;   /* in force now */
-	double rate_bytes_s;       /* in force now, as given by precopy_set_rate */
-	double pending_bytes;      /* on the wire's scale, still to be sent of what is known to be dirty */
-	double threshold_bytes;    /* pending below this starts a sync, and after a sync the switch-over */
-	double sent_bytes;         /* libvirt's "memory processed", headers of pages included */
-	double throttle;           /* [0, 0.99]: share of time that the vCPUs sleep */
-	uint32_t iterations;       /* dirty-sync count so far, the first and the last included */
-	double stopped_s;          /* when the vCPUs stopped; < 0: not yet */
-	double downtime_s;         /* final once DONE */
-	double min_pending_bytes;  /* the lowest seen: progress is when it falls */
-	double min_pending_s;      /* when it last fell */
+	double now_s;             /* time since the start, set-up included */
+	double clock_s;           /* the guest's own clock: slower under throttling, 0 at the start */
+	double downtime_limit_s;  /* in force now */
+	double rate_bytes_s;      /* in force now, as given by precopy_set_rate */
+	double pending_bytes;     /* known to be dirty and unsent; as in QEMU, 4096 bytes for any page */
+	double threshold_bytes;   /* pending below this starts a sync, and after a sync the switch-over */
+	double sent_bytes;        /* libvirt's "memory processed", headers of pages included */
+	double throttle;          /* [0, 0.99]: share of time that the vCPUs sleep */
+	uint32_t iterations;      /* dirty-sync count so far, the first and the last included */
+	double stopped_s;         /* when the vCPUs stopped; < 0: not yet */
+	double downtime_s;        /* final once DONE; with post-copy once SWITCHED */
+	double min_pending_bytes; /* the lowest seen: progress is when it falls */
+	double min_pending_s;     /* when it last fell */
 	/* below: the model's own book-keeping */
-	double event_s;            /* seconds from now_s to the next internal event; INFINITY = stuck until a change */
-	double own[12];
+	double event_s; /* seconds from now_s to the next internal event; INFINITY = stuck until a change */
+	bool stopping;  /* COPYING: the event that is due is the switch-over, else a sync */
+	bool postcopy;  /* the switch-over is post-copy's */
+	bool paused;    /* by precopy_pause */
+	bool at_window_start; /* this window's bytes have not been sent yet */
+	uint32_t part_count;
+	struct precopy_part part[PRECOPY_PARTS]; /* the next to be sent first */
+	double known_bytes;                      /* of all parts, on the wire, at the last sync */
+	double again_bytes;                      /* of these, in parts that were sent before */
+	double again_pages;
+	double first_page_bytes; /* mean size on the wire of a page never sent: zero pages are small */
+	double taken_bytes;      /* sent of known_bytes since the last sync */
+	double ahead_bytes;   /* sent in a burst at the window's start, still to be paid by the mean rate */
+	double window_left_s; /* to the end of the current window; > 0 */
+	double window_bytes;  /* sent in it so far */
+	double window_rate;   /* bytes/s measured in the last complete window */
+	double check_left_s;  /* to the next look at what is pending, when no rate limit binds; > 0 */
+	double sync_clock_s;  /* clock_s at the last sync */
+	double period_s;      /* when the last throttling decision was due */
+	double period_dirty_bytes, period_sent_bytes; /* dirtied in this period; sent_bytes at its start */
+	uint32_t period_high;     /* periods that dirtied too much, since the last throttling */
+	double tick_left_s;       /* background syncs: to the next tick of the timer, and … */
+	uint32_t tick_iterations; /* … iterations at the last one */
+	double tail_s;            /* SWITCHING: what comes after the last byte */
 };
 
 /* Begins a migration at now_s = 0, PRECOPY_SETUP (or COPYING when setup_s is 0), the rate 0. */
 void precopy_start(struct precopy *ret_precopy, const struct precopy_input *input, double downtime_limit_s);
 
-/* The rate that the link gives from now on (payload bytes/s after wire efficiency, the cap not yet applied). */
+/* The rate that the link gives from now on: payload bytes/s after wire efficiency; capped here. */
 void precopy_set_rate(struct precopy *precopy, double rate_bytes_s);
 
-/* The downtime limit from now on; may start the switch-over at the next event (QEMU looks at it all the time). */
+/*
+ * The downtime limit from now on. QEMU computes its threshold at the end of each 100 ms window, so that it
+ * counts from then on.
+ */
 void precopy_set_downtime_limit(struct precopy *precopy, double downtime_limit_s);
 
 /* Switches to post-copy now. Must be COPYING. */
 void precopy_start_postcopy(struct precopy *precopy);
 
-/* The rate that the migration could use now: 0 in set-up, the cap while copying, INFINITY without one and after. */
+/*
+ * Stops the guest's vCPUs now and goes on copying (a forced completion without post-copy): nothing is
+ * dirtied any more, and the downtime counts from here. Must be in SETUP or COPYING; pausing twice is
+ * nothing.
+ */
+void precopy_pause(struct precopy *precopy);
+
+/*
+ * The rate that the migration could use now: 0 in set-up, the cap while copying, INFINITY without one and
+ * after; 0 when nothing is left to send after the stop. While SWITCHING it stays up until the end: there is
+ * no event in between.
+ */
 double precopy_demand_bytes_s(const struct precopy *precopy);
 
 /* Seconds until the next internal event at the present rate and limit; INFINITY when none will come. */
@@ -86,10 +135,16 @@ void precopy_advance(struct precopy *precopy, double dt_s);
 /* Handles the event that is due (precopy_next_s() is 0) and says which. */
 enum precopy_event precopy_step(struct precopy *precopy);
 
-/* Unsent bytes now, the newly dirtied not yet synced left out: what a statistics query would show as remaining. */
+/*
+ * Unsent bytes now, the newly dirtied not yet synced left out, 4096 bytes a page: what a statistics query
+ * would show as remaining. The same as pending_bytes.
+ */
 double precopy_remaining_bytes(const struct precopy *precopy);
 
-/* Runs to the end (or to limit_s, INFINITY = none) at one constant rate; the quick way for baselines and checks. */
+/*
+ * Runs to the end (or to limit_s, INFINITY = none) at one constant rate; the quick way for baselines and
+ * checks.
+ */
 void precopy_run(struct precopy *precopy, double rate_bytes_s, double limit_s);
 
 #endif
