@@ -21,7 +21,10 @@ struct error {
 	char text[1024];
 };
 
-/* Fills *error (may be NULL) by printf's rules and returns code, so that a caller can `return error_set(…)`. */
+/*
+ * Fills *error (may be NULL) by printf's rules and returns code, so that a caller can `return error_set(…)`.
+ * Control characters, which names out of files may hold, become '?'; what does not fit is cut between characters.
+ */
 int error_set(struct error *error, int code, const char *format, ...) __attribute__((format(printf, 3, 4)));
 
 #endif
