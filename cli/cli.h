@@ -1,0 +1,106 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* cli: what all commands share: options, reading and writing files, exit codes, threads. */
+#ifndef CLI_CLI_H
+#define CLI_CLI_H
+
+#include "core/cluster.h"
+
+#include <argp.h>
+
+/* Exit codes of every command (docs/cli.md). */
+enum exit_code {
+	EXIT_YES = 0,
+	EXIT_ERROR = 1,
+	EXIT_NO = 2,
+	EXIT_STALE = 3,
+	EXIT_STOPPED = 4,
+	EXIT_UNCLEAR = 5,
+	EXIT_UNDECIDED = 6
+};
+
+enum output { OUTPUT_TABLE, OUTPUT_JSON, OUTPUT_CSV };
+
+/* Options that every command takes. */
+struct cli_options {
+	enum output output;
+	enum profile profile; /* PROFILE_COUNT: the file's */
+	uint64_t seed;
+	bool seed_given;
+	unsigned threads; /* at least 1; the machine's when not given */
+	bool force;
+};
+
+/* Start values; call before argp_parse. */
+struct cli_options cli_options_default(void);
+
+/*
+ * The common options as an argp child. The parent's parser sets state->child_inputs[0] to the struct cli_options
+ * in ARGP_KEY_INIT.
+ */
+extern const struct argp cli_common;
+
+/* Parses a command's options with the program's name as "lockkeeper COMMAND"; exits with 1 on wrong usage. */
+void cli_parse(const struct argp *argp, int argc, char **argv, void *input);
+
+/* For option parsers: a whole number or a number in a range, or ends the program with one line. */
+uint64_t cli_whole(const struct argp_state *state, const char *option, const char *text, uint64_t low, uint64_t high);
+double cli_number(const struct argp_state *state, const char *option, const char *text, double low, double high);
+
+/* The index of a word in a NULL-ended list, or ends the program with one line. */
+unsigned cli_word(const struct argp_state *state, const char *option, const char *text, const char *const *words);
+
+/* A whole file, "-" for standard input; *ret_text is the caller's to free, with a NUL behind. */
+int cli_read_file(const char *path, char **ret_text, size_t *ret_length, struct error *error);
+
+/* Reads and parses a JSON file; messages call standard input "<stdin>". */
+int cli_read_json(const char *path, struct json_doc **ret_doc, struct error *error);
+
+/* Reads a cluster file and prints its warnings on standard error. */
+int cli_read_cluster(const char *path, enum profile profile, struct cluster *ret_cluster, struct error *error);
+
+/* Prints a cluster's warnings on standard error, the first ones when there are many. */
+void cli_print_warnings(const struct cluster *cluster);
+
+/*
+ * Writes a whole file or nothing: to a temporary file beside it, fsync, rename. Refuses to overwrite without force
+ * (ERROR_EXISTS). Not for "-".
+ */
+int cli_write_file(const char *path, const char *bytes, size_t length, bool force, struct error *error);
+
+/* Makes a folder, parents too; one that is there is fine. */
+int cli_make_folder(const char *path, struct error *error);
+
+/* Writes to standard output; fails when it cannot be written in full. */
+int cli_print(const char *bytes, size_t length, struct error *error);
+
+/* Prints a JSON document to standard output and frees it. */
+int cli_print_json(json_t *value, struct error *error);
+
+/* Prints "lockkeeper: …" on standard error; returns EXIT_ERROR. */
+int cli_fail(const struct error *error);
+
+/* Whether standard output wants colour: a terminal, no NO_COLOR, TERM not dumb. */
+bool cli_colour(void);
+
+/*
+ * Calls work(context, index, thread) for each index in [0, count), on so many threads; work must depend on its index
+ * alone, so that results do not depend on the number of threads. With progress, a bar with the time left appears on
+ * a terminal once a second has passed.
+ */
+void cli_parallel(unsigned threads, uint32_t count, void (*work)(void *context, uint32_t index, unsigned thread),
+                  void *context, const char *progress);
+
+/*
+ * The path of a file that ships with the program ("plots/board.gp"): in the source tree for a program run from its
+ * build folder, else where it was installed; LOCKKEEPER_DATA in the environment goes before both.
+ * Returns ERROR_IO when it is nowhere.
+ */
+int cli_data_file(const char *name, char *ret_path, size_t room, struct error *error);
+
+/* The commands, in cli/COMMAND.c. argv[0] is the command's name. */
+int command_check(int argc, char **argv);
+int command_targets(int argc, char **argv);
+int command_simulate(int argc, char **argv);
+int command_import(int argc, char **argv);
+
+#endif
