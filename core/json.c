@@ -12,6 +12,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+enum { PRETTY_COLUMNS = 110 };
+
 struct json_doc {
 	char *name;
 	char *text;
@@ -302,7 +304,12 @@ json_t *json_null_new(void)
 
 json_t *json_copy(const json_t *value)
 {
-	return cJSON_Duplicate(value, true);
+	json_t *copy = cJSON_Duplicate(value, true);
+
+	/* A member's name would stay with its copy, also as an element of an array. */
+	cJSON_free(copy->string);
+	copy->string = NULL;
+	return copy;
 }
 
 void json_free(json_t *value)
@@ -342,7 +349,7 @@ void json_add_null(json_t *object, const char *key)
 	json_add(object, key, cJSON_CreateNull());
 }
 
-/* What json_print writes into: a text that grows, or only its length when `measure`. */
+/* What json_print writes into: a text that grows. */
 struct output {
 	char *text;
 	size_t length, room;
@@ -446,33 +453,53 @@ static void output_line(struct output *output, const cJSON *value, bool spaced)
 	output_text(output, object ? "}" : "]");
 }
 
-/* Whether a container reads well on one line: short, and nothing but scalars deep inside. */
-static bool fits_line(const cJSON *value, size_t indent)
+/* The columns that output_quoted takes. */
+static size_t text_width(const char *text)
 {
-	size_t length = indent;
+	size_t width = 2;
 
-	for (const cJSON *child = value->child; child; child = child->next) {
-		for (const cJSON *deep = child->child; deep; deep = deep->next) {
-			if (deep->child)
-				return false;
-			length += (deep->string ? strlen(deep->string) + 4 : 0) +
-			          (cJSON_IsString(deep) ? strlen(deep->valuestring) + 4 : 8);
-		}
-		length += (child->string ? strlen(child->string) + 4 : 0) +
-		          (cJSON_IsString(child) ? strlen(child->valuestring) + 4 : 8);
-		if (length > 110)
-			return false;
+	for (; *text; text++) {
+		if (strchr("\"\\\b\f\n\r\t", *text))
+			width += 2;
+		else if ((unsigned char)*text < 0x20)
+			width += 6;
+		else
+			width += (*text & 0xc0) != 0x80;
 	}
-	return true;
+	return width;
 }
 
-static void output_pretty(struct output *output, const cJSON *value, size_t indent)
+/* The columns that output_line takes; more than `limit` when it is too wide or goes deeper than `levels`. */
+static size_t line_width(const cJSON *value, int levels, size_t limit)
+{
+	size_t width = 2;
+	char number[32];
+
+	if (cJSON_IsString(value))
+		return text_width(value->valuestring);
+	if (cJSON_IsNumber(value))
+		return (size_t)json_number_text(value->valuedouble, number);
+	if (!cJSON_IsObject(value) && !cJSON_IsArray(value))
+		return cJSON_IsFalse(value) ? 5 : 4;
+	if (value->child && levels == 0)
+		return limit + 1;
+	for (const cJSON *child = value->child; child && width <= limit; child = child->next) {
+		width += cJSON_IsObject(value) ? text_width(child->string) + 2 : 0;
+		width += line_width(child, levels - 1, limit) + (child->next ? 2 : 0);
+	}
+	return width;
+}
+
+/* column: where the value begins. A container stays on its line when it is short and at most two levels deep. */
+static void output_pretty(struct output *output, const cJSON *value, size_t indent, size_t column)
 {
 	static const char spaces[] = "                                ";
 	size_t inner = indent + 2 < sizeof(spaces) ? indent + 2 : sizeof(spaces) - 1;
 	bool object = cJSON_IsObject(value);
 
-	if (!value->child || (indent > 0 && fits_line(value, indent))) {
+	/* one column for the comma behind it */
+	if (!value->child ||
+	    (indent > 0 && column + 1 + line_width(value, 2, PRETTY_COLUMNS) <= PRETTY_COLUMNS)) {
 		output_line(output, value, true);
 		return;
 	}
@@ -484,7 +511,7 @@ static void output_pretty(struct output *output, const cJSON *value, size_t inde
 			output_quoted(output, child->string);
 			output_text(output, ": ");
 		}
-		output_pretty(output, child, inner);
+		output_pretty(output, child, inner, inner + (object ? text_width(child->string) + 2 : 0));
 		if (child->next)
 			output_text(output, ",");
 	}
@@ -498,7 +525,7 @@ char *json_print(const json_t *value, bool pretty, size_t *ret_length)
 	struct output output = { 0 };
 
 	if (pretty)
-		output_pretty(&output, value, 0);
+		output_pretty(&output, value, 0, 0);
 	else
 		output_line(&output, value, false);
 	output_text(&output, "\n");

@@ -67,17 +67,20 @@ void json_add_null(json_t *object, const char *key);
 /*
  * The text of a value, with a closing newline; the caller free()s it.
  * pretty: two spaces a level, short arrays and objects (up to 110 columns) on one line. Otherwise one line in all.
- * Numbers are written as the shortest text that reads back as the same double.
+ * Numbers are written as json_number_text does.
  */
 char *json_print(const json_t *value, bool pretty, size_t *ret_length);
 
 /*
  * The canonical bytes (docs/formats.md): members sorted by their keys' bytes, "x-…" members left out, no white
- * space, shortest numbers, no closing newline; the caller free()s it.
+ * space, numbers by json_number_text, no closing newline; the caller free()s it.
  */
 char *json_canonical(const json_t *value, size_t *ret_length);
 
-/* The shortest text that reads back as the same double; returns its length. text has room for 32 bytes. */
+/*
+ * The text of a finite double that reads back as the same: 0 (-0 too) and integers below 1e15 in full, others as
+ * printf's %.15g, %.16g or %.17g, whichever is the first to read back. Returns its length. text has room for 32 bytes.
+ */
 int json_number_text(double number, char text[32]);
 
 #endif
