@@ -60,7 +60,8 @@ static double flow_bytes_s(const struct precopy *precopy)
 
 static bool is_capped(const struct precopy *precopy)
 {
-	return precopy->rate_bytes_s >= precopy->input.bandwidth_bytes_s * (1 - SAME);
+	return precopy->input.bandwidth_bytes_s < RATE_MAX &&
+	       precopy->rate_bytes_s >= precopy->input.bandwidth_bytes_s * (1 - SAME);
 }
 
 /* Pages, at 4096 bytes each, of that many bytes still to be sent. Parts never sent before go first. */
@@ -91,9 +92,7 @@ static void note_pending(struct precopy *precopy)
 	}
 }
 
-/*
- * ------------------------------------------------------------------------------------------- the next event
- */
+/* -------------------------------------------------------------------------------- the next event */
 
 /* A cap that binds: seconds to the first window start at which QEMU syncs or has sent all. */
 static double next_capped_s(const struct precopy *precopy, double flow, double wire)
@@ -101,8 +100,8 @@ static double next_capped_s(const struct precopy *precopy, double flow, double w
 	double window_s = precopy->input.hypervisor->window_s, burst = flow * window_s, left, threshold,
 	       windows;
 
-	if (precopy->at_window_start && wire <= burst - precopy->ahead_bytes)
-		return 0;
+	if (wire <= flow * precopy->window_left_s - precopy->ahead_bytes)
+		return precopy->at_window_start ? 0 : (wire + precopy->ahead_bytes) / flow;
 	left = at_least(wire - at_least(flow * precopy->window_left_s - precopy->ahead_bytes, 0), 0);
 	threshold = (precopy->window_bytes + flow * precopy->window_left_s) / window_s *
 	            precopy->downtime_limit_s;
@@ -230,7 +229,10 @@ static void advance_windows(struct precopy *precopy, double flow, double dt_s)
 		rest = 0;
 	precopy->window_left_s = window_s - rest;
 	precopy->window_bytes = flow * rest;
-	precopy->ahead_bytes = 0;
+	if (precopy->ahead_bytes <= SAME * flow * window_s) {
+		precopy->sent_bytes += precopy->ahead_bytes; /* paid but for rounding */
+		precopy->ahead_bytes = 0;
+	}
 }
 
 static void advance_checks(struct precopy *precopy, double dt_s)
@@ -330,7 +332,7 @@ static void size_part(const struct precopy *precopy, struct precopy_part *part)
  */
 static double pass_parts(struct precopy *precopy, double *ret_since)
 {
-	double taken = precopy->taken_bytes * (1 + SAME), passed = 0;
+	double taken = precopy->taken_bytes, passed = 0;
 	uint32_t first = 0;
 
 	*ret_since = precopy->sync_clock_s;
@@ -339,7 +341,7 @@ static double pass_parts(struct precopy *precopy, double *ret_since)
 
 		if (taken > 0 && first == 0)
 			*ret_since = part->since_clock_s;
-		if (taken < part->bytes) {
+		if (taken < part->bytes * (1 - SAME)) {
 			double left = 1 - taken / part->bytes;
 
 			passed += part->share * (1 - left);
@@ -347,7 +349,7 @@ static double pass_parts(struct precopy *precopy, double *ret_since)
 			part->pages *= left;
 			break;
 		}
-		taken -= part->bytes;
+		taken = at_least(taken - part->bytes, 0);
 		passed += part->share;
 	}
 	precopy->part_count -= first;
