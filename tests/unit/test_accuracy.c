@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * The model beside 29 measured migrations (tests/data/README.md), replayed with the law, rate and cap that they
+ * The model beside 29 measured migrations (tests/data/README.md), replayed with the law, rate and cap they
  * were made with. Run it with --verbose=1 for the errors of each row.
  */
 #include "models/hypervisor.h"

@@ -185,7 +185,7 @@ Test(precopy, a_cap_above_the_link_changes_nothing)
 	cr_assert_eq(free.sent_bytes, capped.sent_bytes);
 }
 
-/* The limit of 50 ms is half a window: what is left at a window's start goes in its burst, then QEMU syncs. */
+/* The limit of 50 ms is half a window: what is left at its start goes in its burst, then QEMU syncs. */
 Test(precopy, what_fits_in_a_window_is_gone_at_its_start)
 {
 	struct precopy_input input = make_input(516);
