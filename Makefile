@@ -24,7 +24,7 @@ mandir ?= $(datadir)/man
 completionsdir ?= $(datadir)/bash-completion/completions
 docdir ?= $(datadir)/doc/lockkeeper
 
-# ---------------------------------------------------------------------------------------------- sources
+# ---------------------------------------------------------------------- sources
 
 MODULES := core models sim planner real-driver web cli
 SOURCES := $(sort $(foreach m,$(MODULES),$(wildcard $(m)/*.c)))
@@ -50,13 +50,13 @@ PROPERTY := $(call program,$(PROPERTY_SOURCES))
 FUZZ := $(call program,$(FUZZ_SOURCES))
 BENCH := $(call program,$(BENCH_SOURCES))
 
-# ---------------------------------------------------------------------------------------------- flags
+# ---------------------------------------------------------------------- flags
 
 PACKAGES := gsl libcjson nettle
 VERIFIER_PACKAGES := libcjson
 TEST_PACKAGES := criterion
 
-# Asked for once and only when something is compiled: `make help` and `make demo` must work before they are there.
+# Asked for once and only when something is compiled: `make help` and `make demo` work before they are there.
 PKG_CFLAGS = $(eval PKG_CFLAGS := $(shell pkg-config --cflags $(PACKAGES)))$(PKG_CFLAGS)
 PKG_LIBS = $(eval PKG_LIBS := $(shell pkg-config --libs $(PACKAGES)))$(PKG_LIBS)
 VERIFIER_LIBS = $(eval VERIFIER_LIBS := $(shell pkg-config --libs $(VERIFIER_PACKAGES)) -lm)$(VERIFIER_LIBS)
@@ -93,7 +93,7 @@ Q := @
 say = @printf '  %-7s %s\n'
 endif
 
-# ---------------------------------------------------------------------------------------------- building
+# ---------------------------------------------------------------------- building
 
 .DEFAULT_GOAL := all
 .DELETE_ON_ERROR:
@@ -108,7 +108,7 @@ fuzzers: $(FUZZ)
 
 bench-programs: $(BENCH)
 
-# Rewritten only when it changes: other flags, another compiler or library rebuild everything that depends on them.
+# Rewritten only when it changes: other flags, another compiler or library rebuild what depends on them.
 $(O)/flags: FORCE
 	@mkdir -p $(@D)
 	@for p in $(PACKAGES); do pkg-config --exists $$p || \
@@ -118,7 +118,8 @@ $(O)/flags: FORCE
 
 $(O)/flags-cli: FORCE
 	@mkdir -p $(@D)
-	@printf '%s\n' '$(subst ','\'',$(CLI_CFLAGS))' | cmp -s - $@ || printf '%s\n' '$(subst ','\'',$(CLI_CFLAGS))' > $@
+	@printf '%s\n' '$(subst ','\'',$(CLI_CFLAGS))' | cmp -s - $@ || \
+		printf '%s\n' '$(subst ','\'',$(CLI_CFLAGS))' > $@
 
 # The list of members, so that an archive loses the objects of a source that is gone.
 $(O)/members: FORCE
@@ -179,14 +180,13 @@ ALL_OBJECTS := $(call object,$(SOURCES) $(VERIFIER_SOURCES) $(SUPPORT_SOURCES) $
 .SECONDARY: $(ALL_OBJECTS)
 -include $(ALL_OBJECTS:.o=.d)
 
-# ---------------------------------------------------------------------------------------------- using and testing
+# ---------------------------------------------------------------------- using and testing
 
-.PHONY: demo check ci lint asan valgrind fuzz bench golden-update help deps-build deps-check deps-lint
+.PHONY: demo check ci lint asan valgrind fuzz bench golden-update format help deps-build deps-check deps-lint
 SUITES := build unit property golden cli house schema
 CHECK_SUITES := $(SUITES) clang asan fuzz valgrind
 LINT_SUITES := format tidy cppcheck shell man
-RUN = O='$(O)' CC='$(CC)' MAKE='$(MAKE)' JOBS='$(JOBS)' WERROR='$(WERROR)' FUZZ_SECONDS='$(FUZZ_SECONDS)' \
-	CPPCHECK_PACKAGES='$(PACKAGES)' tests/run
+RUN = O='$(O)' CC='$(CC)' MAKE='$(MAKE)' JOBS='$(JOBS)' WERROR='$(WERROR)' tests/run
 
 deps-build deps-check deps-lint: deps-%:
 	@if [ '$(DEPS)' != no ]; then tools/install-deps build $(filter-out build,$*); fi
@@ -215,7 +215,8 @@ $(foreach s,$(LINT_SUITES),lint-$(s)): lint-%: deps-lint
 
 # The program and its tests with ASan and UBSan, under $(O)/asan.
 asan:
-	@$(MAKE) --no-print-directory O='$(O)/asan' CC=clang SANITIZE=address,undefined CFLAGS='-O1 -g' all tests fuzzers
+	@$(MAKE) --no-print-directory O='$(O)/asan' CC=clang SANITIZE=address,undefined CFLAGS='-O1 -g' \
+		all tests fuzzers
 
 valgrind: check-valgrind
 
@@ -226,10 +227,14 @@ bench: all bench-programs
 	@O='$(O)' LOCKKEEPER='$(O)/lockkeeper' OUT='$(O)/bench' MAKE='$(MAKE)' tests/bench/run \
 		'$(BENCH)' '$(call program,$(BENCH_SIMGRID))'
 
+# All C files as the formatter wants them; FILES="…" for some.
+format:
+	clang-format-14 -i $(or $(FILES),$(shell git ls-files -co --exclude-standard '*.c' '*.h'))
+
 golden-update: all
 	@LOCKKEEPER='$(O)/lockkeeper' OUT='$(O)/golden' tests/golden/run --update $(CASES)
 
-# ---------------------------------------------------------------------------------------------- installing
+# ---------------------------------------------------------------------- installing
 
 .PHONY: install uninstall clean dist-clean
 INSTALL ?= install
@@ -259,7 +264,7 @@ clean:
 dist-clean: clean
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
-# ---------------------------------------------------------------------------------------------- asking
+# ---------------------------------------------------------------------- asking
 
 .PHONY: print-sources print-flags
 # Every .c file that some target compiles; tests/house/run compares it with what is there.
@@ -276,8 +281,9 @@ help:
 	@echo 'make demo            install what is missing, build, and show what lockkeeper does'
 	@echo 'make check           install what the tests need, build, run all tests'
 	@echo 'make check-SUITE     one of: $(CHECK_SUITES)'
-	@echo 'make lint            format, clang-tidy, cppcheck, shellcheck, mandoc (or lint-NAME for one of them)'
+	@echo 'make lint            format, clang-tidy, cppcheck, shellcheck, mandoc (lint-NAME: one of them)'
 	@echo 'make ci              check and lint, counted together'
+	@echo 'make format          format the C files (FILES="…" for some)'
 	@echo 'make asan            build with ASan and UBSan under $(O)/asan'
 	@echo 'make valgrind        commands under valgrind'
 	@echo 'make fuzz            each fuzz target for FUZZ_SECONDS=$(FUZZ_SECONDS)'
@@ -285,4 +291,4 @@ help:
 	@echo 'make golden-update   rewrite the expected outputs (CASES="name …" for some); read the diff'
 	@echo 'make install         to prefix=$(prefix), below DESTDIR'
 	@echo 'make uninstall | clean | dist-clean'
-	@echo 'Variables: O (where to build), CC, CFLAGS, LDFLAGS, WERROR=1, V=1, JOBS, DEPS=no (install nothing).'
+	@echo 'Variables: O (where to build), CC, CFLAGS, LDFLAGS, WERROR=1, V=1, JOBS, DEPS=no (install none).'
