@@ -1,0 +1,239 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "cli/import.h"
+
+#include "cli/cli.h"
+
+#include <errno.h>
+#include <fts.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static int read_document(struct openstack *import, const char *path, struct import_files *files,
+                         struct error *error)
+{
+	const char *name = strcmp(path, "-") ? path : "<stdin>";
+	struct json_doc *doc;
+	char *text;
+	size_t length;
+	int result = cli_read_file(path, &text, &length, error);
+
+	if (result)
+		return result;
+	/* What the client leaves behind when it fails. */
+	if (strspn(text, " \t\r\n") == length) {
+		openstack_note(import, OPENSTACK_NOTE, "%s: empty, skipped", name);
+		free(text);
+		return 0;
+	}
+	result = json_doc_parse(&doc, name, text, length, error);
+	if (result)
+		return result;
+	if (files->count == files->room) {
+		files->room = files->room ? files->room * 2 : 32;
+		files->docs = memory_resize(files->docs, files->room, sizeof(files->docs[0]));
+	}
+	files->docs[files->count++] = doc;
+	openstack_add(import, doc);
+	return 0;
+}
+
+static int path_order(const FTSENT **a, const FTSENT **b)
+{
+	return strcmp((*a)->fts_name, (*b)->fts_name);
+}
+
+static bool is_json_name(const char *name)
+{
+	size_t length = strlen(name);
+
+	return name[0] != '.' && length > 5 && !strcmp(name + length - 5, ".json");
+}
+
+/* Symbolic links are followed; a folder that contains itself is met once. */
+static int read_tree(struct openstack *import, const char *path, struct import_files *files,
+                     struct error *error)
+{
+	char *paths[] = { arena_text(&files->names, path, strlen(path)), NULL };
+	FTS *tree = fts_open(paths, FTS_LOGICAL | FTS_NOCHDIR, path_order);
+	size_t seen = 0;
+	FTSENT *entry;
+	int result = 0;
+
+	if (!tree)
+		return error_set(error, ERROR_IO, "%s: %s", path, strerror(errno));
+	while (!result && (entry = fts_read(tree))) {
+		if (entry->fts_info == FTS_DNR || entry->fts_info == FTS_ERR || entry->fts_info == FTS_NS)
+			result = error_set(error, ERROR_IO, "%s: %s", entry->fts_path,
+			                   strerror(entry->fts_errno));
+		if (entry->fts_info != FTS_F || (entry->fts_level > 0 && !is_json_name(entry->fts_name)))
+			continue;
+		seen++;
+		result = read_document(import, entry->fts_path, files, error);
+	}
+	fts_close(tree);
+	if (!result && seen == 0)
+		result = error_set(error, ERROR_INPUT, "%s: no .json file in it, expected an export", path);
+	return result;
+}
+
+int import_openstack_read(struct openstack *import, const char *path, struct import_files *files,
+                          struct error *error)
+{
+	return strcmp(path, "-") ? read_tree(import, path, files, error)
+	                         : read_document(import, path, files, error);
+}
+
+void import_files_free(struct import_files *files)
+{
+	for (size_t i = 0; i < files->count; i++)
+		json_doc_free(files->docs[i]);
+	free(files->docs);
+	arena_free(&files->names);
+	*files = (struct import_files){ 0 };
+}
+
+struct import_options {
+	struct cli_options common;
+	const char *kind, *source, *out, *name;
+};
+
+static error_t parse_import(int key, char *argument, struct argp_state *state)
+{
+	struct import_options *options = state->input;
+
+	switch (key) {
+	case ARGP_KEY_INIT:
+		state->child_inputs[0] = &options->common;
+		return 0;
+	case 'o':
+		options->out = argument;
+		return 0;
+	case 'n':
+		if (!*argument)
+			argp_error(state, "--name: empty, expected a name");
+		options->name = argument;
+		return 0;
+	case ARGP_KEY_ARG:
+		if (state->arg_num == 0 && strcmp(argument, "openstack"))
+			argp_error(state, "unknown source \"%s\", expected openstack", argument);
+		if (state->arg_num > 1)
+			argp_error(state, "\"%s\" is too much, expected one folder or -", argument);
+		*(state->arg_num == 0 ? &options->kind : &options->source) = argument;
+		return 0;
+	case ARGP_KEY_END:
+		if (!options->source)
+			argp_error(state, "nothing to read, expected openstack DIR or openstack -");
+		return 0;
+	default:
+		return ARGP_ERR_UNKNOWN;
+	}
+}
+
+static const struct argp_option import_argp_options[] = {
+	{ NULL, 'o', "CLUSTER", 0, "write the cluster file here instead of to standard output", 1 },
+	{ "name", 'n', "NAME", 0, "the cluster's name (= openstack)", 1 },
+	{ 0 },
+};
+
+static const struct argp_child import_children[] = { { &cli_common, 0, "Common options:", 90 }, { 0 } };
+
+static const struct argp import_argp = {
+	import_argp_options,
+	parse_import,
+	"openstack DIR|-",
+	"Makes a cluster file of what an OpenStack says about itself: the JSON that the openstack client prints "
+	"with -f json, and the bodies of the compute and placement APIs, in *.json files of any names below DIR (or "
+	"one document with such bodies on standard input). What could not be known, and what was assumed, is said on "
+	"standard error."
+	"\v"
+	"Files of Placement, which do not say what host they are about, are named NAME-inventories.json or lie in "
+	"a folder NAME; NAME is the host's name or the provider's UUID.\n\n"
+	"Example:\n"
+	"  openstack server list --all-projects --long -f json > export/servers.json\n"
+	"  openstack server group list --all-projects --long -f json > export/groups.json\n"
+	"  openstack compute service list -f json > export/services.json\n"
+	"  openstack hypervisor list --long -f json > export/hypervisors.json\n"
+	"  openstack flavor list --all --long -f json > export/flavors.json\n"
+	"  openstack aggregate list --long -f json > export/aggregates.json\n"
+	"  openstack resource provider inventory list UUID -f json > export/HOST-inventories.json\n"
+	"  lockkeeper import openstack export -o cluster.json",
+	import_children,
+	NULL,
+	NULL,
+};
+
+static void print_notes(const struct openstack *import)
+{
+	size_t count;
+	const struct openstack_note *notes = openstack_notes(import, &count);
+
+	for (size_t i = 0; i < count; i++)
+		fprintf(stderr, "lockkeeper: %s: %s\n",
+		        notes[i].severity == OPENSTACK_WARNING ? "warning" : "note", notes[i].text);
+}
+
+/* An export may hold what a cluster file may not, such as extra specs that mean nothing: better said now. */
+static void try_reading(const char *name, const char *text, size_t length)
+{
+	char *copy = memory_take(length + 1);
+	struct cluster cluster;
+	struct json_doc *doc;
+	struct error error;
+
+	memcpy(copy, text, length + 1);
+	if (json_doc_parse(&doc, name, copy, length, &error)) {
+		fprintf(stderr, "lockkeeper: warning: %s\n", error.text);
+		return;
+	}
+	if (cluster_read(&cluster, doc, PROFILE_COUNT, &error))
+		fprintf(stderr, "lockkeeper: warning: other commands will refuse this file: %s\n",
+		        error.text);
+	else
+		cluster_free(&cluster);
+	json_doc_free(doc);
+}
+
+static int import_openstack(const struct import_options *options, struct error *error)
+{
+	struct openstack *import = openstack_new();
+	struct import_files files = { 0 };
+	json_t *cluster = NULL;
+	char *text = NULL;
+	size_t length;
+	int result;
+
+	result = import_openstack_read(import, options->source, &files, error);
+	if (!result)
+		result = openstack_cluster(import,
+		                           &(struct openstack_options){
+						   .name = options->name,
+						   .profile = options->common.profile < PROFILE_COUNT
+		                                                      ? profile_words[options->common.profile]
+		                                                      : NULL },
+		                           &cluster, error);
+	if (result)
+		goto out;
+	print_notes(import);
+	text = json_print(cluster, true, &length);
+	try_reading(options->out ? options->out : "<stdout>", text, length);
+	if (options->out && strcmp(options->out, "-"))
+		result = cli_write_file(options->out, text, length, options->common.force, error);
+	else
+		result = cli_print(text, length, error);
+out:
+	free(text);
+	json_free(cluster);
+	openstack_free(import);
+	import_files_free(&files);
+	return result;
+}
+
+int command_import(int argc, char **argv)
+{
+	struct import_options options = { .common = cli_options_default() };
+	struct error error;
+
+	cli_parse(&import_argp, argc, argv, &options);
+	return import_openstack(&options, &error) ? cli_fail(&error) : EXIT_YES;
+}
