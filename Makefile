@@ -291,4 +291,4 @@ help:
 	@echo 'make golden-update   rewrite the expected outputs (CASES="name …" for some); read the diff'
 	@echo 'make install         to prefix=$(prefix), below DESTDIR'
 	@echo 'make uninstall | clean | dist-clean'
-	@echo 'Variables: O (where to build), CC, CFLAGS, LDFLAGS, WERROR=1, V=1, JOBS, DEPS=no (install none).'
+	@echo 'Variables: O (folder), CC, CFLAGS, LDFLAGS, WERROR=1, V=1, JOBS, DEPS=no (install none).'
