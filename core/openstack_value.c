@@ -112,7 +112,7 @@ const char *openstack_text(struct arena *arena, const json_t *value)
 		return arena_text(arena, number, (size_t)json_number_text(json_number(value), number));
 	if (json_type(value) != JSON_TEXT || !*json_text(value) || !strcmp(json_text(value), "None"))
 		return NULL;
-	return json_text(value);
+	return openstack_plain(arena, json_text(value));
 }
 
 const char *openstack_field_text(struct arena *arena, const json_t *object, const char *names)
