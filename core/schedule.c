@@ -52,15 +52,19 @@ static double largest(double a, double b)
 	return a > b ? a : b;
 }
 
-void weight_scale_add(struct weight_scale *scale, const struct request *request, uint32_t host)
+struct weight_terms weight_terms_of(const struct request *request, uint32_t host)
 {
-	double soft = soft_members(request, host);
+	return (struct weight_terms){ free_ram(request, host), free_cpu(request, host), free_disk(request, host),
+		                      (double)request->state->uses[host].under_way, soft_members(request, host) };
+}
 
-	scale->ram = largest(scale->ram, free_ram(request, host));
-	scale->cpu = largest(scale->cpu, free_cpu(request, host));
-	scale->disk = largest(scale->disk, free_disk(request, host));
-	scale->under_way = largest(scale->under_way, request->state->uses[host].under_way);
-	scale->soft = largest(scale->soft, soft < 0 ? -soft : soft);
+void weight_scale_add(struct weight_terms *scale, const struct weight_terms *terms)
+{
+	scale->ram = largest(scale->ram, terms->ram);
+	scale->cpu = largest(scale->cpu, terms->cpu);
+	scale->disk = largest(scale->disk, terms->disk);
+	scale->under_way = largest(scale->under_way, terms->under_way);
+	scale->soft = largest(scale->soft, terms->soft < 0 ? -terms->soft : terms->soft);
 }
 
 /* A term divided by the largest; when nobody has anything of it, it tells nothing. */
@@ -69,48 +73,34 @@ static double part(double value, double largest_value)
 	return largest_value > 0 ? value / largest_value : 0;
 }
 
-double weight_of(const struct weight_scale *scale, const struct request *request, uint32_t host)
+double weight_of(enum profile profile, const struct weight_terms *scale, const struct weight_terms *terms)
 {
-	double under_way = (double)request->state->uses[host].under_way;
-
-	if (request->state->profile != PROFILE_NOVA)
-		return -under_way;
-	return part(free_ram(request, host), scale->ram) + part(free_cpu(request, host), scale->cpu) +
-	       part(free_disk(request, host), scale->disk) - part(under_way, scale->under_way) +
-	       part(soft_members(request, host), scale->soft);
+	if (profile != PROFILE_NOVA)
+		return -terms->under_way;
+	return part(terms->ram, scale->ram) + part(terms->cpu, scale->cpu) + part(terms->disk, scale->disk) -
+	       part(terms->under_way, scale->under_way) + part(terms->soft, scale->soft);
 }
 
-/* One pass. The profiles but nova weigh nothing that depends on the others, so the first idle host is the best. */
-static uint32_t pass_best(const struct request *request, const uint32_t *hosts, uint32_t count)
+/* Weighing by nova needs the largest of each term among the hosts that are left, so they are collected first. */
+static uint32_t pass_best_nova(const struct request *request, const uint32_t *hosts, uint32_t count)
 {
-	bool scaled = request->state->profile == PROFILE_NOVA;
-	struct weight_scale scale = { 0 };
-	uint32_t best = NONE, *left = NULL, left_count = 0;
+	uint32_t best = NONE, *left = MEMORY_ARRAY(uint32_t, count), left_count = 0;
+	struct weight_terms scale = { 0 };
 	double best_weight = 0;
 
-	if (scaled)
-		left = MEMORY_ARRAY(uint32_t, count);
 	for (uint32_t i = 0; i < count; i++) {
 		uint32_t host = hosts ? hosts[i] : i;
-		double weight;
 
-		if (!rules_allow(request, host))
-			continue;
-		if (scaled) {
+		if (rules_allow(request, host)) {
+			struct weight_terms terms = weight_terms_of(request, host);
+
 			left[left_count++] = host;
-			weight_scale_add(&scale, request, host);
-			continue;
+			weight_scale_add(&scale, &terms);
 		}
-		weight = weight_of(&scale, request, host);
-		if (best == NONE || weight > best_weight) {
-			best = host;
-			best_weight = weight;
-		}
-		if (weight == 0)
-			break;
 	}
 	for (uint32_t i = 0; i < left_count; i++) {
-		double weight = weight_of(&scale, request, left[i]);
+		struct weight_terms terms = weight_terms_of(request, left[i]);
+		double weight = weight_of(PROFILE_NOVA, &scale, &terms);
 
 		if (best == NONE || weight > best_weight) {
 			best = left[i];
@@ -118,6 +108,24 @@ static uint32_t pass_best(const struct request *request, const uint32_t *hosts, 
 		}
 	}
 	free(left);
+	return best;
+}
+
+/* The other profiles weigh nothing that depends on the others, so the first idle host is the best. */
+static uint32_t pass_best(const struct request *request, const uint32_t *hosts, uint32_t count)
+{
+	uint32_t best = NONE, best_under_way = 0;
+
+	if (request->state->profile == PROFILE_NOVA)
+		return pass_best_nova(request, hosts, count);
+	for (uint32_t i = 0; i < count && (best == NONE || best_under_way > 0); i++) {
+		uint32_t host = hosts ? hosts[i] : i, under_way = request->state->uses[host].under_way;
+
+		if ((best == NONE || under_way < best_under_way) && rules_allow(request, host)) {
+			best = host;
+			best_under_way = under_way;
+		}
+	}
 	return best;
 }
 
@@ -156,17 +164,22 @@ static uint32_t pass_rank(const struct request *request, uint32_t *ret_ranks)
 {
 	uint32_t host_count = request->state->cluster->host_count, count = 0;
 	struct ranked *ranked = MEMORY_ARRAY(struct ranked, host_count);
-	struct weight_scale scale = { 0 };
+	struct weight_terms scale = { 0 };
 
 	for (uint32_t host = 0; host < host_count; host++) {
 		ret_ranks[host] = 0;
 		if (rules_allow(request, host)) {
-			weight_scale_add(&scale, request, host);
+			struct weight_terms terms = weight_terms_of(request, host);
+
+			weight_scale_add(&scale, &terms);
 			ranked[count++].host = host;
 		}
 	}
-	for (uint32_t i = 0; i < count; i++)
-		ranked[i].weight = weight_of(&scale, request, ranked[i].host);
+	for (uint32_t i = 0; i < count; i++) {
+		struct weight_terms terms = weight_terms_of(request, ranked[i].host);
+
+		ranked[i].weight = weight_of(request->state->profile, &scale, &terms);
+	}
 	qsort(ranked, count, sizeof(ranked[0]), ranked_compare);
 	for (uint32_t i = 0; i < count; i++)
 		ret_ranks[ranked[i].host] = i + 1;

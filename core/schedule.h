@@ -5,8 +5,8 @@
 
 #include "core/rules.h"
 
-/* What of the weighing depends on the hosts left: each term's largest value among them. */
-struct weight_scale {
+/* The terms of a host's weight, not yet scaled: free amounts may be below 0. */
+struct weight_terms {
 	double ram, cpu, disk, under_way, soft;
 };
 
@@ -25,14 +25,16 @@ uint32_t schedule_rank(const struct request *request, uint32_t *ret_ranks);
 /* Whether an admin may name the host: every rule, best-effort groups and soft policies not counting. */
 bool schedule_allows_named(const struct request *request, uint32_t host);
 
-/* The largest of each term, over hosts that are left; start with a zeroed scale. */
-void weight_scale_add(struct weight_scale *scale, const struct request *request, uint32_t host);
+struct weight_terms weight_terms_of(const struct request *request, uint32_t host);
+
+/* Makes each term of scale the larger of the two (soft: of its size); start with zeros. Over hosts that are left. */
+void weight_scale_add(struct weight_terms *scale, const struct weight_terms *terms);
 
 /*
  * The weight of a host that is left; the highest wins, then the file's order. nova: free RAM, vCPUs and disk, each
  * by the largest, minus migrations under way by the largest, plus the soft policy's term. Others: minus migrations
  * under way.
  */
-double weight_of(const struct weight_scale *scale, const struct request *request, uint32_t host);
+double weight_of(enum profile profile, const struct weight_terms *scale, const struct weight_terms *terms);
 
 #endif

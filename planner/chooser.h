@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* chooser: what auto-scheduling takes while one host is drained, fast because little else changes meanwhile. */
+#ifndef PLANNER_CHOOSER_H
+#define PLANNER_CHOOSER_H
+
+#include "planner/shapes.h"
+
+/*
+ * Gives the same answers as schedule_best on the same state (a property test holds them side by side), but looks
+ * again only at the hosts that moves have touched. One thread each.
+ */
+struct chooser {
+	const struct shapes *shapes;
+	struct state state;    /* its own copy, changed through chooser_move only */
+	uint32_t *touched;     /* hosts that moves have changed since chooser_begin, each once */
+	uint32_t touched_count;
+	uint32_t *stamps, stamp; /* stamps[host] == stamp: touched */
+	uint32_t *list;        /* hosts of group members, for affinity */
+	double **weights;      /* nova, by shape: a copy of ram, cpu and disk that can be patched */
+	uint32_t *exceptions;  /* nova: hosts weighed one by one */
+	double *saved;
+};
+
+void chooser_create(struct chooser *ret_chooser, const struct shapes *shapes);
+void chooser_free(struct chooser *chooser);
+
+/* Forgets what was touched; the state must be the file's again. */
+void chooser_begin(struct chooser *chooser);
+
+/* Where auto-scheduling sends the VM now; NONE: no valid host. The VM's shape must be filled. */
+uint32_t chooser_choose(struct chooser *chooser, uint32_t vm);
+
+/* Moves it there at once. Undo with state_rollback on chooser->state. */
+void chooser_move(struct chooser *chooser, uint32_t vm, uint32_t target);
+
+/*
+ * Hosts that could take the VM now, best-effort groups not counting, in the file's order: at most `room` of them.
+ * Returns how many were found.
+ */
+uint32_t chooser_candidates(struct chooser *chooser, uint32_t vm, uint32_t *ret_hosts, uint32_t room);
+
+#endif

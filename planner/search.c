@@ -1,0 +1,589 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "planner/search.h"
+
+#include "core/flavor.h"
+#include "core/must.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static const struct vm *vm_at(const struct search *search, uint32_t mover)
+{
+	return &search->chooser->state.cluster->vms[search->movers[mover]];
+}
+
+static bool same_kind(const struct search *search, uint32_t a, uint32_t b)
+{
+	const struct shapes *shapes = search->chooser->shapes;
+
+	return shapes->of_vm[search->movers[a]] == shapes->of_vm[search->movers[b]] &&
+	       vm_at(search, a)->group == vm_at(search, b)->group;
+}
+
+void search_create(struct search *ret_search, struct chooser *chooser, const uint32_t *movers, uint32_t count,
+                   uint64_t limit)
+{
+	*ret_search = (struct search){ .chooser = chooser, .movers = movers, .count = count, .limit = limit };
+	ret_search->kinds = ARENA_ARRAY(&ret_search->arena, uint32_t, count);
+	ret_search->scratch_hosts = ARENA_ARRAY(&ret_search->arena, uint32_t, count + 1);
+	ret_search->scratch_needs = ARENA_ARRAY(&ret_search->arena, __int128, count + 1);
+	for (uint32_t i = 0; i < count; i++) {
+		uint32_t kind = 0;
+
+		while (kind < i && !same_kind(ret_search, kind, i))
+			kind++;
+		ret_search->kinds[i] = kind;
+	}
+}
+
+void search_free(struct search *search)
+{
+	arena_free(&search->arena);
+}
+
+/* What is left of a host in one dimension, minus one VM's own need; the others' needs are held against it. */
+struct slack {
+	__int128 ram, disk, cpu, dedicated; /* in millionths; dedicated: whole CPUs set apart */
+	bool limits_disk, apart;
+};
+
+static struct slack slack_of(const struct search *search, uint32_t mover, uint32_t host)
+{
+	const struct state *state = &search->chooser->state;
+	const struct host *of = &state->cluster->hosts[host];
+	const struct host_use *use = &state->uses[host];
+	const struct flavor *flavor = state_flavor(state, search->movers[mover]);
+	struct slack slack = { .limits_disk = of->disk_gib != UNLIMITED, .apart = of->dedicated_cpus >= 0 };
+	int64_t shared = use->shared_vcpus + flavor_shared_vcpus(flavor);
+	int64_t dedicated = use->dedicated_vcpus + flavor_dedicated_vcpus(flavor);
+
+	slack.ram = (__int128)(of->memory_mib - of->reserved_memory_mib) * of->memory_ratio -
+	            (__int128)(use->memory_mib + flavor->memory_mib) * RATIO_ONE;
+	if (slack.limits_disk)
+		slack.disk = (__int128)(of->disk_gib - of->reserved_disk_gib) * of->disk_ratio -
+		             (__int128)(use->disk_gib + flavor_disk_gib(flavor, vm_at(search, mover)->boot)) * RATIO_ONE;
+	slack.cpu = (__int128)(of->cpus - of->reserved_cpus) * of->cpu_ratio - (__int128)shared * RATIO_ONE;
+	if (slack.apart)
+		slack.dedicated = of->dedicated_cpus - dedicated;
+	else
+		slack.cpu -= (__int128)dedicated * of->cpu_ratio;
+	return slack;
+}
+
+/* One VM's need in one dimension of a host, on the slack's scale. */
+static __int128 need_of(const struct search *search, uint32_t mover, uint32_t host, int dimension)
+{
+	const struct state *state = &search->chooser->state;
+	const struct host *of = &state->cluster->hosts[host];
+	const struct flavor *flavor = state_flavor(state, search->movers[mover]);
+
+	switch (dimension) {
+	case 0:
+		return (__int128)flavor->memory_mib * RATIO_ONE;
+	case 1:
+		return (__int128)flavor_disk_gib(flavor, vm_at(search, mover)->boot) * RATIO_ONE;
+	case 2:
+		return (__int128)flavor_shared_vcpus(flavor) * RATIO_ONE +
+		       (of->dedicated_cpus < 0 ? (__int128)flavor_dedicated_vcpus(flavor) * of->cpu_ratio : 0);
+	default:
+		return of->dedicated_cpus < 0 ? 0 : flavor_dedicated_vcpus(flavor);
+	}
+}
+
+static int need_compare(const void *a, const void *b)
+{
+	__int128 x = *(const __int128 *)a, y = *(const __int128 *)b;
+
+	return x > y ? -1 : x < y;
+}
+
+/* How many of the largest needs it takes to exceed the slack; count + 1: all together do not. */
+static uint32_t fewest_over(__int128 *needs, uint32_t count, __int128 slack)
+{
+	__int128 sum = 0;
+
+	qsort(needs, count, sizeof(needs[0]), need_compare);
+	for (uint32_t i = 0; i < count; i++) {
+		sum += needs[i];
+		if (sum > slack)
+			return i + 1;
+	}
+	return count + 1;
+}
+
+/* Whether another mover may bar the host to a mover by itself: same group, or devices and nodes that both need. */
+static bool may_bar_alone(const struct search *search, uint32_t mover, uint32_t other)
+{
+	const struct state *state = &search->chooser->state;
+	const struct flavor *a = state_flavor(state, search->movers[mover]);
+	const struct flavor *b = state_flavor(state, search->movers[other]);
+	uint32_t group = vm_at(search, mover)->group;
+
+	if (group != NONE && group == vm_at(search, other)->group && state->groups[group].policy == POLICY_ANTI_AFFINITY &&
+	    !state->groups[group].best_effort)
+		return true;
+	return (a->pci_count > 0 && b->pci_count > 0) || (a->numa_count > 0 && b->numa_count > 0);
+}
+
+/* The fewest of the others that could, by going to a host, bar it to the mover; count + 1: none of them can. */
+static uint32_t fewest_to_bar(struct search *search, uint32_t mover, uint32_t host, const uint32_t *others,
+                              uint32_t count)
+{
+	struct slack slack = slack_of(search, mover, host);
+	__int128 *needs = search->scratch_needs;
+	uint32_t fewest = count + 1;
+
+	for (uint32_t i = 0; i < count; i++) {
+		if (others[i] != mover && may_bar_alone(search, mover, others[i]))
+			return 1;
+	}
+	for (int dimension = 0; dimension < 4; dimension++) {
+		__int128 left = dimension == 0   ? slack.ram
+		                : dimension == 1 ? slack.disk
+		                : dimension == 2 ? slack.cpu
+		                                 : slack.dedicated;
+		uint32_t used = 0, over;
+
+		if ((dimension == 1 && !slack.limits_disk) || (dimension == 3 && !slack.apart))
+			continue;
+		for (uint32_t i = 0; i < count; i++) {
+			if (others[i] != mover)
+				needs[used++] = need_of(search, others[i], host, dimension);
+		}
+		over = fewest_over(needs, used, left);
+		if (over <= used && over < fewest)
+			fewest = over;
+	}
+	return fewest;
+}
+
+bool search_safe(struct search *search, uint32_t mover, const uint32_t *others, uint32_t count)
+{
+	uint32_t *candidates = search->scratch_hosts, found, bars = 0;
+
+	/* Each candidate takes at least one other mover to bar it, and there are at most count - 1 of them. */
+	found = chooser_candidates(search->chooser, search->movers[mover], candidates, count);
+	if (found >= count)
+		return true;
+	for (uint32_t i = 0; i < found; i++) {
+		uint32_t fewest = fewest_to_bar(search, mover, candidates[i], others, count);
+
+		if (fewest > count)
+			return true;
+		bars += fewest;
+	}
+	return bars >= count;
+}
+
+/* States seen, by their targets with equal movers' sorted: open addressing over copies of keys. */
+struct seen {
+	uint32_t **keys;
+	uint32_t room, used, length;
+};
+
+static uint64_t key_hash(const uint32_t *key, uint32_t length)
+{
+	uint64_t hash = 0;
+
+	for (uint32_t i = 0; i < length; i++) {
+		hash = (hash ^ key[i]) * UINT64_C(0x9e3779b97f4a7c15);
+		hash ^= hash >> 31;
+	}
+	return hash;
+}
+
+static uint32_t **seen_place(const struct seen *seen, const uint32_t *key)
+{
+	uint64_t at = key_hash(key, seen->length) & (seen->room - 1);
+
+	while (seen->keys[at] && memcmp(seen->keys[at], key, sizeof(key[0]) * seen->length))
+		at = (at + 1) & (seen->room - 1);
+	return &seen->keys[at];
+}
+
+static void seen_grow(struct seen *seen)
+{
+	uint32_t **old = seen->keys, room = seen->room;
+
+	seen->room = room ? room * 2 : 1024;
+	seen->keys = MEMORY_ARRAY(uint32_t *, seen->room);
+	for (uint32_t i = 0; i < room; i++) {
+		if (old[i])
+			*seen_place(seen, old[i]) = old[i];
+	}
+	free(old);
+}
+
+/* Whether the key is new; it is remembered. */
+static bool seen_add(struct seen *seen, struct arena *arena, const uint32_t *key)
+{
+	uint32_t **place;
+
+	if (seen->used * 2 >= seen->room)
+		seen_grow(seen);
+	place = seen_place(seen, key);
+	if (*place)
+		return false;
+	*place = ARENA_ARRAY(arena, uint32_t, seen->length);
+	memcpy(*place, key, sizeof(key[0]) * seen->length);
+	seen->used++;
+	return true;
+}
+
+/* One depth-first search, for a good or for a bad order. */
+struct quest {
+	struct search *search;
+	const uint32_t *subset;
+	uint32_t count;
+	bool good;
+	uint32_t *targets; /* by place in the subset; NONE: still to go */
+	uint32_t *path;    /* places in the subset, in the order in which they went */
+	uint32_t *key;
+	uint32_t **levels; /* by depth: who is left, as movers and as places; made when first needed */
+	struct seen seen;
+	bool out_of_steps;
+};
+
+static int target_compare(const void *a, const void *b)
+{
+	uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
+
+	return x < y ? -1 : x > y;
+}
+
+/* The state's key: targets, those of interchangeable movers (neighbours in the subset) sorted. */
+static const uint32_t *quest_key(struct quest *quest)
+{
+	uint32_t from = 0;
+
+	memcpy(quest->key, quest->targets, sizeof(quest->key[0]) * quest->count);
+	while (from < quest->count) {
+		uint32_t to = from + 1;
+
+		while (to < quest->count &&
+		       quest->search->kinds[quest->subset[to]] == quest->search->kinds[quest->subset[from]])
+			to++;
+		qsort(quest->key + from, to - from, sizeof(quest->key[0]), target_compare);
+		from = to;
+	}
+	return quest->key;
+}
+
+/* Memory and CPUs of all that are left against what is free on all that they could use: too much never fits. */
+static bool overfull(struct quest *quest, const uint32_t *left, uint32_t count)
+{
+	struct search *search = quest->search;
+	const struct state *state = &search->chooser->state;
+	uint32_t hosts[256], found = 0;
+	int64_t need_mib = 0;
+	__int128 free_mib = 0;
+
+	for (uint32_t i = 0; i < count; i++) {
+		uint32_t candidates[64];
+		uint32_t n = chooser_candidates(search->chooser, search->movers[left[i]], candidates, 64);
+
+		if (n == 64)
+			return false;
+		for (uint32_t j = 0; j < n; j++) {
+			uint32_t k = 0;
+
+			while (k < found && hosts[k] != candidates[j])
+				k++;
+			if (k == found && found == 256)
+				return false;
+			if (k == found)
+				hosts[found++] = candidates[j];
+		}
+		need_mib += state_flavor(state, search->movers[left[i]])->memory_mib;
+	}
+	for (uint32_t k = 0; k < found; k++) {
+		const struct host *of = &state->cluster->hosts[hosts[k]];
+
+		free_mib += (__int128)(of->memory_mib - of->reserved_memory_mib) * of->memory_ratio -
+		            (__int128)state->uses[hosts[k]].memory_mib * RATIO_ONE;
+	}
+	return (__int128)need_mib * RATIO_ONE > free_mib;
+}
+
+enum outlook { OUTLOOK_FAILS, OUTLOOK_SUCCEEDS, OUTLOOK_OPEN };
+
+/* What is certain of a state; *ret_stuck is a place (in left) of somebody who has no host, or NONE. */
+static enum outlook outlook(struct quest *quest, const uint32_t *left, uint32_t count, uint32_t *ret_stuck)
+{
+	bool all_safe = true;
+
+	*ret_stuck = NONE;
+	for (uint32_t i = 0; i < count; i++) {
+		uint32_t candidate;
+
+		if (chooser_candidates(quest->search->chooser, quest->search->movers[left[i]], &candidate, 1) == 0) {
+			*ret_stuck = i;
+			return OUTLOOK_FAILS;
+		}
+	}
+	for (uint32_t i = 0; i < count && all_safe; i++)
+		all_safe = search_safe(quest->search, left[i], left, count);
+	if (all_safe)
+		return OUTLOOK_SUCCEEDS;
+	return overfull(quest, left, count) ? OUTLOOK_FAILS : OUTLOOK_OPEN;
+}
+
+/* Fills the path with those that are left, in the subset's order, as far as they find hosts. Returns its length. */
+static uint32_t finish_path(struct quest *quest, uint32_t depth, uint32_t first)
+{
+	struct chooser *chooser = quest->search->chooser;
+	uint32_t mark = state_mark(&chooser->state), length = depth;
+	bool stuck = false;
+
+	for (uint32_t turn = 0; turn <= quest->count && !stuck; turn++) {
+		uint32_t place = turn == 0 ? first : turn - 1, target;
+
+		if (place == NONE || quest->targets[place] != NONE || (turn > 0 && place == first))
+			continue;
+		quest->path[length++] = place;
+		target = chooser_choose(chooser, quest->search->movers[quest->subset[place]]);
+		stuck = target == NONE;
+		if (!stuck)
+			chooser_move(chooser, quest->search->movers[quest->subset[place]], target);
+	}
+	state_rollback(&chooser->state, mark);
+	return length;
+}
+
+static bool quest_step(struct quest *quest, uint32_t depth, uint32_t *ret_length);
+
+/* Tries each kind of mover that is left as the next. */
+static bool quest_branch(struct quest *quest, uint32_t depth, uint32_t *ret_length)
+{
+	struct search *search = quest->search;
+	struct chooser *chooser = search->chooser;
+
+	for (uint32_t place = 0; place < quest->count; place++) {
+		uint32_t vm = search->movers[quest->subset[place]], mark, target;
+		bool twin = false, found;
+
+		if (quest->targets[place] != NONE)
+			continue;
+		for (uint32_t other = 0; other < place && !twin; other++)
+			twin = quest->targets[other] == NONE &&
+			       search->kinds[quest->subset[other]] == search->kinds[quest->subset[place]];
+		if (twin)
+			continue;
+		search->steps += 1 + quest->count / 8;
+		if (search->steps > search->limit) {
+			quest->out_of_steps = true;
+			return false;
+		}
+		target = chooser_choose(chooser, vm);
+		must(target != NONE);
+		mark = state_mark(&chooser->state);
+		chooser_move(chooser, vm, target);
+		quest->targets[place] = target;
+		quest->path[depth] = place;
+		found = quest_step(quest, depth + 1, ret_length);
+		quest->targets[place] = NONE;
+		state_rollback(&chooser->state, mark);
+		if (found || quest->out_of_steps)
+			return found;
+	}
+	return false;
+}
+
+static bool quest_step(struct quest *quest, uint32_t depth, uint32_t *ret_length)
+{
+	uint32_t *left, *places, count = 0, stuck;
+
+	if (!quest->levels[depth])
+		quest->levels[depth] = ARENA_ARRAY(&quest->search->arena, uint32_t, 2 * (size_t)quest->count + 2);
+	left = quest->levels[depth];
+	places = left + quest->count + 1;
+	for (uint32_t place = 0; place < quest->count; place++) {
+		if (quest->targets[place] == NONE) {
+			places[count] = place;
+			left[count++] = quest->subset[place];
+		}
+	}
+	if (count == 0) {
+		*ret_length = depth;
+		return quest->good;
+	}
+	switch (outlook(quest, left, count, &stuck)) {
+	case OUTLOOK_FAILS:
+		if (!quest->good)
+			*ret_length = finish_path(quest, depth, stuck == NONE ? NONE : places[stuck]);
+		return !quest->good;
+	case OUTLOOK_SUCCEEDS:
+		if (quest->good)
+			*ret_length = finish_path(quest, depth, NONE);
+		return quest->good;
+	case OUTLOOK_OPEN:
+		break;
+	}
+	if (!seen_add(&quest->seen, &quest->search->arena, quest_key(quest)))
+		return false;
+	return quest_branch(quest, depth, ret_length);
+}
+
+struct ranked {
+	uint32_t mover, kind, candidates;
+	int64_t size;
+};
+
+/* Few candidates and much memory first; interchangeable movers side by side. */
+static int tight_first(const void *a, const void *b)
+{
+	const struct ranked *x = a, *y = b;
+
+	if (x->candidates != y->candidates)
+		return x->candidates < y->candidates ? -1 : 1;
+	if (x->size != y->size)
+		return x->size > y->size ? -1 : 1;
+	if (x->kind != y->kind)
+		return x->kind < y->kind ? -1 : 1;
+	return x->mover < y->mover ? -1 : x->mover > y->mover;
+}
+
+/* For a bad order the other way round: those that take much and can go anywhere first. */
+static int loose_first(const void *a, const void *b)
+{
+	const struct ranked *x = a, *y = b;
+
+	if (x->candidates != y->candidates)
+		return x->candidates > y->candidates ? -1 : 1;
+	return tight_first(a, b);
+}
+
+static void subset_sort(struct search *search, const uint32_t *subset, uint32_t count, bool good, uint32_t *ret_sorted)
+{
+	struct ranked *ranked = ARENA_ARRAY(&search->arena, struct ranked, count);
+	uint32_t candidates[64];
+
+	for (uint32_t i = 0; i < count; i++)
+		ranked[i] = (struct ranked){
+			subset[i], search->kinds[subset[i]],
+			chooser_candidates(search->chooser, search->movers[subset[i]], candidates, 64),
+			state_flavor(&search->chooser->state, search->movers[subset[i]])->memory_mib
+		};
+	qsort(ranked, count, sizeof(ranked[0]), good ? tight_first : loose_first);
+	for (uint32_t i = 0; i < count; i++)
+		ret_sorted[i] = ranked[i].mover;
+}
+
+static enum answer quest_run(struct search *search, const uint32_t *subset, uint32_t count, bool good,
+                             uint32_t *ret_order, uint32_t *ret_length)
+{
+	struct quest quest = { .search = search, .count = count, .good = good };
+	uint32_t *sorted = ARENA_ARRAY(&search->arena, uint32_t, count), length = 0;
+	bool found;
+
+	subset_sort(search, subset, count, good, sorted);
+	quest.subset = sorted;
+	quest.targets = ARENA_ARRAY(&search->arena, uint32_t, count);
+	quest.path = ARENA_ARRAY(&search->arena, uint32_t, count + 1);
+	quest.key = ARENA_ARRAY(&search->arena, uint32_t, count);
+	quest.levels = ARENA_ARRAY(&search->arena, uint32_t *, count + 1);
+	quest.seen.length = count;
+	for (uint32_t i = 0; i < count; i++)
+		quest.targets[i] = NONE;
+	found = quest_step(&quest, 0, &length);
+	free(quest.seen.keys);
+	for (uint32_t i = 0; found && i < length; i++)
+		ret_order[i] = sorted[quest.path[i]];
+	*ret_length = length;
+	return found ? ANSWER_YES : quest.out_of_steps ? ANSWER_UNKNOWN : ANSWER_NO;
+}
+
+enum answer search_good(struct search *search, const uint32_t *subset, uint32_t count, uint32_t *ret_order)
+{
+	uint32_t length;
+	enum answer answer = quest_run(search, subset, count, true, ret_order, &length);
+
+	must(answer != ANSWER_YES || length == count);
+	return answer;
+}
+
+enum answer search_bad(struct search *search, const uint32_t *subset, uint32_t count, uint32_t *ret_order,
+                       uint32_t *ret_length)
+{
+	return quest_run(search, subset, count, false, ret_order, ret_length);
+}
+
+/*
+ * The hosts that may matter to a mover: it never goes past its count-th candidate, since the others can bar at most
+ * one each less one; nor past one that they cannot bar.
+ */
+static uint32_t reach(struct search *search, uint32_t mover, const uint32_t *all, uint32_t *ret_hosts, bool *ret_firm)
+{
+	uint32_t group = vm_at(search, mover)->group;
+	uint32_t found = chooser_candidates(search->chooser, search->movers[mover], ret_hosts, search->count);
+
+	for (uint32_t i = 0; i < found; i++) {
+		ret_firm[i] = fewest_to_bar(search, mover, ret_hosts[i], all, search->count) > search->count;
+		/* With a first pass a later host may be taken before an earlier one. */
+		if (ret_firm[i] && !group_has_first_pass(&search->chooser->state, group))
+			return i + 1;
+	}
+	return found;
+}
+
+static uint32_t part_of(uint32_t *parts, uint32_t i)
+{
+	while (parts[i] != i)
+		i = parts[i] = parts[parts[i]];
+	return i;
+}
+
+struct reached {
+	uint32_t *hosts;
+	bool *firm;
+	uint32_t count;
+};
+
+/* Whether two movers can influence each other: a group in common, or a host that one of them can be barred from. */
+static bool interact(const struct search *search, const struct reached *reached, uint32_t a, uint32_t b)
+{
+	uint32_t group = vm_at(search, a)->group, i = 0, j = 0;
+
+	if (group != NONE && group == vm_at(search, b)->group)
+		return true;
+	/* nova weighs by what all have left, so everything that moves may change everybody's choice. */
+	if (search->chooser->state.profile == PROFILE_NOVA)
+		return true;
+	while (i < reached[a].count && j < reached[b].count) {
+		uint32_t x = reached[a].hosts[i], y = reached[b].hosts[j];
+
+		if (x == y && (!reached[a].firm[i] || !reached[b].firm[j]))
+			return true;
+		i += x <= y;
+		j += y <= x;
+	}
+	return false;
+}
+
+uint32_t search_parts(struct search *search, uint32_t *ret_part)
+{
+	struct reached *reached = ARENA_ARRAY(&search->arena, struct reached, search->count);
+	uint32_t *all = ARENA_ARRAY(&search->arena, uint32_t, search->count), parts = 0;
+	uint32_t *numbers = ARENA_ARRAY(&search->arena, uint32_t, search->count);
+
+	for (uint32_t i = 0; i < search->count; i++)
+		all[i] = ret_part[i] = i;
+	for (uint32_t i = 0; i < search->count; i++) {
+		reached[i].hosts = ARENA_ARRAY(&search->arena, uint32_t, search->count);
+		reached[i].firm = ARENA_ARRAY(&search->arena, bool, search->count);
+		reached[i].count = reach(search, i, all, reached[i].hosts, reached[i].firm);
+		for (uint32_t j = 0; j < i; j++) {
+			if (part_of(ret_part, i) != part_of(ret_part, j) && interact(search, reached, i, j))
+				ret_part[part_of(ret_part, i)] = part_of(ret_part, j);
+		}
+	}
+	for (uint32_t i = 0; i < search->count; i++)
+		numbers[i] = part_of(ret_part, i) == i ? parts++ : NONE;
+	for (uint32_t i = 0; i < search->count; i++) {
+		uint32_t root = part_of(ret_part, i);
+
+		all[i] = numbers[root];
+	}
+	memcpy(ret_part, all, sizeof(all[0]) * search->count);
+	return parts;
+}

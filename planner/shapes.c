@@ -1,0 +1,156 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "planner/shapes.h"
+
+#include "core/must.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static uint64_t mix(uint64_t hash, uint64_t value)
+{
+	hash = (hash ^ value) * UINT64_C(0x9e3779b97f4a7c15);
+	return hash ^ hash >> 29;
+}
+
+/* A guest that saw its host's CPU needs that very CPU: only VMs of one host are of one shape then. */
+static uint32_t shape_source(const struct state *state, uint32_t vm)
+{
+	return state_flavor(state, vm)->passthrough ? state->vm_host[vm] : NONE;
+}
+
+static uint64_t shape_hash(const struct state *state, uint32_t vm)
+{
+	const struct vm *of = &state->cluster->vms[vm];
+	uint64_t hash = mix(state->vm_flavor[vm], of->boot);
+
+	hash = mix(mix(hash, (uint64_t)(uintptr_t)of->zone), shape_source(state, vm));
+	for (uint32_t i = 0; i < of->vif_count; i++)
+		hash = mix(hash, (uint64_t)(uintptr_t)of->vifs[i].network);
+	return hash;
+}
+
+static bool same_shape(const struct state *state, uint32_t a, uint32_t b)
+{
+	const struct vm *x = &state->cluster->vms[a], *y = &state->cluster->vms[b];
+
+	if (state->vm_flavor[a] != state->vm_flavor[b] || x->boot != y->boot || x->zone != y->zone ||
+	    x->vif_count != y->vif_count || shape_source(state, a) != shape_source(state, b))
+		return false;
+	for (uint32_t i = 0; i < x->vif_count; i++) {
+		if (x->vifs[i].network != y->vifs[i].network)
+			return false;
+	}
+	return true;
+}
+
+static void sort_members(struct shapes *shapes)
+{
+	const struct cluster *cluster = shapes->state->cluster;
+
+	shapes->group_first = MEMORY_ARRAY(uint32_t, cluster->group_count + 2);
+	for (uint32_t vm = 0; vm < cluster->vm_count; vm++) {
+		if (cluster->vms[vm].group != NONE)
+			shapes->group_first[cluster->vms[vm].group + 2]++;
+	}
+	for (uint32_t group = 1; group < cluster->group_count + 2; group++)
+		shapes->group_first[group] += shapes->group_first[group - 1];
+	shapes->group_members = MEMORY_ARRAY(uint32_t, shapes->group_first[cluster->group_count + 1]);
+	for (uint32_t vm = 0; vm < cluster->vm_count; vm++) {
+		if (cluster->vms[vm].group != NONE)
+			shapes->group_members[shapes->group_first[cluster->vms[vm].group + 1]++] = vm;
+	}
+}
+
+void shapes_create(struct shapes *ret_shapes, const struct state *state)
+{
+	uint32_t vm_count = state->cluster->vm_count, room = 64, shape_room = 64;
+	uint32_t *table;
+
+	while (room < vm_count * 2)
+		room *= 2;
+	*ret_shapes = (struct shapes){ .state = state };
+	ret_shapes->of_vm = MEMORY_ARRAY(uint32_t, vm_count);
+	ret_shapes->shapes = MEMORY_ARRAY(struct shape, shape_room);
+	table = MEMORY_ARRAY(uint32_t, room); /* shape + 1; 0: free */
+	for (uint32_t vm = 0; vm < vm_count; vm++) {
+		uint32_t at = (uint32_t)shape_hash(state, vm) & (room - 1);
+
+		while (table[at] && !same_shape(state, ret_shapes->shapes[table[at] - 1].vm, vm))
+			at = (at + 1) & (room - 1);
+		if (!table[at]) {
+			if (ret_shapes->count == shape_room) {
+				shape_room *= 2;
+				ret_shapes->shapes = memory_resize(ret_shapes->shapes, shape_room, sizeof(struct shape));
+			}
+			ret_shapes->shapes[ret_shapes->count++] = (struct shape){ .vm = vm };
+			table[at] = ret_shapes->count;
+		}
+		ret_shapes->of_vm[vm] = table[at] - 1;
+	}
+	free(table);
+	sort_members(ret_shapes);
+}
+
+void shapes_free(struct shapes *shapes)
+{
+	for (uint32_t i = 0; i < shapes->count; i++) {
+		free(shapes->shapes[i].hosts);
+		free(shapes->shapes[i].ram);
+		free(shapes->shapes[i].cpu);
+		free(shapes->shapes[i].disk);
+	}
+	free(shapes->shapes);
+	free(shapes->of_vm);
+	free(shapes->group_first);
+	free(shapes->group_members);
+	*shapes = (struct shapes){ 0 };
+}
+
+static void fill_weights(struct shape *shape, const struct request *request)
+{
+	shape->ram = MEMORY_ARRAY(double, shape->count);
+	shape->cpu = MEMORY_ARRAY(double, shape->count);
+	shape->disk = MEMORY_ARRAY(double, shape->count);
+	for (uint32_t i = 0; i < shape->count; i++) {
+		struct weight_terms terms = weight_terms_of(request, shape->hosts[i]);
+
+		shape->ram[i] = terms.ram;
+		shape->cpu[i] = terms.cpu;
+		shape->disk[i] = terms.disk;
+	}
+}
+
+void shapes_fill(struct shapes *shapes, uint32_t index)
+{
+	struct shape *shape = &shapes->shapes[index];
+	struct request request = request_for(shapes->state, MOVE_LIVE, shape->vm);
+	uint32_t host_count = shapes->state->cluster->host_count;
+
+	if (!shape->wanted || shape->hosts)
+		return;
+	if (!state_flavor(shapes->state, shape->vm)->passthrough)
+		request.source = NONE;
+	shape->hosts = MEMORY_ARRAY(uint32_t, host_count);
+	for (uint32_t host = 0; host < host_count; host++) {
+		if (rules_allow_shape(&request, host))
+			shape->hosts[shape->count++] = host;
+	}
+	shape->hosts = memory_resize(shape->hosts, shape->count, sizeof(shape->hosts[0]));
+	if (shapes->state->profile == PROFILE_NOVA)
+		fill_weights(shape, &request);
+}
+
+uint32_t shape_position(const struct shape *shape, uint32_t host)
+{
+	uint32_t low = 0, high = shape->count;
+
+	while (low < high) {
+		uint32_t middle = low + (high - low) / 2;
+
+		if (shape->hosts[middle] < host)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low < shape->count && shape->hosts[low] == host ? low : NONE;
+}
