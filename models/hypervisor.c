@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "models/hypervisor.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 /*
@@ -37,12 +38,37 @@ static const struct hypervisor TABLE[] = {
 
 _Static_assert(sizeof(TABLE) / sizeof(TABLE[0]) == 4, "a new row: say in the comment what differs");
 
+/* "qemu-7.2" as 7 * 1000 + 2; -1: not such a name. */
+static long version_of(const char *name)
+{
+	char *end;
+	long major, minor;
+
+	if (name == NULL || strncmp(name, "qemu-", 5) != 0)
+		return -1;
+	major = strtol(name + 5, &end, 10);
+	if (end == name + 5 || *end != '.' || major < 0 || major > 999)
+		return -1;
+	name = end + 1;
+	minor = strtol(name, &end, 10);
+	if (end == name || *end || minor < 0 || minor > 999)
+		return -1;
+	return major * 1000 + minor;
+}
+
 const struct hypervisor *hypervisor_find(const char *name)
 {
-	for (size_t i = 0; name != NULL && i < sizeof(TABLE) / sizeof(TABLE[0]); i++)
-		if (strcmp(TABLE[i].name, name) == 0)
-			return &TABLE[i];
-	return NULL;
+	const struct hypervisor *best = NULL;
+	long version = version_of(name);
+
+	if (version < 0)
+		return NULL;
+	/* The rows are oldest first; a version before the first row goes by the first. */
+	for (size_t i = 0; i < sizeof(TABLE) / sizeof(TABLE[0]); i++) {
+		if (best == NULL || version_of(TABLE[i].name) <= version)
+			best = &TABLE[i];
+	}
+	return best;
 }
 
 const struct hypervisor *hypervisor_all(size_t *ret_count)

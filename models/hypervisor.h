@@ -21,7 +21,10 @@ struct hypervisor {
 	double clear_chunk_bytes; /* the dirty log is cleared in pieces of this size */
 };
 
-/* The row of that name; NULL: unknown. */
+/*
+ * The row that holds for qemu-MAJOR.MINOR: that version's, else the newest before it, else the first. NULL: not such
+ * a name.
+ */
 const struct hypervisor *hypervisor_find(const char *name);
 
 /* All rows, for messages; *ret_count of them. The first is the default. */

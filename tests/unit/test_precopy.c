@@ -76,7 +76,10 @@ Test(hypervisor, rows_by_name)
 	cr_assert_eq(hypervisor_find("qemu-7.2"), hypervisor_all(&count));
 	cr_assert_eq(count, 4);
 	cr_assert_not_null(hypervisor_find("qemu-10.0"));
-	cr_assert_null(hypervisor_find("qemu-7.3"));
+	cr_assert_eq(hypervisor_find("qemu-7.3"), hypervisor_find("qemu-7.2"));
+	cr_assert_eq(hypervisor_find("qemu-9.0"), hypervisor_find("qemu-8.2"));
+	cr_assert_eq(hypervisor_find("qemu-2.5"), hypervisor_find("qemu-7.2"));
+	cr_assert_null(hypervisor_find("xen-4.17"));
 	cr_assert_null(hypervisor_find(""));
 	cr_assert_null(hypervisor_find(NULL));
 }
