@@ -37,32 +37,22 @@ void openstack_add(struct openstack *import, const struct json_doc *doc)
 	openstack_read(import, doc);
 }
 
-/* Names come from outside: what could steer a terminal is shown as a question mark. */
-static void make_plain(char *text)
-{
-	for (unsigned char *c = (unsigned char *)text; *c; c++) {
-		if (*c < 0x20 || *c == 0x7f)
-			*c = '?';
-		else if (*c == 0xc2 && c[1] >= 0x80 && c[1] < 0xa0)
-			c[0] = c[1] = '?';
-	}
-}
-
 void openstack_note(struct openstack *import, enum openstack_severity severity, const char *format, ...)
 {
 	char line[1024];
+	const char *text;
 	va_list arguments;
 
 	va_start(arguments, format);
 	vsnprintf(line, sizeof(line), format, arguments);
 	va_end(arguments);
-	make_plain(line);
+	text = arena_text(&import->arena, line, strlen(line));
 	if (import->note_count == import->note_room) {
 		import->note_room = import->note_room ? import->note_room * 2 : 16;
 		import->notes = memory_resize(import->notes, import->note_room, sizeof(import->notes[0]));
 	}
 	import->notes[import->note_count++] =
-		(struct openstack_note){ severity, arena_text(&import->arena, line, strlen(line)) };
+		(struct openstack_note){ severity, openstack_plain(&import->arena, text) };
 }
 
 const struct openstack_note *openstack_notes(const struct openstack *import, size_t *ret_count)

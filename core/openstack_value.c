@@ -7,10 +7,6 @@
 
 static const double WHOLE_MAX = 1e9;
 
-static const char control_characters[] =
-	"\001\002\003\004\005\006\007\010\011\012\013\014\015\016\017\020\021\022\023\024\025\026\027"
-	"\030\031\032\033\034\035\036\037\177";
-
 void openstack_push(struct openstack_list *list, void *item)
 {
 	if (list->count == list->room) {
@@ -87,17 +83,51 @@ const json_t *openstack_field(const json_t *object, const char *names)
 	return NULL;
 }
 
+/* The bytes of the UTF-8 character at c, 0 when it is none (RFC 3629, table 3-7 of Unicode). */
+static size_t character_length(const unsigned char *c)
+{
+	static const struct {
+		unsigned char first, last, low, high, length;
+	} forms[] = {
+		{ 0x00, 0x7f, 0, 0, 1 },       { 0xc2, 0xdf, 0x80, 0xbf, 2 }, { 0xe0, 0xe0, 0xa0, 0xbf, 3 },
+		{ 0xe1, 0xec, 0x80, 0xbf, 3 }, { 0xed, 0xed, 0x80, 0x9f, 3 }, { 0xee, 0xef, 0x80, 0xbf, 3 },
+		{ 0xf0, 0xf0, 0x90, 0xbf, 4 }, { 0xf1, 0xf3, 0x80, 0xbf, 4 }, { 0xf4, 0xf4, 0x80, 0x8f, 4 },
+	};
+
+	for (size_t i = 0; i < sizeof(forms) / sizeof(forms[0]); i++) {
+		if (*c < forms[i].first || *c > forms[i].last)
+			continue;
+		for (size_t j = 1; j < forms[i].length; j++) {
+			if (c[j] < (j == 1 ? forms[i].low : 0x80) || c[j] > (j == 1 ? forms[i].high : 0xbf))
+				return 0;
+		}
+		return forms[i].length;
+	}
+	return 0;
+}
+
+static bool is_plain(const unsigned char *c, size_t length)
+{
+	return length > 0 && *c >= 0x20 && *c != 0x7f && !(*c == 0xc2 && c[1] < 0xa0);
+}
+
 const char *openstack_plain(struct arena *arena, const char *text)
 {
-	size_t length = strcspn(text, control_characters);
+	const unsigned char *c = (const unsigned char *)text;
 	char *copy;
+	size_t at = 0;
 
-	if (!text[length])
+	while (c[at] && is_plain(c + at, character_length(c + at)))
+		at += character_length(c + at);
+	if (!c[at])
 		return text;
 	copy = arena_text(arena, text, strlen(text));
-	for (char *c = copy + length; *c; c++) {
-		if (strchr(control_characters, *c))
-			*c = '?';
+	while (c[at]) {
+		size_t length = character_length(c + at);
+
+		if (!is_plain(c + at, length))
+			memset(copy + at, '?', length ? length : 1);
+		at += length ? length : 1;
 	}
 	return copy;
 }

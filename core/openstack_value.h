@@ -54,8 +54,8 @@ enum { OPENSTACK_UNKNOWN = -1 };
 const json_t *openstack_field(const json_t *object, const char *names);
 
 /*
- * The text itself, or a copy with question marks for control characters, which names in a cluster file
- * can't have.
+ * The text itself, or a copy with question marks for control characters and what is not UTF-8 (names of
+ * files): neither may stand in a cluster file's names, nor reach a terminal.
  */
 const char *openstack_plain(struct arena *arena, const char *text);
 

@@ -154,9 +154,12 @@ static void close_boot(struct openstack *import)
 		               openstack_names_text(&unknown));
 }
 
+/* The first 8 characters of a UUID. */
 static const char *short_id(struct openstack *import, const char *id)
 {
-	return arena_text(&import->arena, id, strlen(id) < 8 ? strlen(id) : 8);
+	size_t length = strlen(id) < 8 ? strlen(id) : 8;
+
+	return openstack_plain(&import->arena, arena_text(&import->arena, id, length));
 }
 
 /*
