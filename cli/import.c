@@ -142,12 +142,16 @@ static const struct argp import_argp = {
 	import_argp_options,
 	parse_import,
 	"openstack DIR|-",
-	"Makes a cluster file of what an OpenStack says about itself: the JSON that the openstack client prints "
-	"with -f json, and the bodies of the compute and placement APIs, in *.json files of any names below DIR (or "
-	"one document with such bodies on standard input). What could not be known, and what was assumed, is said on "
+	"Makes a cluster file of what an OpenStack says about itself: the JSON that the openstack client "
+	"prints "
+	"with -f json, and the bodies of the compute and placement APIs, in *.json files of any names below "
+	"DIR (or "
+	"one document with such bodies on standard input). What could not be known, and what was assumed, is "
+	"said on "
 	"standard error."
 	"\v"
-	"Files of Placement, which do not say what host they are about, are named NAME-inventories.json or lie in "
+	"Files of Placement, which do not say what host they are about, are named NAME-inventories.json or "
+	"lie in "
 	"a folder NAME; NAME is the host's name or the provider's UUID.\n\n"
 	"Example:\n"
 	"  openstack server list --all-projects --long -f json > export/servers.json\n"

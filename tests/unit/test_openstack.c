@@ -121,7 +121,8 @@ static const char flavors[] =
 	"[{`ID`:`1`,`Name`:`small`,`RAM`:2048,`Disk`:20,`Ephemeral`:0,`VCPUs`:1,`Swap`:``,"
 	"`Properties`:{}}]";
 static const char hypervisors[] =
-	"{`hypervisors`:[{`hypervisor_hostname`:`a`,`vcpus`:8,`memory_mb`:16384,`local_gb`:500,`cpu_info`:``},"
+	"{`hypervisors`:[{`hypervisor_hostname`:`a`,`vcpus`:8,`memory_mb`:16384,`local_gb`:500,"
+	"`cpu_info`:``},"
 	"{`hypervisor_hostname`:`b`,`vcpus`:8,`memory_mb`:16384,`local_gb`:500,`cpu_info`:``}]}";
 
 /* ------------------------------------------------------------------------------------------- the bundled
@@ -516,7 +517,8 @@ Test(openstack, reserves_and_ratios)
 	give(&placement, "v", vms);
 	give(&placement, "h", known);
 	give(&placement, "x/a/inventories.json",
-	     "{`inventories`:{`VCPU`:{`total`:6,`reserved`:1,`allocation_ratio`:2.5},`PCPU`:{`total`:2,`reserved`:1},"
+	     "{`inventories`:{`VCPU`:{`total`:6,`reserved`:1,`allocation_ratio`:2.5},`PCPU`:{`total`:2,"
+	     "`reserved`:1},"
 	     "`MEMORY_MB`:{`total`:16000,`reserved`:256,`allocation_ratio`:1.25},"
 	     "`DISK_GB`:{`total`:400,`reserved`:9,`allocation_ratio`:0.0}}}");
 	made(&placement);
@@ -551,9 +553,8 @@ Test(openstack, what_placement_is_about)
 	is_member(&trial, "hosts", "a", "cpus", "5");
 	is_member(&trial, "hosts", "a", "memory_mib", "1000");
 	is_member(&trial, "hosts", "b", "cpus", "3");
-	notes_have(
-		&trial,
-		"files of Placement whose names name no host or provider, skipped: all/placement/nobody-usages");
+	notes_have(&trial, "files of Placement whose names name no host or provider, skipped: "
+	                   "all/placement/nobody-usages");
 	trial_free(&trial);
 }
 
@@ -585,7 +586,8 @@ Test(openstack, usage_and_allocations_that_differ)
 	give(&trial, "a-usages.json", "{`usages`:{`VCPU`:2,`MEMORY_MB`:2048,`DISK_GB`:20}}");
 	give(&trial, "a-allocations.json",
 	     "{`allocations`:{`1`:{`resources`:{`VCPU`:2,`MEMORY_MB`:2048,`DISK_GB`:20}},"
-	     "`3`:{`resources`:{`VCPU`:1,`MEMORY_MB`:2048,`DISK_GB`:20}},`orphan`:{`resources`:{`VCPU`:1}}}}");
+	     "`3`:{`resources`:{`VCPU`:1,`MEMORY_MB`:2048,`DISK_GB`:20}},"
+	     "`orphan`:{`resources`:{`VCPU`:1}}}}");
 	made(&trial);
 	notes_have(&trial, "a: Placement's usage is not what its VMs' flavors come to: VCPU 2 (here 1)");
 	notes_have(&trial, "allocations that are not what the flavor says: v; the first: VCPU 2 (here 1)");
@@ -735,11 +737,11 @@ Test(openstack, states_and_tasks)
 	struct trial trial = trial_new();
 
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
-		at += snprintf(
-			at, (size_t)(list + sizeof(list) - at),
-			"%s{`ID`:`%zu`,`Name`:`v%zu`,`Status`:`%s`,`Task State`:%s,`Flavor`:`small`,`Host`:`a`,"
-			"`Image ID`:`N/A (booted from volume)`}",
-			i ? "," : "", i, i, rows[i].status, rows[i].task);
+		at += snprintf(at, (size_t)(list + sizeof(list) - at),
+		               "%s{`ID`:`%zu`,`Name`:`v%zu`,`Status`:`%s`,`Task State`:%s,`Flavor`:`small`,"
+		               "`Host`:`a`,"
+		               "`Image ID`:`N/A (booted from volume)`}",
+		               i ? "," : "", i, i, rows[i].status, rows[i].task);
 	snprintf(at, (size_t)(list + sizeof(list) - at), "]");
 	give(&trial, "s", services);
 	give(&trial, "h", hypervisors);
@@ -819,7 +821,8 @@ Test(openstack, shapes_of_groups)
 	give(&trial, "v",
 	     "[{`ID`:`1`,`Name`:`one`,`Status`:`ACTIVE`,`Flavor`:`small`,`Host`:`a`},"
 	     "{`ID`:`2`,`Name`:`two`,`Status`:`ACTIVE`,`Flavor`:`small`,`Host`:`a`},"
-	     "{`ID`:`3`,`Name`:`three`,`Status`:`ACTIVE`,`Flavor`:`small`,`Host`:`a`,`server_groups`:[`e`]}]");
+	     "{`ID`:`3`,`Name`:`three`,`Status`:`ACTIVE`,`Flavor`:`small`,`Host`:`a`,"
+	     "`server_groups`:[`e`]}]");
 	give(&trial, "g",
 	     "[{`ID`:`a`,`Name`:`old`,`Policies`:`anti-affinity`,`Members`:`1, 99`},"
 	     "{`ID`:`b`,`Name`:`named`,`Policy`:`soft-affinity`,`Members`:[`two`,`one`]},"
@@ -885,7 +888,8 @@ Test(openstack, one_document_with_all_bodies)
 {
 	static const char *const shapes[] = {
 		"{`servers`:[{`id`:`1`,`name`:`v`,`status`:`ACTIVE`,`flavor`:{`id`:`1`},`image`:``,"
-		"`OS-EXT-SRV-ATTR:host`:`a`}],`services`:[{`binary`:`nova-compute`,`host`:`a`,`status`:`enabled`,"
+		"`OS-EXT-SRV-ATTR:host`:`a`}],`services`:[{`binary`:`nova-compute`,`host`:`a`,"
+		"`status`:`enabled`,"
 		"`state`:`up`}],`flavors`:[{`id`:`1`,`name`:`f`,`vcpus`:1,`ram`:64,`disk`:0,`swap`:``}],"
 		"`a`:{`inventories`:{`VCPU`:{`total`:2},`MEMORY_MB`:{`total`:128}}}}",
 		"[[{`ID`:`1`,`Name`:`v`,`Status`:`ACTIVE`,`Flavor`:`f`,`Image ID`:``,`Host`:`a`}],"
