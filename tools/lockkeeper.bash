@@ -1,0 +1,51 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+# bash completion for lockkeeper; installed as share/bash-completion/completions/lockkeeper.
+
+# The options of a command, those that all commands share included.
+_lockkeeper_options()
+{
+	local common='--output --profile --seed -j --force --help'
+
+	case $1 in
+	check) echo "--host --window --plots --limit $common" ;;
+	targets) echo "--to $common" ;;
+	simulate) echo "--lock --runs --plots --trace $common" ;;
+	import) echo "-o --name $common" ;;
+	esac
+}
+
+# What may follow an option; fails when that is for the user to know.
+_lockkeeper_value()
+{
+	case $1 in
+	--output) mapfile -t COMPREPLY < <(compgen -W 'table json csv' -- "$2") ;;
+	--profile) mapfile -t COMPREPLY < <(compgen -W 'titanium starlingx nova' -- "$2") ;;
+	--plots) mapfile -t COMPREPLY < <(compgen -d -- "$2") ;;
+	--trace | -o) mapfile -t COMPREPLY < <(compgen -f -- "$2") ;;
+	--host | --to | --lock | --window | --limit | --runs | --name | --seed | -j) COMPREPLY=() ;;
+	*) return 1 ;;
+	esac
+}
+
+_lockkeeper()
+{
+	local current=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD - 1]} command=${COMP_WORDS[1]}
+
+	COMPREPLY=()
+	compopt -o filenames 2>/dev/null
+	if [ "$COMP_CWORD" = 1 ]; then
+		mapfile -t COMPREPLY < <(compgen -W 'check targets simulate import --help --version' -- "$current")
+	elif _lockkeeper_value "$previous" "$current"; then
+		return
+	elif [[ $current == -* ]]; then
+		mapfile -t COMPREPLY < <(compgen -W "$(_lockkeeper_options "$command")" -- "$current")
+	elif [ "$command" = import ] && [ "$COMP_CWORD" = 2 ]; then
+		mapfile -t COMPREPLY < <(compgen -W openstack -- "$current")
+	elif [ "$command" = import ]; then
+		mapfile -t COMPREPLY < <(compgen -d -- "$current")
+	else
+		mapfile -t COMPREPLY < <(compgen -f -X '!*.json' -- "$current"; compgen -d -- "$current")
+	fi
+}
+
+complete -F _lockkeeper lockkeeper
