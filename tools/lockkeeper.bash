@@ -29,12 +29,13 @@ _lockkeeper_value()
 
 _lockkeeper()
 {
-	local current=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD - 1]} command=${COMP_WORDS[1]}
+	local current=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD - 1]}
+	local command=${COMP_WORDS[1]} commands='check targets simulate import --help --version'
 
 	COMPREPLY=()
 	compopt -o filenames 2>/dev/null
 	if [ "$COMP_CWORD" = 1 ]; then
-		mapfile -t COMPREPLY < <(compgen -W 'check targets simulate import --help --version' -- "$current")
+		mapfile -t COMPREPLY < <(compgen -W "$commands" -- "$current")
 	elif _lockkeeper_value "$previous" "$current"; then
 		return
 	elif [[ $current == -* ]]; then
