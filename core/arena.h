@@ -14,7 +14,7 @@ struct arena {
 	size_t total;               /* bytes handed out since the start, for measurements */
 };
 
-/* size bytes, zeroed, aligned to 16; never NULL (running out of memory ends the program with one line, exit 1). */
+/* size bytes, zeroed, aligned to 16; never NULL (out of memory: the program ends with one line, exit 1). */
 void *arena_take(struct arena *arena, size_t size);
 
 /* A copy of length bytes of text with a closing NUL. */

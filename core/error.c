@@ -9,8 +9,8 @@
 #include <string.h>
 
 /*
- * Makes one line of a text that may hold names out of a file: '?' for each byte of a control character (C0, DEL, C1), so
- * that nothing in a file can speak to the terminal. A character cut in two at the end goes.
+ * Makes one line of a text that may hold names out of a file: '?' for each byte of a control character (C0,
+ * DEL, C1), so that nothing in a file can speak to the terminal. A character cut in two at the end goes.
  */
 static void text_clean(char *text, size_t length, bool cut)
 {

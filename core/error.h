@@ -3,7 +3,7 @@
 #ifndef CORE_ERROR_H
 #define CORE_ERROR_H
 
-/* Negative codes that operations return; 0 is success. The second column is the program's exit code (cli.md). */
+/* Negative codes that operations return; 0 is success. All of them make the program exit with 1. */
 #define ERROR_CODES(X)                            \
 	X(ERROR_INPUT, -1, "bad input")           \
 	X(ERROR_IO, -2, "input or output failed") \
@@ -23,7 +23,8 @@ struct error {
 
 /*
  * Fills *error (may be NULL) by printf's rules and returns code, so that a caller can `return error_set(…)`.
- * Control characters, which names out of files may hold, become '?'; what does not fit is cut between characters.
+ * Control characters, which names out of files may hold, become '?'; what does not fit is cut between
+ * characters.
  */
 int error_set(struct error *error, int code, const char *format, ...) __attribute__((format(printf, 3, 4)));
 

@@ -23,8 +23,9 @@ struct json_doc {
 };
 
 /*
- * A cluster of a million VMs is tens of millions of small values: cJSON takes them one malloc each. While a document
- * is parsed they come from its arena instead. cJSON's hooks are global, so they look at a variable of the thread.
+ * A cluster of a million VMs is tens of millions of small values: cJSON takes them one malloc each. While a
+ * document is parsed they come from its arena instead. cJSON's hooks are global, so they look at a variable
+ * of the thread.
  */
 static _Thread_local struct arena *parsing;
 
@@ -490,7 +491,7 @@ static size_t line_width(const cJSON *value, int levels, size_t limit)
 	return width;
 }
 
-/* column: where the value begins. A container stays on its line when it is short and at most two levels deep. */
+/* column: where the value begins. A container stays on its line when it is short and at most two deep. */
 static void output_pretty(struct output *output, const cJSON *value, size_t indent, size_t column)
 {
 	static const char spaces[] = "                                ";

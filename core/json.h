@@ -18,10 +18,11 @@ enum json_type { JSON_NULL, JSON_BOOL, JSON_NUMBER, JSON_TEXT, JSON_ARRAY, JSON_
 struct json_doc;
 
 /*
- * Parses text[0 … length) as one JSON value. Refused, with file and line: anything that is not JSON (RFC 8259),
- * text that is not UTF-8, numbers that do not fit a finite double, two members of one name in an object, a NUL
- * in a string, nesting deeper than 512.
- * name: how messages call the file (copied). text: taken over, free()d with the document, also on failure.
+ * Parses text[0 … length) as one JSON value. Refused, with file and line: anything that is not JSON (RFC
+ * 8259), text that is not UTF-8, numbers that do not fit a finite double, two members of one name in an
+ * object, a NUL in a string, nesting deeper than 512.
+ * name: how messages call the file (copied).
+ * text: taken over, free()d with the document, also on failure.
  */
 int json_doc_parse(struct json_doc **ret_doc, const char *name, char *text, size_t length,
                    struct error *error);
@@ -66,20 +67,21 @@ void json_add_null(json_t *object, const char *key);
 
 /*
  * The text of a value, with a closing newline; the caller free()s it.
- * pretty: two spaces a level, short arrays and objects (up to 110 columns) on one line. Otherwise one line in all.
+ * pretty: two spaces a level, short arrays and objects (up to 110 columns) on one line; else one line in all.
  * Numbers are written as json_number_text does.
  */
 char *json_print(const json_t *value, bool pretty, size_t *ret_length);
 
 /*
- * The canonical bytes (docs/formats.md): members sorted by their keys' bytes, "x-…" members left out, no white
- * space, numbers by json_number_text, no closing newline; the caller free()s it.
+ * The canonical bytes (docs/formats.md): members sorted by their keys' bytes, "x-…" members left out, no
+ * white space, numbers by json_number_text, no closing newline; the caller free()s it.
  */
 char *json_canonical(const json_t *value, size_t *ret_length);
 
 /*
- * The text of a finite double that reads back as the same: 0 (-0 too) and integers below 1e15 in full, others as
- * printf's %.15g, %.16g or %.17g, whichever is the first to read back. Returns its length. text has room for 32 bytes.
+ * The text of a finite double that reads back as the same: 0 (-0 too) and integers below 1e15 in full, others
+ * as printf's %.15g, %.16g or %.17g, whichever is the first to read back. Returns its length. text has room
+ * for 32 bytes.
  */
 int json_number_text(double number, char text[32]);
 

@@ -16,8 +16,9 @@ struct json_scan {
 };
 
 /*
- * Walks text[0 … length). Stops before value number `stop` (0 = the root, counted in the order of the text), or at
- * the end when there are fewer. Returns 0, or -1 with scan->mistake and scan->at. RFC 8259, and UTF-8 (RFC 3629).
+ * Walks text[0 … length). Stops before value number `stop` (0 = the root, counted in the order of the text),
+ * or at the end when there are fewer. Returns 0, or -1 with scan->mistake and scan->at. RFC 8259, and UTF-8
+ * (RFC 3629).
  */
 int json_scan(struct json_scan *scan, const char *text, size_t length, size_t stop);
 
