@@ -11,6 +11,11 @@ noreturn void must_fail(const char *expression, const char *file, int line);
 /* What must_fail prints beside the place, for the calling thread. time_ns < 0: no simulation is running. */
 void must_context(long long time_ns, unsigned long long seed);
 
-#define must(expression) ((expression) ? (void)0 : must_fail(#expression, __FILE__, __LINE__))
+/* A statement, so that linters see that nothing goes on after a broken assumption. */
+#define must(expression)                                            \
+	do {                                                        \
+		if (!(expression))                                  \
+			must_fail(#expression, __FILE__, __LINE__); \
+	} while (0)
 
 #endif
