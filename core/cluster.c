@@ -64,20 +64,26 @@ void cluster_warn(struct cluster *cluster, const char *format, ...)
 
 uint32_t cluster_add_vm(struct cluster *cluster, const char *name, uint32_t flavor, uint32_t group)
 {
-	struct vm *vms = ARENA_ARRAY(&cluster->arena, struct vm, cluster->vm_count + 1);
 	uint32_t index = cluster->vm_count;
 
-	if (index)
-		memcpy(vms, cluster->vms, sizeof(*vms) * index);
-	vms[index] = (struct vm){ .name = cluster_intern(cluster, name),
+	/* The old array stays in the arena, so that twice the size each time is what many additions need. */
+	if (index >= cluster->vm_room) {
+		uint32_t room = index < 8 ? 16 : index * 2;
+		struct vm *vms = ARENA_ARRAY(&cluster->arena, struct vm, room);
+
+		if (index)
+			memcpy(vms, cluster->vms, sizeof(*vms) * index);
+		cluster->vms = vms;
+		cluster->vm_room = room;
+	}
+	cluster->vms[index] = (struct vm){ .name = cluster_intern(cluster, name),
 		                  .host = NONE,
 		                  .flavor = flavor,
 		                  .group = group,
 		                  .used_mib = (double)cluster->flavors[flavor].memory_mib,
 		                  .dirty = dirty_default() };
-	vms[index].id = vms[index].name;
+	cluster->vms[index].id = cluster->vms[index].name;
 	intern_bind(cluster->interns, NAME_VM, name, index);
-	cluster->vms = vms;
 	cluster->vm_count++;
 	return index;
 }

@@ -216,6 +216,7 @@ struct cluster {
 	struct vm *vms;
 	struct group *groups;
 	uint32_t switch_count, host_count, flavor_count, vm_count, group_count;
+	uint32_t host_room, vm_room;         /* 0: the arrays are as long as their counts */
 	uint32_t numa_count, pci_pool_count; /* over all hosts */
 	const char **warnings;               /* one line each, about what real clusters have but rules forbid */
 	uint32_t warning_count, warning_room;

@@ -773,15 +773,21 @@ int cluster_add_host(struct cluster *cluster, const struct json_doc *doc, const 
                      struct error *error)
 {
 	struct reader reader = { .doc = doc, .cluster = cluster, .error = error };
-	struct host host, *hosts;
+	struct host host;
 	int result = read_host(&reader, value, cluster->host_count, &host);
 
 	if (result)
 		return result;
-	hosts = ARENA_ARRAY(&cluster->arena, struct host, cluster->host_count + 1);
-	memcpy(hosts, cluster->hosts, sizeof(*hosts) * cluster->host_count);
-	hosts[cluster->host_count] = host;
-	cluster->hosts = hosts;
+	if (cluster->host_count >= cluster->host_room) {
+		uint32_t room = cluster->host_count < 8 ? 16 : cluster->host_count * 2;
+		struct host *hosts = ARENA_ARRAY(&cluster->arena, struct host, room);
+
+		if (cluster->host_count)
+			memcpy(hosts, cluster->hosts, sizeof(*hosts) * cluster->host_count);
+		cluster->hosts = hosts;
+		cluster->host_room = room;
+	}
+	cluster->hosts[cluster->host_count] = host;
 	*ret_host = cluster->host_count++;
 	return 0;
 }

@@ -1,0 +1,120 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "sim/events.h"
+
+#include "core/arena.h"
+#include "core/must.h"
+
+#include <stdlib.h>
+
+enum { FIRST_ROOM = 64 };
+
+void events_free(struct events *events)
+{
+	free(events->heap);
+	free(events->place);
+	*events = (struct events){ 0 };
+}
+
+void events_clear(struct events *events)
+{
+	while (events->count > 0)
+		events->place[events->heap[--events->count].id] = UINT32_MAX;
+}
+
+static bool goes_before(const struct event *a, const struct event *b)
+{
+	if (a->time_ns != b->time_ns)
+		return a->time_ns < b->time_ns;
+	return a->order < b->order;
+}
+
+static void put(struct events *events, uint32_t at, struct event event)
+{
+	events->heap[at] = event;
+	events->place[event.id] = at;
+}
+
+static void sift_up(struct events *events, uint32_t at, struct event event)
+{
+	while (at > 0) {
+		uint32_t above = (at - 1) / 2;
+
+		if (!goes_before(&event, &events->heap[above]))
+			break;
+		put(events, at, events->heap[above]);
+		at = above;
+	}
+	put(events, at, event);
+}
+
+static void sift_down(struct events *events, uint32_t at, struct event event)
+{
+	for (;;) {
+		uint32_t below = 2 * at + 1;
+
+		if (below >= events->count)
+			break;
+		if (below + 1 < events->count && goes_before(&events->heap[below + 1], &events->heap[below]))
+			below++;
+		if (!goes_before(&events->heap[below], &event))
+			break;
+		put(events, at, events->heap[below]);
+		at = below;
+	}
+	put(events, at, event);
+}
+
+static void grow(struct events *events, uint32_t id)
+{
+	uint32_t room = events->room ? events->room : FIRST_ROOM;
+
+	while (room <= id)
+		room *= 2;
+	events->heap = memory_resize(events->heap, room, sizeof(*events->heap));
+	events->place = memory_resize(events->place, room, sizeof(*events->place));
+	for (uint32_t i = events->room; i < room; i++)
+		events->place[i] = UINT32_MAX;
+	events->room = room;
+}
+
+void events_set(struct events *events, uint32_t id, int64_t time_ns, uint64_t order)
+{
+	struct event event = { time_ns, order, id };
+	uint32_t at;
+
+	must(id < UINT32_MAX / 2);
+	if (id >= events->room)
+		grow(events, id);
+	at = events->place[id];
+	if (at == UINT32_MAX)
+		sift_up(events, events->count++, event);
+	else if (goes_before(&event, &events->heap[at]))
+		sift_up(events, at, event);
+	else
+		sift_down(events, at, event);
+}
+
+void events_drop(struct events *events, uint32_t id)
+{
+	uint32_t at = id < events->room ? events->place[id] : UINT32_MAX;
+	struct event last;
+
+	if (at == UINT32_MAX)
+		return;
+	events->place[id] = UINT32_MAX;
+	last = events->heap[--events->count];
+	if (at == events->count)
+		return;
+	if (goes_before(&last, &events->heap[at]))
+		sift_up(events, at, last);
+	else
+		sift_down(events, at, last);
+}
+
+uint32_t events_first(const struct events *events, int64_t *ret_time_ns)
+{
+	if (events->count == 0)
+		return UINT32_MAX;
+	*ret_time_ns = events->heap[0].time_ns;
+	return events->heap[0].id;
+}

@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* events: what is due when, an indexed binary heap. */
+#ifndef SIM_EVENTS_H
+#define SIM_EVENTS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/* Later than any time that a scenario can reach: 200 years. */
+#define TIME_NEVER INT64_C(6400000000000000000)
+
+/* 24 bytes: nothing else is touched while the heap is put in order. */
+struct event {
+	int64_t time_ns;
+	uint64_t order; /* at one time, the smaller goes first */
+	uint32_t id;
+};
+
+/* Zero-initialised is empty and ready. Grows as ids do; nothing is allocated per event. */
+struct events {
+	struct event *heap;
+	uint32_t *place; /* by id: where in the heap, UINT32_MAX: nowhere */
+	uint32_t count, room;
+};
+
+void events_free(struct events *events);
+
+/* Forgets all events; keeps the memory. */
+void events_clear(struct events *events);
+
+/* The event of that id is due at time_ns from now on, whether it was due before or not. Ids are small numbers. */
+void events_set(struct events *events, uint32_t id, int64_t time_ns, uint64_t order);
+
+/* The event of that id is no longer due; if it was not, nothing happens. */
+void events_drop(struct events *events, uint32_t id);
+
+/* The id of the event that is due first; UINT32_MAX: there is none. It stays until it is dropped or set. */
+uint32_t events_first(const struct events *events, int64_t *ret_time_ns);
+
+#endif

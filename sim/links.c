@@ -1,0 +1,428 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "sim/links.h"
+
+#include "core/arena.h"
+#include "core/must.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* Mbit/s are 10^6 bit/s. */
+static const double BYTES_PER_MBIT = 125000;
+static const double SECONDS_PER_NS = 1e-9;
+
+static void set_speeds(struct links *links)
+{
+	const struct cluster *cluster = links->cluster;
+
+	for (uint32_t host = 0; host < cluster->host_count; host++) {
+		double speed = cluster->hosts[host].nic_mbit_s * BYTES_PER_MBIT;
+
+		links->links[links_host(host, false)].capacity_bytes_s = speed;
+		links->links[links_host(host, true)].capacity_bytes_s = speed;
+	}
+	for (uint32_t i = 0; i < cluster->switch_count; i++) {
+		double speed = cluster->switches[i].uplink_mbit_s * BYTES_PER_MBIT;
+
+		links->links[links_switch(links, i, false)].capacity_bytes_s = speed;
+		links->links[links_switch(links, i, true)].capacity_bytes_s = speed;
+	}
+	links->nics_changed = false;
+}
+
+/* How far below their roots switches are; the depth of the deepest tells the longest path. */
+static uint32_t set_depths(struct links *links)
+{
+	const struct cluster *cluster = links->cluster;
+	uint32_t deepest = 0;
+
+	for (uint32_t i = 0; i < cluster->switch_count; i++) {
+		uint32_t depth = 0;
+
+		for (uint32_t at = i; cluster->switches[at].uplink != NONE; at = cluster->switches[at].uplink)
+			depth++;
+		links->depths[i] = depth;
+		deepest = depth > deepest ? depth : deepest;
+	}
+	return deepest;
+}
+
+void links_create(struct links *ret_links, const struct cluster *cluster)
+{
+	uint32_t count = 2 * (cluster->host_count + cluster->switch_count);
+
+	*ret_links = (struct links){ .cluster = cluster, .link_count = count, .flow_free = NONE };
+	ret_links->links = MEMORY_ARRAY(struct link, count);
+	ret_links->depths = MEMORY_ARRAY(uint32_t, cluster->switch_count);
+	ret_links->dirty = MEMORY_ARRAY(uint32_t, count);
+	ret_links->moved = MEMORY_ARRAY(uint32_t, count);
+	ret_links->part_links = MEMORY_ARRAY(uint32_t, count);
+	ret_links->heap = MEMORY_ARRAY(struct share, count);
+	ret_links->stride = 2 + 2 * set_depths(ret_links);
+	for (uint32_t i = 0; i < count; i++)
+		ret_links->links[i].first_hop = ret_links->links[i].component = NONE;
+	set_speeds(ret_links);
+}
+
+void links_free(struct links *links)
+{
+	free(links->links);
+	free(links->flows);
+	free(links->hops);
+	free(links->depths);
+	free(links->dirty);
+	free(links->moved);
+	free(links->part_links);
+	free(links->part_flows);
+	free(links->heap);
+	*links = (struct links){ 0 };
+}
+
+void links_reset(struct links *links)
+{
+	for (uint32_t i = 0; i < links->dirty_count; i++)
+		links->links[links->dirty[i]].dirty = false;
+	for (uint32_t i = 0; i < links->moved_count; i++)
+		links->links[links->moved[i]].moved = false;
+	links->dirty_count = links->moved_count = 0;
+	for (uint32_t i = 0; i < links->flow_count; i++)
+		must(!links->flows[i].in_use);
+	links->flow_count = 0;
+	links->flow_free = NONE;
+	if (links->nics_changed)
+		set_speeds(links);
+}
+
+double links_service(const struct link *link, int64_t now_ns)
+{
+	return link->service + link->level * ((double)(now_ns - link->service_ns) * SECONDS_PER_NS);
+}
+
+void links_mark(struct links *links, uint32_t link)
+{
+	if (links->links[link].dirty)
+		return;
+	links->links[link].dirty = true;
+	links->dirty[links->dirty_count++] = link;
+}
+
+static void add_hop(struct links *links, uint32_t flow, uint32_t link)
+{
+	struct flow *of = &links->flows[flow];
+
+	must(of->hop_count < links->stride);
+	links->hops[flow * links->stride + of->hop_count++].link = link;
+}
+
+static void set_path(struct links *links, uint32_t flow, uint32_t source, uint32_t target)
+{
+	const struct cluster *cluster = links->cluster;
+	uint32_t from = cluster->hosts[source].switch_index, to = cluster->hosts[target].switch_index;
+
+	must(source != target);
+	add_hop(links, flow, links_host(source, false));
+	while (from != to) {
+		bool from_root = from == NONE || cluster->switches[from].uplink == NONE;
+		bool to_root = to == NONE || cluster->switches[to].uplink == NONE;
+
+		if (from_root && to_root)
+			break;
+		if (to_root || (!from_root && links->depths[from] >= links->depths[to])) {
+			add_hop(links, flow, links_switch(links, from, false));
+			from = cluster->switches[from].uplink;
+		} else {
+			add_hop(links, flow, links_switch(links, to, true));
+			to = cluster->switches[to].uplink;
+		}
+	}
+	add_hop(links, flow, links_host(target, true));
+}
+
+static void grow(struct links *links)
+{
+	uint32_t room = links->flow_room ? links->flow_room * 2 : 16;
+
+	must((uint64_t)room * links->stride < NONE);
+	links->flows = memory_resize(links->flows, room, sizeof(*links->flows));
+	links->hops = memory_resize(links->hops, (size_t)room * links->stride, sizeof(*links->hops));
+	links->part_flows = memory_resize(links->part_flows, room, sizeof(*links->part_flows));
+	links->flow_room = room;
+}
+
+uint32_t links_open(struct links *links, uint32_t source, uint32_t target, uint32_t owner)
+{
+	uint32_t flow = links->flow_free;
+
+	if (flow != NONE) {
+		links->flow_free = links->flows[flow].next_free;
+	} else {
+		if (links->flow_count == links->flow_room)
+			grow(links);
+		flow = links->flow_count++;
+	}
+	links->flows[flow] = (struct flow){ .owner = owner, .bottleneck = NONE, .in_use = true };
+	set_path(links, flow, source, target);
+	return flow;
+}
+
+static void attach(struct links *links, uint32_t flow)
+{
+	struct hop *hops = &links->hops[flow * links->stride];
+
+	for (uint32_t i = 0; i < links->flows[flow].hop_count; i++) {
+		struct link *link = &links->links[hops[i].link];
+		uint32_t at = flow * links->stride + i;
+
+		hops[i].before = NONE;
+		hops[i].next = link->first_hop;
+		if (link->first_hop != NONE)
+			links->hops[link->first_hop].before = at;
+		link->first_hop = at;
+		link->flows++;
+	}
+}
+
+static void detach(struct links *links, uint32_t flow)
+{
+	struct hop *hops = &links->hops[flow * links->stride];
+
+	for (uint32_t i = 0; i < links->flows[flow].hop_count; i++) {
+		struct link *link = &links->links[hops[i].link];
+
+		if (hops[i].before != NONE)
+			links->hops[hops[i].before].next = hops[i].next;
+		else
+			link->first_hop = hops[i].next;
+		if (hops[i].next != NONE)
+			links->hops[hops[i].next].before = hops[i].before;
+		link->flows--;
+	}
+}
+
+/* The level of a link that alone holds back its component changes; nothing else does. */
+static void set_level(struct links *links, uint32_t index, double level, int64_t now_ns)
+{
+	struct link *link = &links->links[index];
+
+	link->service = links_service(link, now_ns);
+	link->service_ns = now_ns;
+	link->level = level;
+	link->epoch++;
+	if (!link->moved) {
+		link->moved = true;
+		links->moved[links->moved_count++] = index;
+	}
+}
+
+/* The one link that holds back all that the flow's links hang together with, when the flow crosses it, else NONE. */
+static uint32_t sole_bottleneck(const struct links *links, uint32_t flow)
+{
+	const struct hop *hops = &links->hops[flow * links->stride];
+	uint32_t sole = NONE, count = links->flows[flow].hop_count;
+
+	for (uint32_t i = 0; i < count; i++) {
+		const struct link *link = &links->links[hops[i].link];
+
+		if (link->dirty)
+			return NONE;
+		if (link->flows == 1)
+			continue; /* the flow's own */
+		if (link->component == NONE || (sole != NONE && sole != link->component))
+			return NONE;
+		sole = link->component;
+	}
+	for (uint32_t i = 0; i < count && sole != NONE; i++) {
+		if (hops[i].link == sole)
+			return links->links[sole].dirty ? NONE : sole;
+	}
+	return NONE;
+}
+
+/* A flow that was attached just now is one more of those that its component's one bottleneck holds back. */
+static bool join_quickly(struct links *links, uint32_t flow, int64_t now_ns)
+{
+	struct hop *hops = &links->hops[flow * links->stride];
+	struct flow *of = &links->flows[flow];
+	uint32_t sole = sole_bottleneck(links, flow);
+	struct link *bottleneck;
+	double level, high;
+
+	if (sole == NONE)
+		return false;
+	bottleneck = &links->links[sole];
+	level = (bottleneck->capacity_bytes_s - bottleneck->fixed) / (bottleneck->members + 1);
+	high = fmin(bottleneck->high, of->cap_bytes_s);
+	for (uint32_t i = 0; i < of->hop_count; i++) {
+		const struct link *link = &links->links[hops[i].link];
+
+		if (hops[i].link != sole)
+			high = fmin(high, link->capacity_bytes_s / link->flows);
+	}
+	if (bottleneck->members == 0 || level < bottleneck->low || level > high)
+		return false;
+	for (uint32_t i = 0; i < of->hop_count; i++)
+		links->links[hops[i].link].component = sole;
+	bottleneck->high = high;
+	bottleneck->members++;
+	set_level(links, sole, level, now_ns);
+	of->bottleneck = sole;
+	of->since_ns = now_ns;
+	of->base = bottleneck->service;
+	of->owed = 0;
+	of->mixed = true;
+	return true;
+}
+
+/* The reverse, before the flow is detached. */
+static bool leave_quickly(struct links *links, uint32_t flow, int64_t now_ns)
+{
+	uint32_t sole = sole_bottleneck(links, flow);
+	struct link *bottleneck;
+	double level;
+
+	if (sole == NONE || links->flows[flow].bottleneck != sole || links->links[sole].members < 2)
+		return false;
+	bottleneck = &links->links[sole];
+	level = (bottleneck->capacity_bytes_s - bottleneck->fixed) / (bottleneck->members - 1);
+	if (level > bottleneck->high)
+		return false;
+	bottleneck->members--;
+	set_level(links, sole, level, now_ns);
+	return true;
+}
+
+/* What the flow was given under its present rate goes to what it is owed. */
+static void bring_up(struct links *links, struct flow *of, int64_t now_ns)
+{
+	if (of->bottleneck != NONE) {
+		double service = links_service(&links->links[of->bottleneck], now_ns);
+
+		of->owed += service - of->base;
+		of->base = service;
+	} else {
+		of->owed += of->rate * ((double)(now_ns - of->since_ns) * SECONDS_PER_NS);
+	}
+	of->since_ns = now_ns;
+	of->mixed = true;
+}
+
+static void stop_flow(struct links *links, uint32_t flow, int64_t now_ns)
+{
+	struct flow *of = &links->flows[flow];
+	const struct hop *hops = &links->hops[flow * links->stride];
+	bool quick;
+
+	bring_up(links, of, now_ns);
+	quick = leave_quickly(links, flow, now_ns);
+	if (!quick && of->bottleneck != NONE)
+		links->links[of->bottleneck].members--;
+	detach(links, flow);
+	of->bottleneck = NONE;
+	of->rate = 0;
+	of->cap_bytes_s = 0;
+	for (uint32_t i = 0; i < of->hop_count && !quick; i++) {
+		if (links->links[hops[i].link].flows > 0)
+			links_mark(links, hops[i].link);
+	}
+}
+
+void links_demand(struct links *links, uint32_t flow, double cap_bytes_s, int64_t now_ns)
+{
+	struct flow *of = &links->flows[flow];
+	double before = of->cap_bytes_s;
+
+	must(of->in_use && cap_bytes_s >= 0);
+	if (cap_bytes_s == before)
+		return;
+	if (cap_bytes_s == 0) {
+		stop_flow(links, flow, now_ns);
+		return;
+	}
+	of->cap_bytes_s = cap_bytes_s;
+	if (before == 0) {
+		of->since_ns = now_ns;
+		attach(links, flow);
+		if (!join_quickly(links, flow, now_ns))
+			links_mark(links, links->hops[flow * links->stride].link);
+		return;
+	}
+	if (of->bottleneck != NONE && cap_bytes_s >= links->links[of->bottleneck].level) {
+		struct link *link = &links->links[of->bottleneck];
+
+		link->high = fmin(link->high, cap_bytes_s);
+		return;
+	}
+	links_mark(links, links->hops[flow * links->stride].link);
+}
+
+void links_close(struct links *links, uint32_t flow, int64_t now_ns)
+{
+	struct flow *of = &links->flows[flow];
+
+	must(of->in_use);
+	if (of->cap_bytes_s > 0)
+		stop_flow(links, flow, now_ns);
+	of->in_use = false;
+	of->next_free = links->flow_free;
+	links->flow_free = flow;
+}
+
+void links_set_nic(struct links *links, uint32_t host, double nic_mbit_s)
+{
+	links->nics_changed = true;
+	for (int down = 0; down < 2; down++) {
+		uint32_t link = links_host(host, down);
+
+		links->links[link].capacity_bytes_s = nic_mbit_s * BYTES_PER_MBIT;
+		links_mark(links, link);
+	}
+}
+
+double links_rate(const struct links *links, uint32_t flow)
+{
+	const struct flow *of = &links->flows[flow];
+
+	return of->bottleneck == NONE ? of->rate : links->links[of->bottleneck].level;
+}
+
+double links_rate_most(const struct links *links, uint32_t flow)
+{
+	const struct flow *of = &links->flows[flow];
+
+	if (of->bottleneck == NONE)
+		return of->rate;
+	return fmax(links->links[of->bottleneck].level, links->links[of->bottleneck].top);
+}
+
+double links_take(struct links *links, uint32_t flow, int64_t now_ns, bool *ret_steady)
+{
+	struct flow *of = &links->flows[flow];
+	double seconds = (double)(now_ns - of->since_ns) * SECONDS_PER_NS, bytes;
+
+	*ret_steady = !of->mixed &&
+	              (of->bottleneck == NONE || of->epoch == links->links[of->bottleneck].epoch);
+	if (*ret_steady) {
+		bytes = links_rate(links, flow) * seconds;
+		of->since_ns = now_ns;
+		if (of->bottleneck != NONE)
+			of->base = links_service(&links->links[of->bottleneck], now_ns);
+		return bytes;
+	}
+	bring_up(links, of, now_ns);
+	bytes = of->owed;
+	of->owed = 0;
+	of->mixed = false;
+	if (of->bottleneck != NONE)
+		of->epoch = links->links[of->bottleneck].epoch;
+	return bytes;
+}
+
+double links_used(const struct links *links, uint32_t link)
+{
+	double used = 0;
+
+	for (uint32_t hop = links->links[link].first_hop; hop != NONE; hop = links->hops[hop].next)
+		used += links_rate(links, hop / links->stride);
+	return used;
+}

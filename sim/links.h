@@ -1,0 +1,144 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* links: what the switch tree's links give to each of the flows that share them, max-min fair. */
+#ifndef SIM_LINKS_H
+#define SIM_LINKS_H
+
+#include "core/cluster.h"
+
+/*
+ * Each host's connection and each switch's uplink is two links, one a direction. A flow goes up from its source to
+ * the lowest switch that it has in common with its target, and down to it; roots are joined without limit.
+ * Rates are max-min fair by progressive filling (Bertsekas, Gallager, Data Networks, 6.5.2) with a cap on each flow.
+ *
+ * What costs: a flow that comes or goes is free for flows that it shares no link with, directly or through others.
+ * Flows that are held back by the same link have one rate, which is kept once, with what it has given so far; so
+ * where one link holds back all flows that hang together, one more or one less is a division. Only when
+ * that does not do is the part of the network that hangs together computed anew.
+ * Speeds and bytes are those on the wire: a caller divides by its wire efficiency on the way in, and multiplies on
+ * the way out.
+ */
+struct link {
+	double capacity_bytes_s;
+	double level;       /* the rate of the flows that this link holds back */
+	double top;         /* callers were told that the level is at most this */
+	double service;     /* bytes that the level has given since the start, up to … */
+	int64_t service_ns; /* … this time */
+	double fixed;       /* the sum of the rates of capped flows here */
+	double low, high;   /* where the level may be while this link alone holds back its component */
+	uint32_t epoch;     /* counts the level's changes */
+	uint32_t flows;     /* crossing */
+	uint32_t members;   /* of these, held back here */
+	uint32_t first_hop;
+	uint32_t component; /* the one link that holds back all that hang together with this one, NONE: not so simple */
+	bool dirty, moved;
+	/* while a component is computed */
+	uint32_t stamp, open;
+	double left, next_level;
+};
+
+struct flow {
+	uint32_t owner;
+	uint32_t hop_count; /* hops[id * stride …] */
+	uint32_t bottleneck; /* the link that holds it back; NONE: its cap */
+	uint32_t epoch;      /* the bottleneck's when last taken */
+	double cap_bytes_s;  /* 0: idle, on no link */
+	double rate;         /* without a bottleneck */
+	int64_t since_ns;    /* when last taken */
+	double base;         /* the bottleneck's service when last taken */
+	double owed;         /* bytes from before the bottleneck changed */
+	bool mixed;          /* the bottleneck changed since it was last taken */
+	bool in_use;
+	uint32_t next_free;
+	uint32_t stamp;
+	uint32_t next_bottleneck;
+	double next_rate;
+};
+
+/* One link of a flow's path, and its neighbours in the list of the link's flows. */
+struct hop {
+	uint32_t link, before, next;
+};
+
+struct share {
+	double share;
+	uint32_t link;
+};
+
+struct links {
+	const struct cluster *cluster;
+	struct link *links;
+	struct flow *flows;
+	struct hop *hops;
+	uint32_t *depths; /* of switches below their roots */
+	uint32_t link_count, flow_count, flow_room, flow_free, stride;
+	bool nics_changed;
+	uint32_t *dirty, *moved;
+	uint32_t dirty_count, moved_count, stamp;
+	/* scratch of the computation */
+	uint32_t *part_links, *part_flows;
+	uint32_t part_link_count, part_flow_count;
+	struct share *heap;
+	uint32_t heap_count;
+	uint64_t solves; /* how often a component was computed anew */
+};
+
+/* Called with a flow's owner when its rate is not what was said before. */
+typedef void (*links_changed)(void *context, uint32_t owner);
+
+/* The cluster must outlive the links and keep its counts. Free with links_free. */
+void links_create(struct links *ret_links, const struct cluster *cluster);
+void links_free(struct links *links);
+
+/* As after links_create. All flows must be closed. */
+void links_reset(struct links *links);
+
+/* A new flow, idle. source != target. owner: what links_changed is called with. */
+uint32_t links_open(struct links *links, uint32_t source, uint32_t target, uint32_t owner);
+
+/* The most that the flow can use from now on: 0 = idle, INFINITY = as much as it gets. */
+void links_demand(struct links *links, uint32_t flow, double cap_bytes_s, int64_t now_ns);
+
+void links_close(struct links *links, uint32_t flow, int64_t now_ns);
+
+/* A host's connection changes its speed: Mbit/s = 10^6 bit/s. 0: the link is down. */
+void links_set_nic(struct links *links, uint32_t host, double nic_mbit_s);
+
+/*
+ * Computes what changed since the last call; rates hold from now_ns on. Must be called before time goes on after
+ * any change. `changed` may take and look at flows, not change them.
+ */
+void links_solve(struct links *links, int64_t now_ns, links_changed changed, void *context);
+
+/* The flow's rate now, in bytes/s on the wire. */
+double links_rate(const struct links *links, uint32_t flow);
+
+/*
+ * The rate stays at most this until links_changed is called. Where many flows share one link it is some percent
+ * above the rate, so that not each of them must be looked at when one ends.
+ */
+double links_rate_most(const struct links *links, uint32_t flow);
+
+/*
+ * Bytes on the wire since the flow was last taken (or opened). *ret_steady: the rate was the same all the time.
+ */
+double links_take(struct links *links, uint32_t flow, int64_t now_ns, bool *ret_steady);
+
+/* What all flows on a link use together now. Walks them. */
+double links_used(const struct links *links, uint32_t link);
+
+/* A link by what it joins: up is towards the root. */
+static inline uint32_t links_host(uint32_t host, bool down)
+{
+	return 2 * host + (down ? 1 : 0);
+}
+
+static inline uint32_t links_switch(const struct links *links, uint32_t switch_index, bool down)
+{
+	return 2 * (links->cluster->host_count + switch_index) + (down ? 1 : 0);
+}
+
+/* links.c and links_solve.c share these. */
+void links_mark(struct links *links, uint32_t link);
+double links_service(const struct link *link, int64_t now_ns);
+
+#endif

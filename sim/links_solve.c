@@ -1,0 +1,391 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "sim/links.h"
+
+#include "core/must.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+/*
+ * From so many flows held back by one link on, each is told a rate that is this much above the present one, and is
+ * not told again before that is reached: n flows that end one after another cost n log n, not n^2.
+ */
+enum { MANY = 24 };
+static const double AHEAD = 1.125;
+
+/* Differences of rates that are rounding only. */
+static const double SAME = 1e-12;
+
+/* ------------------------------------------------------------------ what hangs together */
+
+static void part_add_link(struct links *links, uint32_t index)
+{
+	struct link *link = &links->links[index];
+
+	if (link->stamp == links->stamp)
+		return;
+	link->stamp = links->stamp;
+	link->open = 0;
+	link->left = link->capacity_bytes_s;
+	link->next_level = 0;
+	links->part_links[links->part_link_count++] = index;
+}
+
+static void part_add_flow(struct links *links, uint32_t index)
+{
+	struct flow *flow = &links->flows[index];
+	const struct hop *hops = &links->hops[index * links->stride];
+
+	if (flow->stamp == links->stamp)
+		return;
+	flow->stamp = links->stamp;
+	flow->next_rate = -1;
+	links->part_flows[links->part_flow_count++] = index;
+	for (uint32_t i = 0; i < flow->hop_count; i++) {
+		part_add_link(links, hops[i].link);
+		links->links[hops[i].link].open++;
+	}
+}
+
+/* All flows and links that hang together with a link, through whatever others. */
+static void gather(struct links *links, uint32_t from)
+{
+	links->stamp++;
+	links->part_link_count = links->part_flow_count = 0;
+	part_add_link(links, from);
+	for (uint32_t i = 0; i < links->part_link_count; i++) {
+		uint32_t hop = links->links[links->part_links[i]].first_hop;
+
+		for (; hop != NONE; hop = links->hops[hop].next)
+			part_add_flow(links, hop / links->stride);
+	}
+}
+
+/* ------------------------------------------------------------------ progressive filling */
+
+static bool share_before(struct share a, struct share b)
+{
+	return a.share < b.share || (a.share == b.share && a.link < b.link);
+}
+
+static void heap_down(struct links *links, uint32_t at)
+{
+	struct share share = links->heap[at];
+
+	for (;;) {
+		uint32_t below = 2 * at + 1;
+
+		if (below >= links->heap_count)
+			break;
+		if (below + 1 < links->heap_count && share_before(links->heap[below + 1], links->heap[below]))
+			below++;
+		if (!share_before(links->heap[below], share))
+			break;
+		links->heap[at] = links->heap[below];
+		at = below;
+	}
+	links->heap[at] = share;
+}
+
+static double share_of(const struct link *link)
+{
+	return fmax(link->left, 0) / link->open;
+}
+
+static void heap_fill(struct links *links)
+{
+	links->heap_count = 0;
+	for (uint32_t i = 0; i < links->part_link_count; i++) {
+		uint32_t index = links->part_links[i];
+
+		if (links->links[index].open > 0)
+			links->heap[links->heap_count++] =
+			        (struct share){ share_of(&links->links[index]), index };
+	}
+	for (uint32_t i = links->heap_count / 2; i-- > 0;)
+		heap_down(links, i);
+}
+
+/*
+ * The link with the smallest share, NONE: all flows have their rate. Shares only grow while flows are settled at
+ * the smallest, so that what stands in the heap is put right only when it comes to the top.
+ */
+static uint32_t heap_first(struct links *links)
+{
+	while (links->heap_count > 0) {
+		const struct link *link = &links->links[links->heap[0].link];
+
+		if (link->open > 0) {
+			double share = share_of(link);
+
+			if (share <= links->heap[0].share)
+				return links->heap[0].link;
+			links->heap[0].share = share;
+		} else {
+			links->heap[0] = links->heap[--links->heap_count];
+		}
+		if (links->heap_count > 0)
+			heap_down(links, 0);
+	}
+	return NONE;
+}
+
+static void settle(struct links *links, uint32_t index, double rate, uint32_t bottleneck)
+{
+	struct flow *flow = &links->flows[index];
+	const struct hop *hops = &links->hops[index * links->stride];
+
+	flow->next_rate = rate;
+	flow->next_bottleneck = bottleneck;
+	for (uint32_t i = 0; i < flow->hop_count; i++) {
+		links->links[hops[i].link].left -= rate;
+		links->links[hops[i].link].open--;
+	}
+}
+
+static void settle_link(struct links *links, uint32_t index)
+{
+	struct link *link = &links->links[index];
+	double level = share_of(link);
+
+	link->next_level = level;
+	for (uint32_t hop = link->first_hop; hop != NONE; hop = links->hops[hop].next) {
+		if (links->flows[hop / links->stride].next_rate < 0)
+			settle(links, hop / links->stride, level, index);
+	}
+}
+
+/* The flows of the part by their caps, smallest first; the uncapped ones are left out. Returns how many. */
+static uint32_t sort_caps(struct links *links)
+{
+	uint32_t *flows = links->part_flows, count = 0;
+
+	for (uint32_t i = 0; i < links->part_flow_count; i++) {
+		if (isfinite(links->flows[flows[i]].cap_bytes_s)) {
+			uint32_t flow = flows[i];
+
+			flows[i] = flows[count];
+			flows[count++] = flow;
+		}
+	}
+	/* A heap sort: in place, and the order of equals does not matter to a sum of equals. */
+	for (uint32_t end = count, start = count / 2; end > 1;) {
+		uint32_t at, flow;
+
+		if (start > 0) {
+			at = --start;
+			flow = flows[at];
+		} else {
+			flow = flows[--end];
+			flows[end] = flows[0];
+			at = 0;
+		}
+		for (uint32_t below = 2 * at + 1; below < end; below = 2 * at + 1) {
+			if (below + 1 < end && links->flows[flows[below + 1]].cap_bytes_s >
+			                               links->flows[flows[below]].cap_bytes_s)
+				below++;
+			if (links->flows[flows[below]].cap_bytes_s <= links->flows[flow].cap_bytes_s)
+				break;
+			flows[at] = flows[below];
+			at = below;
+		}
+		flows[at] = flow;
+	}
+	return count;
+}
+
+static void fill(struct links *links)
+{
+	uint32_t capped = sort_caps(links), next_cap = 0;
+
+	heap_fill(links);
+	for (uint32_t link = heap_first(links); link != NONE; link = heap_first(links)) {
+		while (next_cap < capped && links->flows[links->part_flows[next_cap]].next_rate >= 0)
+			next_cap++;
+		if (next_cap < capped && links->flows[links->part_flows[next_cap]].cap_bytes_s <=
+		                                 share_of(&links->links[link])) {
+			uint32_t flow = links->part_flows[next_cap++];
+
+			settle(links, flow, links->flows[flow].cap_bytes_s, NONE);
+		} else {
+			settle_link(links, link);
+		}
+	}
+}
+
+/* ------------------------------------------------------------------ the new rates take hold */
+
+static bool is_same(const struct links *links, const struct flow *flow)
+{
+	double rate = flow->bottleneck == NONE ? flow->rate : links->links[flow->bottleneck].level;
+
+	return flow->bottleneck == flow->next_bottleneck &&
+	       fabs(flow->next_rate - rate) <= SAME * flow->next_rate && flow->cap_bytes_s > 0;
+}
+
+/* What was given under the old rates is kept apart. Flows that go on as before are marked by a next rate below 0. */
+static void leave_old(struct links *links, int64_t now_ns)
+{
+	for (uint32_t i = 0; i < links->part_flow_count; i++) {
+		struct flow *flow = &links->flows[links->part_flows[i]];
+
+		if (is_same(links, flow)) {
+			flow->next_rate = -1;
+			continue;
+		}
+		if (flow->bottleneck != NONE) {
+			double service = links_service(&links->links[flow->bottleneck], now_ns);
+
+			flow->owed += service - flow->base;
+		} else {
+			flow->owed += flow->rate * ((double)(now_ns - flow->since_ns) * 1e-9);
+		}
+		flow->since_ns = now_ns;
+		flow->mixed = true;
+	}
+}
+
+static void take_levels(struct links *links, int64_t now_ns)
+{
+	for (uint32_t i = 0; i < links->part_link_count; i++) {
+		struct link *link = &links->links[links->part_links[i]];
+
+		/* From 0 when nobody looks at it: the same run gives the same bytes, whatever ran before it. */
+		link->service = link->members == 0 ? 0 : links_service(link, now_ns);
+		link->service_ns = now_ns;
+		if (fabs(link->next_level - link->level) > SAME * link->next_level) {
+			link->level = link->next_level;
+			link->epoch++;
+			link->top = 0;
+		}
+		link->members = 0;
+		link->fixed = 0;
+		link->low = 0;
+		link->high = INFINITY;
+		link->component = NONE;
+		link->dirty = false;
+	}
+}
+
+/* Counts who holds back whom. Returns the only link that holds back any, NONE: none or several. */
+static uint32_t take_bottlenecks(struct links *links)
+{
+	uint32_t sole = NONE;
+	bool several = false;
+
+	for (uint32_t i = 0; i < links->part_flow_count; i++) {
+		struct flow *flow = &links->flows[links->part_flows[i]];
+		const struct hop *hops = &links->hops[links->part_flows[i] * links->stride];
+
+		if (flow->next_rate >= 0) {
+			flow->bottleneck = flow->next_bottleneck;
+			flow->rate = flow->next_rate;
+			if (flow->bottleneck != NONE)
+				flow->base = links->links[flow->bottleneck].service;
+		}
+		if (flow->bottleneck != NONE) {
+			links->links[flow->bottleneck].members++;
+			several |= sole != NONE && sole != flow->bottleneck;
+			sole = flow->bottleneck;
+			continue;
+		}
+		for (uint32_t hop = 0; hop < flow->hop_count; hop++)
+			links->links[hops[hop].link].fixed += flow->rate;
+	}
+	return several ? NONE : sole;
+}
+
+/* Within which levels the sole bottleneck stays the only one, as long as nothing else changes. */
+static void take_range(struct links *links, uint32_t sole)
+{
+	struct link *bottleneck = &links->links[sole];
+
+	for (uint32_t i = 0; i < links->part_flow_count; i++) {
+		const struct flow *flow = &links->flows[links->part_flows[i]];
+
+		if (flow->bottleneck == NONE)
+			bottleneck->low = fmax(bottleneck->low, flow->cap_bytes_s);
+		else
+			bottleneck->high = fmin(bottleneck->high, flow->cap_bytes_s);
+	}
+	for (uint32_t i = 0; i < links->part_link_count; i++) {
+		struct link *link = &links->links[links->part_links[i]];
+
+		link->component = sole;
+		if (links->part_links[i] != sole && link->flows > 0)
+			bottleneck->high = fmin(bottleneck->high, link->capacity_bytes_s / link->flows);
+	}
+}
+
+/* How far the level may rise before the link's flows are told again. */
+static void set_top(struct link *link)
+{
+	link->top = link->members >= MANY ? link->level * AHEAD : link->level;
+}
+
+static void solve_part(struct links *links, uint32_t from, int64_t now_ns, links_changed changed, void *context)
+{
+	uint32_t sole;
+
+	gather(links, from);
+	fill(links);
+	links->solves++;
+	leave_old(links, now_ns);
+	take_levels(links, now_ns);
+	sole = take_bottlenecks(links);
+	if (sole != NONE)
+		take_range(links, sole);
+	for (uint32_t i = 0; i < links->part_link_count; i++) {
+		struct link *link = &links->links[links->part_links[i]];
+
+		if (link->members > 0 && link->top < link->level)
+			set_top(link);
+	}
+	for (uint32_t i = 0; i < links->part_flow_count; i++) {
+		const struct flow *flow = &links->flows[links->part_flows[i]];
+
+		if (flow->next_rate >= 0)
+			changed(context, flow->owner);
+	}
+}
+
+/* A sole bottleneck whose level changed by a division. */
+static void tell_members(struct links *links, uint32_t index, links_changed changed, void *context)
+{
+	struct link *link = &links->links[index];
+
+	if (link->members >= MANY && link->level <= link->top && link->level * AHEAD * AHEAD >= link->top) {
+		/* Only those that came since the last time do not know their rate yet; they come first. */
+		for (uint32_t hop = link->first_hop; hop != NONE; hop = links->hops[hop].next) {
+			if (!links->flows[hop / links->stride].mixed)
+				break;
+			changed(context, links->flows[hop / links->stride].owner);
+		}
+		return;
+	}
+	set_top(link);
+	for (uint32_t hop = link->first_hop; hop != NONE; hop = links->hops[hop].next) {
+		const struct flow *flow = &links->flows[hop / links->stride];
+
+		if (flow->bottleneck == index)
+			changed(context, flow->owner);
+	}
+}
+
+void links_solve(struct links *links, int64_t now_ns, links_changed changed, void *context)
+{
+	for (uint32_t i = 0; i < links->dirty_count; i++) {
+		if (links->links[links->dirty[i]].dirty)
+			solve_part(links, links->dirty[i], now_ns, changed, context);
+	}
+	links->dirty_count = 0;
+	for (uint32_t i = 0; i < links->moved_count; i++) {
+		struct link *link = &links->links[links->moved[i]];
+
+		link->moved = false;
+		if (link->members > 0 && link->component == links->moved[i])
+			tell_members(links, links->moved[i], changed, context);
+	}
+	links->moved_count = 0;
+}

@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* random: numbers drawn by a key, not one after another, so that two policies meet the same luck. */
+#ifndef SIM_RANDOM_H
+#define SIM_RANDOM_H
+
+#include <stdint.h>
+
+/* What a number is drawn for. */
+enum purpose { PURPOSE_DUTY_PHASE };
+
+/*
+ * A number in [0, 1), always the same for the same key: 53 bits of splitmix64's finalizer (Steele, Lea, Flood,
+ * OOPSLA 2014; constants of Stafford's variant 13) over the parts of the key, one after another.
+ */
+double random_unit(uint64_t seed, uint64_t run, uint64_t entity, enum purpose purpose);
+
+#endif
