@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { ARENA_ALIGN = 16, ARENA_BLOCK_MIN = 64 * 1024, ARENA_BLOCK_MAX = 16 * 1024 * 1024 };
+enum { ARENA_ALIGN = 16, ARENA_BLOCK_MIN = 1024, ARENA_BLOCK_MAX = 16 * 1024 * 1024 };
 
 struct arena_block {
 	struct arena_block *older;

@@ -576,9 +576,9 @@ enum method lock_method(const struct state *state, uint32_t vm)
 	uint8_t vm_state = state->vm_state[vm];
 	enum method method = move_method(state, vm);
 
-	if (vm_state != VM_ACTIVE && vm_state != VM_PAUSED)
+	if ((vm_state != VM_ACTIVE && vm_state != VM_PAUSED) || state->vm_busy[vm] || state->vm_host[vm] == NONE)
 		return METHOD_NONE;
-	if (state->vm_host[vm] == NONE || (vm_state == VM_PAUSED && method == METHOD_COLD))
+	if (method == METHOD_COLD && (vm_state == VM_PAUSED || !lock_cold_allowed(state, vm)))
 		return METHOD_NONE;
 	return method;
 }

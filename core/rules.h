@@ -89,6 +89,9 @@ const struct vm_rule *rules_lock_rejected(const struct state *state, uint32_t vm
 /* Whether a lock leaves the VM where it is: stopped, in error, deleted. */
 bool lock_leaves(const struct state *state, uint32_t vm);
 
+/* Whether the lock may move the VM cold: an image's root disk must not be too large to be copied. */
+bool lock_cold_allowed(const struct state *state, uint32_t vm);
+
 /* How the profile's lock moves the VM; METHOD_NONE: it stays, or the lock is rejected or fails because of it. */
 enum method lock_method(const struct state *state, uint32_t vm);
 

@@ -161,12 +161,17 @@ static int64_t cold_disk_most_gib(enum storage backing)
 	}
 }
 
+bool lock_cold_allowed(const struct state *state, uint32_t vm)
+{
+	return state->cluster->vms[vm].boot != BOOT_IMAGE ||
+	       state_flavor(state, vm)->disk_gib <= cold_disk_most_gib(vm_backing(state, vm));
+}
+
 static bool lock_cold_too_large(const struct state *state, uint32_t vm, struct reason *reason)
 {
 	const char *host = host_name(state, vm);
 
-	if (state->cluster->vms[vm].boot != BOOT_IMAGE || move_method(state, vm) != METHOD_COLD ||
-	    state_flavor(state, vm)->disk_gib <= cold_disk_most_gib(vm_backing(state, vm)))
+	if (move_method(state, vm) != METHOD_COLD || lock_cold_allowed(state, vm))
 		return false;
 	return forbid(reason,
 	              "Lock of host %s rejected because instance %s can't be cold-migrated by the system.  "

@@ -508,22 +508,109 @@ enum answer search_bad(struct search *search, const uint32_t *subset, uint32_t c
 	return quest_run(search, subset, count, false, ret_order, ret_length);
 }
 
-/*
- * The hosts that may matter to a mover: it never goes past its count-th candidate, since the others can bar at most
- * one each less one; nor past one that they cannot bar.
- */
-static uint32_t reach(struct search *search, uint32_t mover, const uint32_t *all, uint32_t *ret_hosts, bool *ret_firm)
-{
-	uint32_t group = vm_at(search, mover)->group;
-	uint32_t found = chooser_candidates(search->chooser, search->movers[mover], ret_hosts, search->count);
+/* The hosts that may matter to a mover: its first candidates, and for each how many others it takes to bar it. */
+struct reached {
+	uint32_t *hosts, *fewest;
+	uint32_t count;
+	bool first_pass; /* with a first pass a later host may be taken before an earlier one */
+};
 
-	for (uint32_t i = 0; i < found; i++) {
-		ret_firm[i] = fewest_to_bar(search, mover, ret_hosts[i], all, search->count) > search->count;
-		/* With a first pass a later host may be taken before an earlier one. */
-		if (ret_firm[i] && !group_has_first_pass(&search->chooser->state, group))
-			return i + 1;
+static void reach_begin(struct search *search, uint32_t mover, const uint32_t *all, struct reached *reached)
+{
+	uint32_t bars = 0;
+
+	reached->hosts = ARENA_ARRAY(&search->arena, uint32_t, search->count);
+	reached->fewest = ARENA_ARRAY(&search->arena, uint32_t, search->count);
+	reached->first_pass = group_has_first_pass(&search->chooser->state, vm_at(search, mover)->group);
+	reached->count = chooser_candidates(search->chooser, search->movers[mover], reached->hosts, search->count);
+	for (uint32_t i = 0; i < reached->count; i++) {
+		reached->fewest[i] = fewest_to_bar(search, mover, reached->hosts[i], all, search->count);
+		bars += reached->fewest[i];
+		/* Each other mover lands on one host only, and there are count - 1 of them. */
+		if (bars >= search->count && !reached->first_pass)
+			reached->count = i + 1;
 	}
-	return found;
+}
+
+static bool reaches(const struct reached *reached, uint32_t host)
+{
+	for (uint32_t i = 0; i < reached->count; i++) {
+		if (reached->hosts[i] == host)
+			return true;
+	}
+	return false;
+}
+
+/* Kuhn's augmenting path: one more mover that helps to bar `slots[slot]`, each mover at one host only. */
+struct barring {
+	const struct reached *reached;
+	const uint32_t *slots; /* hosts, one entry per mover that it takes */
+	uint32_t *by;          /* by mover: the slot that it is needed for, NONE */
+	bool *seen;
+	uint32_t mover, count; /* who is to be barred, of how many movers */
+};
+
+static bool bar(struct barring *barring, uint32_t slot)
+{
+	for (uint32_t other = 0; other < barring->count; other++) {
+		if (other == barring->mover || barring->seen[other] ||
+		    !reaches(&barring->reached[other], barring->slots[slot]))
+			continue;
+		barring->seen[other] = true;
+		if (barring->by[other] == NONE || bar(barring, barring->by[other])) {
+			barring->by[other] = slot;
+			return true;
+		}
+	}
+	return false;
+}
+
+/*
+ * Cuts a mover's reach behind the first host that the others cannot bar together with all before it, even if each
+ * could choose freely among the hosts that it may reach. Returns whether something was cut.
+ */
+static bool reach_cut(struct search *search, struct reached *reached, uint32_t mover, uint32_t *slots, uint32_t *by,
+                      bool *seen)
+{
+	struct barring barring = { reached, slots, by, seen, mover, search->count };
+	uint32_t slot_count = 0;
+
+	if (reached[mover].first_pass)
+		return false;
+	for (uint32_t i = 0; i < search->count; i++)
+		by[i] = NONE;
+	for (uint32_t i = 0; i + 1 < reached[mover].count; i++) {
+		for (uint32_t n = 0; n < reached[mover].fewest[i]; n++) {
+			bool barred = slot_count < search->count;
+
+			memset(seen, 0, sizeof(seen[0]) * search->count);
+			if (barred) {
+				slots[slot_count] = reached[mover].hosts[i];
+				barred = bar(&barring, slot_count++);
+			}
+			if (!barred) {
+				reached[mover].count = i + 1;
+				return true;
+			}
+		}
+	}
+	return false;
+}
+
+static void reach_all(struct search *search, struct reached *reached)
+{
+	uint32_t *scratch = ARENA_ARRAY(&search->arena, uint32_t, 2 * (size_t)search->count);
+	bool *seen = ARENA_ARRAY(&search->arena, bool, search->count), cut = true;
+
+	for (uint32_t i = 0; i < search->count; i++)
+		scratch[i] = i;
+	for (uint32_t i = 0; i < search->count; i++)
+		reach_begin(search, i, scratch, &reached[i]);
+	while (cut) {
+		cut = false;
+		for (uint32_t i = 0; i < search->count; i++)
+			cut |= reach_cut(search, reached, i, scratch, scratch + search->count, seen);
+	}
 }
 
 static uint32_t part_of(uint32_t *parts, uint32_t i)
@@ -532,12 +619,6 @@ static uint32_t part_of(uint32_t *parts, uint32_t i)
 		i = parts[i] = parts[parts[i]];
 	return i;
 }
-
-struct reached {
-	uint32_t *hosts;
-	bool *firm;
-	uint32_t count;
-};
 
 /* Whether two movers can influence each other: a group in common, or a host that one of them can be barred from. */
 static bool interact(const struct search *search, const struct reached *reached, uint32_t a, uint32_t b)
@@ -552,7 +633,8 @@ static bool interact(const struct search *search, const struct reached *reached,
 	while (i < reached[a].count && j < reached[b].count) {
 		uint32_t x = reached[a].hosts[i], y = reached[b].hosts[j];
 
-		if (x == y && (!reached[a].firm[i] || !reached[b].firm[j]))
+		/* A host that nobody can bar to either of them is the same to both, whoever comes first. */
+		if (x == y && (reached[a].fewest[i] <= search->count || reached[b].fewest[j] <= search->count))
 			return true;
 		i += x <= y;
 		j += y <= x;
@@ -567,11 +649,9 @@ uint32_t search_parts(struct search *search, uint32_t *ret_part)
 	uint32_t *numbers = ARENA_ARRAY(&search->arena, uint32_t, search->count);
 
 	for (uint32_t i = 0; i < search->count; i++)
-		all[i] = ret_part[i] = i;
+		ret_part[i] = i;
+	reach_all(search, reached);
 	for (uint32_t i = 0; i < search->count; i++) {
-		reached[i].hosts = ARENA_ARRAY(&search->arena, uint32_t, search->count);
-		reached[i].firm = ARENA_ARRAY(&search->arena, bool, search->count);
-		reached[i].count = reach(search, i, all, reached[i].hosts, reached[i].firm);
 		for (uint32_t j = 0; j < i; j++) {
 			if (part_of(ret_part, i) != part_of(ret_part, j) && interact(search, reached, i, j))
 				ret_part[part_of(ret_part, i)] = part_of(ret_part, j);

@@ -1,0 +1,235 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "cli/check.h"
+
+#include "cli/cli.h"
+#include "cli/plots.h"
+#include "planner/lockability.h"
+#include "sim/predict.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { KEY_HOST = 0x100, KEY_LIMIT, KEY_WINDOW, KEY_PLOTS };
+
+/* Runs of a prediction in which something is drawn, and how many migrations all of them together may simulate. */
+enum { RUNS_MOST = 25, RUNS_LEAST = 5, RUNS_MIGRATIONS = 2000000 };
+
+static const struct argp_option options[] = {
+	{ "host", KEY_HOST, "HOST", 0, "check this host (may be given more than once); all when not given", 1 },
+	{ "limit", KEY_LIMIT, "SECONDS", 0, "about so long for one host's verdict, then \"unknown\" (= 10)", 1 },
+	{ "window", KEY_WINDOW, "SECONDS", 0, "the maintenance window of probability_in_window (= 1800)", 1 },
+	{ "plots", KEY_PLOTS, "DIR", 0, "draw the lock board: board.svg, board.png, and what it was drawn from", 1 },
+	{ 0 },
+};
+
+static const struct argp_child children[] = { { &cli_common, 0, "Common options:", 90 }, { 0 } };
+
+static error_t parse(int key, char *argument, struct argp_state *state)
+{
+	struct check *check = state->input;
+
+	switch (key) {
+	case ARGP_KEY_INIT:
+		state->child_inputs[0] = &check->common;
+		return 0;
+	case KEY_HOST:
+		check->names = memory_resize(check->names, check->name_count + 1, sizeof(check->names[0]));
+		check->names[check->name_count++] = argument;
+		return 0;
+	case KEY_LIMIT:
+		check->limit_s = cli_number(state, "--limit", argument, 0, 1e6);
+		return 0;
+	case KEY_WINDOW:
+		check->window_s = cli_number(state, "--window", argument, 0, 1e9);
+		return 0;
+	case KEY_PLOTS:
+		check->plots = argument;
+		return 0;
+	case ARGP_KEY_ARG:
+		if (state->arg_num > 0)
+			argp_error(state, "\"%s\" is too much, expected one CLUSTER", argument);
+		check->path = argument;
+		return 0;
+	case ARGP_KEY_END:
+		if (state->arg_num == 0)
+			argp_error(state, "CLUSTER is missing");
+		return 0;
+	default:
+		return ARGP_ERR_UNKNOWN;
+	}
+}
+
+static const struct argp argp = {
+	options,
+	parse,
+	"CLUSTER",
+	"Can each host be locked? What stands in the way, and how long it takes.\v"
+	"The verdict is about the platform's own lock, over every order in which it may take the VMs: always, "
+	"order-dependent, never, or unknown past --limit. Exits with 2 when a host asked for can never be locked, with 6 "
+	"when one is unknown.\n\n"
+	"Example:\n  lockkeeper check scenarios/clusters/lab.json --host compute-0",
+	children,
+	NULL,
+	NULL,
+};
+
+/* The hosts asked for, in the file's order, each once. */
+static int find_hosts(struct check *check, struct error *error)
+{
+	const struct cluster *cluster = &check->cluster;
+	bool *wanted = MEMORY_ARRAY(bool, cluster->host_count);
+	int result = 0;
+
+	for (uint32_t i = 0; i < check->name_count && !result; i++) {
+		uint32_t host = cluster_host(cluster, check->names[i]);
+
+		if (host == NONE)
+			result = error_set(error, ERROR_INPUT, "%s: no host is named \"%s\", expected one of the file's",
+			                   check->path, check->names[i]);
+		else
+			wanted[host] = true;
+	}
+	check->checked = MEMORY_ARRAY(struct checked, cluster->host_count);
+	for (uint32_t host = 0; host < cluster->host_count && !result; host++) {
+		if (check->name_count == 0 || wanted[host])
+			check->checked[check->count++].host = host;
+	}
+	free(wanted);
+	return result;
+}
+
+static void fill_shape(void *context, uint32_t index, unsigned thread)
+{
+	struct check *check = context;
+
+	(void)thread;
+	shapes_fill(&check->shapes, index);
+}
+
+static void check_host(void *context, uint32_t index, unsigned thread)
+{
+	struct check *check = context;
+	struct checked *checked = &check->checked[index];
+	struct chooser *chooser = &check->choosers[thread];
+	const struct stock *stock = &checked->stock;
+
+	stock_find(chooser, checked->host, (uint64_t)(check->limit_s * STOCK_STEPS_PER_SECOND), &checked->stock);
+	checked->predicted = stock->good_order || stock->verdict == STOCK_ALWAYS;
+	if (checked->predicted)
+		predict_lock(&check->predictors[thread], &chooser->state, checked->host, stock->good_order,
+		             stock->good_order ? stock->mover_count : 0, check->runs, check->common.seed,
+		             check->window_s, &checked->prediction);
+}
+
+/* One run tells all when nothing is drawn; many of them for few hosts, fewer for many. */
+static uint32_t runs_needed(const struct check *check)
+{
+	const struct state *state = &check->state;
+	uint64_t movers = 1;
+	bool drawn = false;
+
+	for (uint32_t i = 0; i < check->count; i++) {
+		uint32_t vm = state_vms_first(state, check->checked[i].host);
+
+		for (; vm != NONE; vm = state_vms_next(state, vm)) {
+			drawn |= check->cluster.vms[vm].dirty->duty_period_s > 0;
+			movers++;
+		}
+	}
+	if (!drawn)
+		return 1;
+	if (movers * RUNS_MOST <= RUNS_MIGRATIONS)
+		return RUNS_MOST;
+	return movers * RUNS_LEAST <= RUNS_MIGRATIONS ? (uint32_t)(RUNS_MIGRATIONS / movers) : RUNS_LEAST;
+}
+
+static void check_run(struct check *check)
+{
+	unsigned threads = check->common.threads > check->count ? check->count : check->common.threads;
+
+	threads = threads ? threads : 1;
+	state_create(&check->state, &check->cluster);
+	shapes_create(&check->shapes, &check->state);
+	for (uint32_t i = 0; i < check->count; i++)
+		stock_want(&check->shapes, check->checked[i].host);
+	cli_parallel(threads, check->shapes.count, fill_shape, check, NULL);
+	check->runs = runs_needed(check);
+	check->choosers = MEMORY_ARRAY(struct chooser, threads);
+	check->predictors = MEMORY_ARRAY(struct predictor, threads);
+	for (unsigned i = 0; i < threads; i++) {
+		chooser_create(&check->choosers[i], &check->shapes);
+		predictor_create(&check->predictors[i]);
+	}
+	cli_parallel(threads, check->count, check_host, check, "check");
+	for (unsigned i = 0; i < threads; i++) {
+		chooser_free(&check->choosers[i]);
+		predictor_free(&check->predictors[i]);
+	}
+	free(check->choosers);
+	free(check->predictors);
+	shapes_free(&check->shapes);
+	state_free(&check->state);
+}
+
+static int draw_board(const struct check *check, struct error *error)
+{
+	char path[4096], *csv;
+	size_t length;
+	int result;
+
+	if (cli_make_folder(check->plots, error))
+		return ERROR_IO;
+	if ((size_t)snprintf(path, sizeof(path), "%s/board.csv", check->plots) >= sizeof(path))
+		return error_set(error, ERROR_IO, "%s: the path is too long", check->plots);
+	csv = check_board_csv(check, &length);
+	result = cli_write_file(path, csv, length, true, error);
+	free(csv);
+	return result ? result : plots_draw(check->plots, "board", error);
+}
+
+static int exit_code_of(const struct check *check)
+{
+	int code = EXIT_YES;
+
+	for (uint32_t i = 0; i < check->count; i++) {
+		if (check->checked[i].stock.verdict == STOCK_NEVER)
+			return EXIT_NO;
+		if (check->checked[i].stock.verdict == STOCK_UNKNOWN)
+			code = EXIT_UNDECIDED;
+	}
+	return code;
+}
+
+static void check_free(struct check *check)
+{
+	for (uint32_t i = 0; i < check->count; i++)
+		stock_free(&check->checked[i].stock);
+	free(check->checked);
+	free(check->names);
+	cluster_free(&check->cluster);
+}
+
+int command_check(int argc, char **argv)
+{
+	struct check check = { .common = cli_options_default(), .limit_s = 10, .window_s = 1800 };
+	struct error error;
+	int result;
+
+	cli_parse(&argp, argc, argv, &check);
+	if (cli_read_cluster(check.path, check.common.profile, &check.cluster, &error)) {
+		free(check.names);
+		return cli_fail(&error);
+	}
+	if (find_hosts(&check, &error)) {
+		check_free(&check);
+		return cli_fail(&error);
+	}
+	check_run(&check);
+	if (check_print(&check, &error) || (check.plots && draw_board(&check, &error)))
+		result = cli_fail(&error);
+	else
+		result = exit_code_of(&check);
+	check_free(&check);
+	return result;
+}
