@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* plots: draws what a command has written as CSV, with gnuplot. */
+#ifndef CLI_PLOTS_H
+#define CLI_PLOTS_H
+
+#include "core/error.h"
+
+/*
+ * Draws DIR/NAME.csv, which must be there, as DIR/NAME.svg and DIR/NAME.png, over what may be there already.
+ * The script, plots/NAME.gp of the program's data, is copied beside them, so that `gnuplot NAME.gp` in DIR
+ * draws again. gnuplot is run without a shell and without the user's own settings: the same CSV gives the
+ * same SVG. ERROR_IO when a file cannot be read or written, or when gnuplot is missing or fails; no half a
+ * picture stays then.
+ */
+int plots_draw(const char *dir, const char *name, struct error *error);
+
+#endif
