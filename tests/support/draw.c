@@ -1,0 +1,278 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "tests/support/draw.h"
+
+#include "core/must.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+uint64_t draw_bits(struct draw *draw)
+{
+	uint64_t z = draw->state += UINT64_C(0x9e3779b97f4a7c15);
+
+	z = (z ^ z >> 30) * UINT64_C(0xbf58476d1ce4e5b9);
+	z = (z ^ z >> 27) * UINT64_C(0x94d049bb133111eb);
+	return z ^ z >> 31;
+}
+
+uint32_t draw_below(struct draw *draw, uint32_t below)
+{
+	return (uint32_t)((draw_bits(draw) >> 32) * below >> 32);
+}
+
+uint32_t draw_between(struct draw *draw, uint32_t low, uint32_t high)
+{
+	return low + draw_below(draw, high - low + 1);
+}
+
+bool draw_percent(struct draw *draw, uint32_t percent)
+{
+	return draw_below(draw, 100) < percent;
+}
+
+static const char *draw_word(struct draw *draw, const char *const *words, uint32_t count)
+{
+	return words[draw_below(draw, count)];
+}
+
+#define DRAW_WORD(draw, ...)                                                                                       \
+	draw_word(draw, (const char *const[]){ __VA_ARGS__ },                                                      \
+	          sizeof((const char *const[]){ __VA_ARGS__ }) / sizeof(const char *))
+
+/* What this cluster has. */
+struct traits {
+	bool numa, pci, zones, aggregates, networks, dedicated, apart, ratios, disks, states, hosts_off, models;
+	uint32_t hosts, flavors, groups, group_percent;
+	uint32_t fill_percent; /* how many of the places on the other hosts are taken */
+};
+
+static struct traits draw_traits(struct draw *draw, const struct draw_size *size)
+{
+	return (struct traits){
+		.numa = draw_percent(draw, 20),
+		.pci = draw_percent(draw, 15),
+		.zones = draw_percent(draw, 20),
+		.aggregates = draw_percent(draw, 15),
+		.networks = draw_percent(draw, 10),
+		.dedicated = draw_percent(draw, 20),
+		.apart = draw_percent(draw, 10),
+		.ratios = draw_percent(draw, 25),
+		.disks = draw_percent(draw, 25),
+		.states = !size->moves || draw_percent(draw, 5),
+		.hosts_off = draw_percent(draw, 20),
+		.models = draw_percent(draw, 10),
+		.hosts = draw_percent(draw, 3) ? 1 : draw_between(draw, size->hosts_most > 2 ? 3 : 2, size->hosts_most),
+		.flavors = draw_between(draw, 1, 4),
+		.groups = draw_percent(draw, 70) ? draw_between(draw, 1, 3) : 0,
+		.group_percent = draw_between(draw, 20, 80),
+		.fill_percent = draw_between(draw, 0, 100),
+	};
+}
+
+static void print_numa(FILE *file, struct draw *draw, uint32_t cpus, uint32_t gib)
+{
+	uint32_t nodes = draw_between(draw, 1, 3);
+
+	fputs(", \"numa\": [", file);
+	for (uint32_t i = 0; i < nodes; i++)
+		fprintf(file, "%s{\"cpus\": %u, \"memory_mib\": %u, \"hugepages\": {\"2048\": %u, \"1048576\": %u}}",
+		        i ? ", " : "", cpus / nodes + draw_below(draw, 2), (gib / nodes + draw_below(draw, 2)) * 1024,
+		        512 * draw_below(draw, 4), draw_below(draw, 4));
+	fputs("]", file);
+}
+
+static void print_host(FILE *file, struct draw *draw, const struct traits *traits, uint32_t index)
+{
+	uint32_t cpus = draw_between(draw, 2, 8), gib = draw_between(draw, 2, 9);
+
+	fprintf(file, "%s{\"name\": \"h%u\", \"cpus\": %u, \"memory_mib\": %u", index ? ",\n" : "", index, cpus,
+	        gib * 1024);
+	fprintf(file, ", \"cpu_ratio\": %s", DRAW_WORD(draw, "1", "1.5", "2", "16"));
+	if (traits->ratios)
+		fprintf(file, ", \"memory_ratio\": %s, \"reserved\": {\"memory_mib\": %u, \"cpus\": %u}",
+		        DRAW_WORD(draw, "1", "1.25", "0.9"), 512 * draw_below(draw, 3), draw_below(draw, 2));
+	if (traits->disks)
+		fprintf(file, ", \"disk_gib\": %u, \"disk_ratio\": %s", draw_between(draw, 10, 60),
+		        DRAW_WORD(draw, "1", "1.5"));
+	if (traits->numa && draw_percent(draw, 80))
+		print_numa(file, draw, cpus, gib);
+	if (traits->pci)
+		fprintf(file, ", \"pci\": {\"nic\": %u, \"gpu\": %u}", draw_below(draw, 4), draw_below(draw, 2));
+	if (traits->zones)
+		fprintf(file, ", \"zone\": \"%s\"", DRAW_WORD(draw, "za", "zb"));
+	if (traits->aggregates && draw_percent(draw, 60))
+		fprintf(file, ", \"aggregates\": [\"plain\", {\"name\": \"a\", \"metadata\": {\"disk\": \"%s\"}}]",
+		        DRAW_WORD(draw, "ssd", "hdd", "ssd,hdd"));
+	if (traits->networks && draw_percent(draw, 60))
+		fprintf(file, ", \"networks\": [%s]", DRAW_WORD(draw, "\"n0\"", "\"n0\", \"n1\"", ""));
+	if (traits->apart && draw_percent(draw, 60))
+		fprintf(file, ", \"dedicated_cpus\": %u", draw_below(draw, 6));
+	if (traits->models)
+		fprintf(file, ", \"cpu_model\": \"%s\"", DRAW_WORD(draw, "Haswell", "SandyBridge", "Broadwell"));
+	if (draw_percent(draw, 20))
+		fprintf(file, ", \"storage\": \"%s\"", DRAW_WORD(draw, "local_image", "local_lvm"));
+	if (traits->hosts_off && index > 0 && draw_percent(draw, 40))
+		fputs(DRAW_WORD(draw, ", \"administrative\": \"locked\", \"availability\": \"online\"",
+		                ", \"operational\": \"disabled\"", ", \"availability\": \"offline\"",
+		                ", \"availability\": \"failed\"", ", \"availability\": \"degraded\""),
+		      file);
+	fputs("}", file);
+}
+
+static void print_flavor(FILE *file, struct draw *draw, const struct traits *traits, uint32_t index)
+{
+	uint32_t vcpus = draw_between(draw, 1, 4), gib = draw_between(draw, 1, 3);
+	const char *comma = "";
+
+	fprintf(file, "%s{\"name\": \"f%u\", \"vcpus\": %u, \"memory_mib\": %u", index ? ",\n" : "", index, vcpus,
+	        gib * 1024);
+	if (traits->disks)
+		fprintf(file, ", \"disk_gib\": %u, \"ephemeral_gib\": %u, \"swap_mib\": %u", draw_below(draw, 25),
+		        draw_percent(draw, 30) ? draw_below(draw, 12) : 0, draw_percent(draw, 20) ? 1500 : 0);
+	fputs(", \"extra_specs\": {", file);
+	if (traits->dedicated && draw_percent(draw, 60)) {
+		fputs("\"hw:cpu_policy\": \"dedicated\"", file);
+		comma = ", ";
+	}
+	if (traits->dedicated && draw_percent(draw, 15)) {
+		fprintf(file, "%s\"hw:wrs:shared_vcpu\": 0", comma);
+		comma = ", ";
+	}
+	if (traits->numa && draw_percent(draw, 70)) {
+		fprintf(file, "%s\"hw:mem_page_size\": \"%s\"", comma,
+		        DRAW_WORD(draw, "small", "large", "any", "2048", "1048576", "2MB"));
+		comma = ", ";
+	}
+	if (traits->numa && vcpus > 1 && draw_percent(draw, 50)) {
+		fprintf(file, "%s\"hw:numa_nodes\": \"2\"", comma);
+		comma = ", ";
+	}
+	if (traits->pci && draw_percent(draw, 50)) {
+		fprintf(file, "%s\"pci_passthrough:alias\": \"%s\"", comma, DRAW_WORD(draw, "nic:1", "nic:2", "gpu:1"));
+		comma = ", ";
+	}
+	if (traits->aggregates && draw_percent(draw, 40)) {
+		fprintf(file, "%s\"aggregate_instance_extra_specs:disk\": \"%s\"", comma,
+		        DRAW_WORD(draw, "ssd", "<or> ssd <or> hdd"));
+		comma = ", ";
+	}
+	if (traits->models && draw_percent(draw, 50))
+		fprintf(file, "%s\"hw:cpu_model\": \"%s\"", comma,
+		        DRAW_WORD(draw, "SandyBridge", "Haswell", "Passthrough"));
+	fputs("}}", file);
+}
+
+static void print_vm(FILE *file, struct draw *draw, const struct traits *traits, uint32_t index, uint32_t host)
+{
+	fprintf(file, "%s{\"name\": \"v%u\", \"flavor\": \"f%u\"", index ? ",\n" : "", index,
+	        draw_below(draw, traits->flavors));
+	if (host == NONE)
+		fputs(", \"host\": null", file);
+	else
+		fprintf(file, ", \"host\": \"h%u\"", host);
+	if (traits->groups && draw_percent(draw, traits->group_percent))
+		fprintf(file, ", \"group\": \"g%u\"", draw_below(draw, traits->groups));
+	if (traits->zones && draw_percent(draw, 30))
+		fprintf(file, ", \"zone\": \"%s\"", DRAW_WORD(draw, "za", "zb"));
+	if (traits->networks && draw_percent(draw, 40))
+		fprintf(file, ", \"vifs\": [{\"model\": \"virtio\", \"network\": \"%s\"}]", DRAW_WORD(draw, "n0", "n1"));
+	else if (traits->states && draw_percent(draw, 5))
+		fputs(", \"vifs\": [{\"model\": \"pci-sriov\"}]", file);
+	if (draw_percent(draw, 30))
+		fputs(", \"boot\": \"image\"", file);
+	if (draw_percent(draw, 10))
+		fprintf(file, ", \"state\": \"%s\"", DRAW_WORD(draw, "stopped", "error", "active"));
+	else if (traits->states && draw_percent(draw, 20))
+		fprintf(file, ", %s",
+		        DRAW_WORD(draw, "\"state\": \"paused\"", "\"state\": \"suspended\"", "\"state\": \"rescued\"",
+		                  "\"state\": \"verify-resize\"", "\"task\": \"migrating\"", "\"task\": \"rebuilding\"",
+		                  "\"task\": \"powering-off\"", "\"heartbeat_vote\": \"reject\""));
+	fputs("}", file);
+}
+
+static void print_groups(FILE *file, struct draw *draw, const struct traits *traits)
+{
+	for (uint32_t i = 0; i < traits->groups; i++) {
+		uint32_t policy = draw_below(draw, 8);
+
+		fprintf(file, "%s{\"name\": \"g%u\"", i ? ", " : "", i);
+		if (policy < 2)
+			fprintf(file, ", \"policy\": \"affinity\", \"best_effort\": %s", policy ? "true" : "false");
+		else if (policy < 6)
+			fprintf(file, ", \"policy\": \"anti-affinity\", \"best_effort\": %s, \"max_per_host\": %u",
+			        policy == 2 ? "true" : "false", policy > 3 ? draw_between(draw, 1, 3) : 1);
+		else
+			fprintf(file, ", \"policy\": \"%s\"", policy == 6 ? "soft-affinity" : "soft-anti-affinity");
+		fputs("}", file);
+	}
+}
+
+static void print_vms(FILE *file, struct draw *draw, const struct traits *traits, const struct draw_size *size)
+{
+	uint32_t here = draw_between(draw, 1, size->first_host_vms_most), index = 0;
+
+	for (uint32_t i = 0; i < here; i++)
+		print_vm(file, draw, traits, index++, 0);
+	for (uint32_t host = 1; host < traits->hosts; host++) {
+		for (uint32_t i = 0; i < size->other_host_vms_most; i++) {
+			if (draw_percent(draw, traits->fill_percent))
+				print_vm(file, draw, traits, index++, host);
+		}
+	}
+	if (draw_percent(draw, 10))
+		print_vm(file, draw, traits, index, NONE);
+}
+
+char *draw_cluster_text(uint64_t seed, const struct draw_size *size)
+{
+	struct draw draw = { seed * 2 + 1 };
+	struct traits traits;
+	char *text = NULL;
+	size_t length = 0;
+	FILE *file = open_memstream(&text, &length);
+
+	must(file);
+	draw_bits(&draw);
+	traits = draw_traits(&draw, size);
+	fprintf(file, "{\"schema\": \"lockkeeper.cluster/1\", \"name\": \"drawn\", \"profile\": \"%s\",\n\"hosts\": [",
+	        DRAW_WORD(&draw, "titanium", "starlingx", "nova"));
+	for (uint32_t i = 0; i < traits.hosts; i++)
+		print_host(file, &draw, &traits, i);
+	fputs("],\n\"flavors\": [", file);
+	for (uint32_t i = 0; i < traits.flavors; i++)
+		print_flavor(file, &draw, &traits, i);
+	fputs("],\n\"groups\": [", file);
+	print_groups(file, &draw, &traits);
+	fputs("],\n\"vms\": [", file);
+	print_vms(file, &draw, &traits, size);
+	fputs("]}\n", file);
+	must(fclose(file) == 0);
+	return text;
+}
+
+int cluster_try_text(struct cluster *ret_cluster, const char *text, struct error *error)
+{
+	size_t length = strlen(text);
+	char *copy = memory_take(length + 1);
+	struct json_doc *doc;
+	int result;
+
+	memcpy(copy, text, length + 1);
+	result = json_doc_parse(&doc, "c.json", copy, length, error);
+	if (result)
+		return result;
+	result = cluster_read(ret_cluster, doc, PROFILE_COUNT, error);
+	json_doc_free(doc);
+	return result;
+}
+
+void cluster_from_text(struct cluster *ret_cluster, const char *text)
+{
+	struct error error;
+
+	if (cluster_try_text(ret_cluster, text, &error)) {
+		fprintf(stderr, "%s\n%s\n", error.text, text);
+		must(!"the cluster is refused");
+	}
+}
