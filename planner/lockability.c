@@ -131,6 +131,28 @@ static void tally_add(struct tally *tallies, size_t *count, const struct reason 
 	tallies[i].hosts++;
 }
 
+/* A member of a split strict-affinity group may only join another member: what is wrong there is the reason. */
+static bool explain_kept(const struct request *request, struct stock *stock)
+{
+	const struct state *state = request->state;
+	uint32_t group = state->cluster->vms[request->vm].group;
+	const struct group *of = group == NONE ? NULL : &state->groups[group];
+	struct reason reason;
+
+	if (!of || of->policy != POLICY_AFFINITY || of->best_effort || state->profile == PROFILE_TITANIUM)
+		return false;
+	for (uint32_t host = 0; host < state->cluster->host_count; host++) {
+		if (host == request->source || state_members(state, group, host) == 0 ||
+		    rules_explain(request, host, &reason, 1) == 0)
+			continue;
+		block(stock, request->vm, "affinity-strict",
+		      arena_print(&stock->arena, "strict affinity group %s lets it join another member only, but %s",
+		                  of->name, reason.why));
+		return true;
+	}
+	return false;
+}
+
 /*
  * Why nobody takes a VM, in one line: the rule that keeps it from every host that runs at all, the groups' first
  * since no resource helps against them; else the rules by how many hosts they bar.
@@ -145,6 +167,8 @@ static void explain(const struct state *state, uint32_t vm, struct stock *stock)
 	char *text;
 
 	request.group_forgotten = true;
+	if (explain_kept(&request, stock))
+		return;
 	for (uint32_t host = 0; host < most; host++) {
 		size_t found;
 
@@ -166,8 +190,10 @@ static void explain(const struct state *state, uint32_t vm, struct stock *stock)
 			best = i;
 	}
 	text = arena_print(&stock->arena, "%s", tallies[best].why);
-	if (tallies[best].hosts > 1)
-		text = arena_print(&stock->arena, "%s; the same on %u of the %u other hosts that are up", text,
+	if (open > 1 && tallies[best].hosts == open)
+		text = arena_print(&stock->arena, "%s; likewise all %u other hosts that are up", text, open);
+	else if (tallies[best].hosts > 1)
+		text = arena_print(&stock->arena, "%s; likewise %u of the %u other hosts that are up", text,
 		                   tallies[best].hosts, open);
 	block(stock, vm, tallies[best].rule, text);
 }
@@ -184,6 +210,19 @@ static bool find_hopeless(struct chooser *chooser, struct stock *stock)
 		explain(&chooser->state, stock->movers[i], stock);
 	}
 	return stock->blocker_count > 0;
+}
+
+/* VMs that fail whatever comes before them: any order fails, so the first of them goes first, as the message says. */
+static void fail_first(struct stock *stock)
+{
+	uint32_t used = 0;
+
+	stock->bad_order = ARENA_ARRAY(&stock->arena, uint32_t, stock->mover_count);
+	stock->bad_order[used++] = stock->blockers[0].vm;
+	for (uint32_t i = 0; i < stock->mover_count; i++) {
+		if (stock->movers[i] != stock->blockers[0].vm)
+			stock->bad_order[used++] = stock->movers[i];
+	}
 }
 
 /* What the parts of the movers, which do not influence each other, make together. */
@@ -340,8 +379,12 @@ void stock_find(struct chooser *chooser, uint32_t host, uint64_t steps, struct s
 	find_movers(state, host, ret_stock);
 	if (ret_stock->mover_count == 0)
 		return;
-	if (find_rejections(state, ret_stock) || find_failures(state, ret_stock) || find_hopeless(chooser, ret_stock))
+	if (find_rejections(state, ret_stock))
 		return;
+	if (find_failures(state, ret_stock) || find_hopeless(chooser, ret_stock)) {
+		fail_first(ret_stock);
+		return;
+	}
 	search_orders(chooser, steps, ret_stock);
 	chooser_begin(chooser);
 }

@@ -30,7 +30,7 @@ struct stock {
 };
 
 /* How many placements a verdict may try a second of --limit: a count, so that answers do not depend on the machine. */
-enum { STOCK_STEPS_PER_SECOND = 200000 };
+enum { STOCK_STEPS_PER_SECOND = 100000 };
 
 /*
  * The verdict for one host. The chooser's state must be the file's, and the shapes of the host's VMs filled; both are

@@ -25,6 +25,7 @@ void search_create(struct search *ret_search, struct chooser *chooser, const uin
 {
 	*ret_search = (struct search){ .chooser = chooser, .movers = movers, .count = count, .limit = limit };
 	ret_search->kinds = ARENA_ARRAY(&ret_search->arena, uint32_t, count);
+	ret_search->firm = ARENA_ARRAY(&ret_search->arena, bool, count);
 	ret_search->scratch_hosts = ARENA_ARRAY(&ret_search->arena, uint32_t, count + 1);
 	ret_search->scratch_needs = ARENA_ARRAY(&ret_search->arena, __int128, count + 1);
 	for (uint32_t i = 0; i < count; i++) {
@@ -161,6 +162,8 @@ bool search_safe(struct search *search, uint32_t mover, const uint32_t *others, 
 {
 	uint32_t *candidates = search->scratch_hosts, found, bars = 0;
 
+	if (search->firm[mover])
+		return true;
 	/* Each candidate takes at least one other mover to bar it, and there are at most count - 1 of them. */
 	found = chooser_candidates(search->chooser, search->movers[mover], candidates, count);
 	if (found >= count)
@@ -305,6 +308,25 @@ static bool overfull(struct quest *quest, const uint32_t *left, uint32_t count)
 	return (__int128)need_mib * RATIO_ONE > free_mib;
 }
 
+/* Whether those that are left cannot bar each other, by the closer look that search_parts takes. */
+static bool all_firm(const struct search *search, const uint32_t *left, uint32_t count)
+{
+	struct search rest;
+	bool firm = true;
+	uint32_t *movers = MEMORY_ARRAY(uint32_t, count), *part = MEMORY_ARRAY(uint32_t, count);
+
+	for (uint32_t i = 0; i < count; i++)
+		movers[i] = search->movers[left[i]];
+	search_create(&rest, search->chooser, movers, count, 0);
+	search_parts(&rest, part);
+	for (uint32_t i = 0; i < count && firm; i++)
+		firm = rest.firm[i];
+	search_free(&rest);
+	free(movers);
+	free(part);
+	return firm;
+}
+
 enum outlook { OUTLOOK_FAILS, OUTLOOK_SUCCEEDS, OUTLOOK_OPEN };
 
 /* What is certain of a state; *ret_stuck is a place (in left) of somebody who has no host, or NONE. */
@@ -323,7 +345,7 @@ static enum outlook outlook(struct quest *quest, const uint32_t *left, uint32_t 
 	}
 	for (uint32_t i = 0; i < count && all_safe; i++)
 		all_safe = search_safe(quest->search, left[i], left, count);
-	if (all_safe)
+	if (all_safe || all_firm(quest->search, left, count))
 		return OUTLOOK_SUCCEEDS;
 	return overfull(quest, left, count) ? OUTLOOK_FAILS : OUTLOOK_OPEN;
 }
@@ -515,21 +537,12 @@ struct reached {
 	bool first_pass; /* with a first pass a later host may be taken before an earlier one */
 };
 
-static void reach_begin(struct search *search, uint32_t mover, const uint32_t *all, struct reached *reached)
+static void reach_begin(struct search *search, uint32_t mover, struct reached *reached)
 {
-	uint32_t bars = 0;
-
 	reached->hosts = ARENA_ARRAY(&search->arena, uint32_t, search->count);
 	reached->fewest = ARENA_ARRAY(&search->arena, uint32_t, search->count);
 	reached->first_pass = group_has_first_pass(&search->chooser->state, vm_at(search, mover)->group);
 	reached->count = chooser_candidates(search->chooser, search->movers[mover], reached->hosts, search->count);
-	for (uint32_t i = 0; i < reached->count; i++) {
-		reached->fewest[i] = fewest_to_bar(search, mover, reached->hosts[i], all, search->count);
-		bars += reached->fewest[i];
-		/* Each other mover lands on one host only, and there are count - 1 of them. */
-		if (bars >= search->count && !reached->first_pass)
-			reached->count = i + 1;
-	}
 }
 
 static bool reaches(const struct reached *reached, uint32_t host)
@@ -566,35 +579,57 @@ static bool bar(struct barring *barring, uint32_t slot)
 }
 
 /*
- * Cuts a mover's reach behind the first host that the others cannot bar together with all before it, even if each
- * could choose freely among the hosts that it may reach. Returns whether something was cut.
+ * How many of a mover's hosts, from the first on, the others can bar together, even if each could choose freely among
+ * the hosts that it may reach.
  */
-static bool reach_cut(struct search *search, struct reached *reached, uint32_t mover, uint32_t *slots, uint32_t *by,
-                      bool *seen)
+static uint32_t barred_together(struct search *search, const struct reached *reached, uint32_t mover, uint32_t *slots,
+                                uint32_t *by, bool *seen)
 {
 	struct barring barring = { reached, slots, by, seen, mover, search->count };
 	uint32_t slot_count = 0;
 
-	if (reached[mover].first_pass)
-		return false;
 	for (uint32_t i = 0; i < search->count; i++)
 		by[i] = NONE;
-	for (uint32_t i = 0; i + 1 < reached[mover].count; i++) {
+	for (uint32_t i = 0; i < reached[mover].count; i++) {
 		for (uint32_t n = 0; n < reached[mover].fewest[i]; n++) {
-			bool barred = slot_count < search->count;
-
+			if (slot_count == search->count)
+				return i;
 			memset(seen, 0, sizeof(seen[0]) * search->count);
-			if (barred) {
-				slots[slot_count] = reached[mover].hosts[i];
-				barred = bar(&barring, slot_count++);
-			}
-			if (!barred) {
-				reached[mover].count = i + 1;
-				return true;
-			}
+			slots[slot_count] = reached[mover].hosts[i];
+			if (!bar(&barring, slot_count++))
+				return i;
 		}
 	}
-	return false;
+	return reached[mover].count;
+}
+
+/* Cuts a mover's reach behind the first host that cannot be barred together with all before it. Whether it did. */
+static bool reach_cut(struct search *search, struct reached *reached, uint32_t mover, uint32_t *slots, uint32_t *by,
+                      bool *seen)
+{
+	uint32_t barred;
+
+	for (uint32_t i = 0; i < reached[mover].count; i++) {
+		uint32_t host = reached[mover].hosts[i], comers = 0;
+
+		for (uint32_t other = 0; other < search->count; other++) {
+			if (other != mover && reaches(&reached[other], host))
+				slots[comers++] = other;
+		}
+		reached[mover].fewest[i] = fewest_to_bar(search, mover, host, slots, comers);
+		/* Nobody who may come can bar it: say so in a way that no number of movers reaches. */
+		if (reached[mover].fewest[i] > comers)
+			reached[mover].fewest[i] = search->count + 1;
+	}
+	barred = barred_together(search, reached, mover, slots, by, seen);
+
+	/* The list of hosts ends where the VM has no more candidates, or where it had as many as there are movers. */
+	if (barred < reached[mover].count)
+		search->firm[mover] = true;
+	if (reached[mover].first_pass || barred + 1 >= reached[mover].count)
+		return false;
+	reached[mover].count = barred + 1;
+	return true;
 }
 
 static void reach_all(struct search *search, struct reached *reached)
@@ -603,9 +638,7 @@ static void reach_all(struct search *search, struct reached *reached)
 	bool *seen = ARENA_ARRAY(&search->arena, bool, search->count), cut = true;
 
 	for (uint32_t i = 0; i < search->count; i++)
-		scratch[i] = i;
-	for (uint32_t i = 0; i < search->count; i++)
-		reach_begin(search, i, scratch, &reached[i]);
+		reach_begin(search, i, &reached[i]);
 	while (cut) {
 		cut = false;
 		for (uint32_t i = 0; i < search->count; i++)

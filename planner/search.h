@@ -11,6 +11,7 @@ struct search {
 	const uint32_t *movers;
 	uint32_t count;
 	uint32_t *kinds;       /* movers of one kind are interchangeable: kinds[i] is the first such mover's place */
+	bool *firm;            /* by mover: finds a host whatever the others do (set by search_parts) */
 	uint64_t steps, limit; /* placements tried, and to try at the most */
 	struct arena arena;
 	uint32_t *scratch_hosts; /* count + 1 of room each */
@@ -36,7 +37,7 @@ bool search_safe(struct search *search, uint32_t mover, const uint32_t *others, 
 
 /*
  * Splits the movers into parts that cannot influence each other: ret_part[i] is the part of mover i. Returns how
- * many parts there are.
+ * many parts there are. Also finds movers that all others together could not bar from every host (search->firm).
  */
 uint32_t search_parts(struct search *search, uint32_t *ret_part);
 
