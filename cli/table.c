@@ -82,10 +82,20 @@ static void print_csv(FILE *out, const struct table *table)
 	}
 }
 
-static void print_padded(FILE *out, const struct table *table, uint32_t column, const char *text, size_t width,
-                         const char *colour)
+/* The last column of a row that has text: nothing is printed behind it. */
+static uint32_t last_column(const struct table *table, const char *const *cells)
 {
-	bool right = table->columns[column][0] == '>', last = column + 1 == table->column_count;
+	uint32_t last = table->column_count - 1;
+
+	while (last > 0 && !*cells[last])
+		last--;
+	return last;
+}
+
+static void print_padded(FILE *out, const struct table *table, uint32_t column, const char *text, size_t width,
+                         const char *colour, bool last)
+{
+	bool right = table->columns[column][0] == '>';
 	int padding = (int)(width - text_width(text));
 
 	fprintf(out, "%*s%s%s%s%*s%s", right ? padding : 0, "", colour, text, *colour ? "\033[0m" : "",
@@ -107,12 +117,14 @@ static void print_aligned(FILE *out, const struct table *table)
 		widths[column] = width > widths[column] ? width : widths[column];
 	}
 	for (uint32_t i = 0; i < table->column_count; i++)
-		print_padded(out, table, i, heading(table, i), widths[i], colour ? "\033[1m" : "");
-	for (uint32_t i = 0; i < table->cell_count; i++) {
-		uint32_t column = i % table->column_count;
+		print_padded(out, table, i, heading(table, i), widths[i], colour ? "\033[1m" : "",
+		             i + 1 == table->column_count);
+	for (uint32_t row = 0; row < table->cell_count; row += table->column_count) {
+		uint32_t last = last_column(table, (const char *const *)table->cells + row);
 
-		print_padded(out, table, column, table->cells[i], widths[column],
-		             colour ? codes[table->colours[i]] : "");
+		for (uint32_t column = 0; column <= last; column++)
+			print_padded(out, table, column, table->cells[row + column], widths[column],
+			             colour ? codes[table->colours[row + column]] : "", column == last);
 	}
 	free(widths);
 }

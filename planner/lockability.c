@@ -189,12 +189,11 @@ static void explain(const struct state *state, uint32_t vm, struct stock *stock)
 		if (tallies[i].hosts > tallies[best].hosts || (group && tallies[i].hosts == tallies[best].hosts))
 			best = i;
 	}
-	text = arena_print(&stock->arena, "%s", tallies[best].why);
-	if (open > 1 && tallies[best].hosts == open)
-		text = arena_print(&stock->arena, "%s; likewise all %u other hosts that are up", text, open);
-	else if (tallies[best].hosts > 1)
-		text = arena_print(&stock->arena, "%s; likewise %u of the %u other hosts that are up", text,
-		                   tallies[best].hosts, open);
+	if (open == 1 || !strcmp(tallies[best].rule, "affinity-strict"))
+		text = arena_print(&stock->arena, "%s", tallies[best].why);
+	else
+		text = arena_print(&stock->arena, "refused by %u of the %u other hosts that are up: %s", tallies[best].hosts,
+		                   open, tallies[best].why);
 	block(stock, vm, tallies[best].rule, text);
 }
 
