@@ -32,14 +32,10 @@ static void add_percentiles(json_t *object, const char *key, const double values
 
 static void add_order(const struct check *check, json_t *object, const char *key, const uint32_t *order, uint32_t count)
 {
-	json_t *names;
+	json_t *names = json_add(object, key, json_array_new());
 
-	if (!order) {
-		json_add_null(object, key);
-		return;
-	}
-	names = json_add(object, key, json_array_new());
-	for (uint32_t i = 0; i < count; i++)
+	/* No order is known: an empty list, so that the member is always of one type. */
+	for (uint32_t i = 0; order && i < count; i++)
 		json_push(names, json_text_new(vm_name(check, order[i])));
 }
 
@@ -57,10 +53,7 @@ static json_t *stock_json(const struct check *check, const struct stock *stock)
 		json_add_text(blocker, "rule", stock->blockers[i].rule);
 		json_add_text(blocker, "why", stock->blockers[i].why);
 	}
-	if (stock->mover_count == 0 && stock->verdict == STOCK_ALWAYS)
-		json_add(value, "good_order", json_array_new());
-	else
-		add_order(check, value, "good_order", stock->good_order, stock->mover_count);
+	add_order(check, value, "good_order", stock->good_order, stock->mover_count);
 	add_order(check, value, "bad_order", stock->bad_order, stock->mover_count);
 	return value;
 }
