@@ -94,7 +94,7 @@ static bool find_failures(const struct state *state, struct stock *stock)
 			block(stock, vm, "source-down",
 			      arena_print(&stock->arena, "the source host %s is down (%s)", host,
 			                  availability_words[state->hosts[state->vm_host[vm]].availability]));
-		else if (of->vote_reject)
+		else if (of->vote_reject && state->vm_state[vm] == VM_ACTIVE) /* a paused guest cannot be asked */
 			block(stock, vm, "heartbeat-vote",
 			      arena_print(&stock->arena, "the guest of %s votes against being migrated", of->name));
 		else if (lock_method(state, vm) == METHOD_NONE)
