@@ -1,0 +1,81 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* simulation: a scenario run many times, and what that came to. */
+#ifndef SIM_SIMULATION_H
+#define SIM_SIMULATION_H
+
+#include "sim/record.h"
+#include "sim/trace.h"
+#include "sim/world.h"
+
+struct simulation_options {
+	uint64_t seed;
+	uint32_t runs;    /* at least 1 */
+	unsigned threads; /* at least 1 */
+	bool trace, record; /* of run 0 */
+	bool allowed;       /* find the allowed hosts of each action, unless that would be too many */
+};
+
+/* How one action went over all runs. */
+struct action_summary {
+	enum verdict verdict; /* the most frequent */
+	const char *message;  /* of the first run with that verdict; NULL: none */
+	double start_s, end_s; /* medians */
+	const uint32_t *allowed; /* run 0; NULL: not known */
+	uint32_t allowed_count;
+};
+
+/* One VM's migration by one action over all runs. Of three numbers: 10th, 50th and 90th percentile. */
+struct migration_summary {
+	uint32_t action; /* as written in the file */
+	uint32_t vm, from, to; /* of the first run with the outcome */
+	enum method method;
+	enum outcome outcome; /* the most frequent */
+	double start_s; /* median */
+	double duration_s[3], bytes[3], iterations[3];
+	double downtime_ms[3];       /* of the runs that completed */
+	double throttle_percent;     /* median, when it ended */
+	double probability_converged; /* of the runs in which it was tried */
+};
+
+struct final_state {
+	struct host_status *hosts;
+	uint32_t *vm_hosts;
+	uint8_t *vm_states;
+	bool *vm_exists;
+};
+
+struct simulation {
+	const struct scenario *scenario;
+	struct simulation_options options;
+	uint32_t runs; /* that differ: 1 when nothing is drawn */
+	struct worker *workers;
+	struct run_result *results;
+	struct trace trace;
+	struct recorder recorder;
+	struct final_state final; /* run 0 */
+	struct arena arena;
+	/* filled in by simulation_summarise */
+	struct action_summary *actions;      /* as written in the file */
+	struct migration_summary *migrations; /* in the order in which run 0 started them, others after them */
+	struct alarm *alarms;                /* run 0 */
+	uint32_t migration_count, migration_room, alarm_count;
+};
+
+/* The scenario must outlive the simulation. Free with simulation_free. */
+void simulation_create(struct simulation *ret_simulation, const struct scenario *scenario,
+                       const struct simulation_options *options);
+void simulation_free(struct simulation *simulation);
+
+/*
+ * One run of [0, simulation->runs), by the given thread of [0, threads); the runs may come in any order and on any
+ * thread, with the same result.
+ */
+void simulation_run(struct simulation *simulation, uint32_t run, unsigned thread);
+
+/* After all runs. */
+void simulation_summarise(struct simulation *simulation);
+
+/* Whether every action ended as asked. */
+bool simulation_succeeded(const struct simulation *simulation);
+
+#endif
