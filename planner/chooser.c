@@ -334,3 +334,11 @@ uint32_t chooser_candidates(struct chooser *chooser, uint32_t vm, uint32_t *ret_
 	}
 	return found;
 }
+
+bool chooser_takes(struct chooser *chooser, uint32_t vm, uint32_t host)
+{
+	struct request request = request_for(&chooser->state, MOVE_LIVE, vm);
+
+	request.group_forgotten = true;
+	return shape_position(shape_of(chooser, vm), host) != NONE && passes(chooser, &request, host);
+}

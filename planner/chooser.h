@@ -39,4 +39,7 @@ void chooser_move(struct chooser *chooser, uint32_t vm, uint32_t target);
  */
 uint32_t chooser_candidates(struct chooser *chooser, uint32_t vm, uint32_t *ret_hosts, uint32_t room);
 
+/* Whether the VM could go to the host now, best-effort groups not counting: whether it is one of the candidates. */
+bool chooser_takes(struct chooser *chooser, uint32_t vm, uint32_t host);
+
 #endif

@@ -530,25 +530,34 @@ enum answer search_bad(struct search *search, const uint32_t *subset, uint32_t c
 	return quest_run(search, subset, count, false, ret_order, ret_length);
 }
 
-/* The hosts that may matter to a mover: its first candidates, and for each how many others it takes to bar it. */
+/*
+ * Where a mover may land, whatever the others do first. Others' moves only take room away, so that is always one of
+ * its candidates now; in the file's order it never gets past the first that the others cannot bar.
+ */
 struct reached {
-	uint32_t *hosts, *fewest;
+	uint32_t *hosts, *fewest; /* its first candidates, and how many others it takes to bar each */
 	uint32_t count;
-	bool first_pass; /* with a first pass a later host may be taken before an earlier one */
+	bool any_order; /* a later host may be taken before an earlier one, even one that is not listed */
 };
 
 static void reach_begin(struct search *search, uint32_t mover, struct reached *reached)
 {
+	const struct state *state = &search->chooser->state;
+
 	reached->hosts = ARENA_ARRAY(&search->arena, uint32_t, search->count);
 	reached->fewest = ARENA_ARRAY(&search->arena, uint32_t, search->count);
-	reached->first_pass = group_has_first_pass(&search->chooser->state, vm_at(search, mover)->group);
+	reached->any_order = state->profile == PROFILE_NOVA || group_has_first_pass(state, vm_at(search, mover)->group);
 	reached->count = chooser_candidates(search->chooser, search->movers[mover], reached->hosts, search->count);
+	/* Each other mover lands on one host only, and there are count - 1 of them. */
+	search->firm[mover] = reached->count == search->count;
 }
 
-static bool reaches(const struct reached *reached, uint32_t host)
+static bool reaches(struct search *search, const struct reached *reached, uint32_t mover, uint32_t host)
 {
-	for (uint32_t i = 0; i < reached->count; i++) {
-		if (reached->hosts[i] == host)
+	if (reached[mover].any_order)
+		return chooser_takes(search->chooser, search->movers[mover], host);
+	for (uint32_t i = 0; i < reached[mover].count; i++) {
+		if (reached[mover].hosts[i] == host)
 			return true;
 	}
 	return false;
@@ -556,18 +565,19 @@ static bool reaches(const struct reached *reached, uint32_t host)
 
 /* Kuhn's augmenting path: one more mover that helps to bar `slots[slot]`, each mover at one host only. */
 struct barring {
+	struct search *search;
 	const struct reached *reached;
 	const uint32_t *slots; /* hosts, one entry per mover that it takes */
 	uint32_t *by;          /* by mover: the slot that it is needed for, NONE */
 	bool *seen;
-	uint32_t mover, count; /* who is to be barred, of how many movers */
+	uint32_t mover; /* who is to be barred */
 };
 
 static bool bar(struct barring *barring, uint32_t slot)
 {
-	for (uint32_t other = 0; other < barring->count; other++) {
+	for (uint32_t other = 0; other < barring->search->count; other++) {
 		if (other == barring->mover || barring->seen[other] ||
-		    !reaches(&barring->reached[other], barring->slots[slot]))
+		    !reaches(barring->search, barring->reached, other, barring->slots[slot]))
 			continue;
 		barring->seen[other] = true;
 		if (barring->by[other] == NONE || bar(barring, barring->by[other])) {
@@ -585,9 +595,21 @@ static bool bar(struct barring *barring, uint32_t slot)
 static uint32_t barred_together(struct search *search, const struct reached *reached, uint32_t mover, uint32_t *slots,
                                 uint32_t *by, bool *seen)
 {
-	struct barring barring = { reached, slots, by, seen, mover, search->count };
+	struct barring barring = { search, reached, slots, by, seen, mover };
 	uint32_t slot_count = 0;
 
+	for (uint32_t i = 0; i < reached[mover].count; i++) {
+		uint32_t host = reached[mover].hosts[i], comers = 0;
+
+		for (uint32_t other = 0; other < search->count; other++) {
+			if (other != mover && reaches(search, reached, other, host))
+				slots[comers++] = other;
+		}
+		reached[mover].fewest[i] = fewest_to_bar(search, mover, host, slots, comers);
+		/* Nobody who may come can bar it: say so in a way that no number of movers reaches. */
+		if (reached[mover].fewest[i] > comers)
+			reached[mover].fewest[i] = search->count + 1;
+	}
 	for (uint32_t i = 0; i < search->count; i++)
 		by[i] = NONE;
 	for (uint32_t i = 0; i < reached[mover].count; i++) {
@@ -609,24 +631,12 @@ static bool reach_cut(struct search *search, struct reached *reached, uint32_t m
 {
 	uint32_t barred;
 
-	for (uint32_t i = 0; i < reached[mover].count; i++) {
-		uint32_t host = reached[mover].hosts[i], comers = 0;
-
-		for (uint32_t other = 0; other < search->count; other++) {
-			if (other != mover && reaches(&reached[other], host))
-				slots[comers++] = other;
-		}
-		reached[mover].fewest[i] = fewest_to_bar(search, mover, host, slots, comers);
-		/* Nobody who may come can bar it: say so in a way that no number of movers reaches. */
-		if (reached[mover].fewest[i] > comers)
-			reached[mover].fewest[i] = search->count + 1;
-	}
+	if (reached[mover].any_order && search->firm[mover])
+		return false;
 	barred = barred_together(search, reached, mover, slots, by, seen);
-
-	/* The list of hosts ends where the VM has no more candidates, or where it had as many as there are movers. */
 	if (barred < reached[mover].count)
 		search->firm[mover] = true;
-	if (reached[mover].first_pass || barred + 1 >= reached[mover].count)
+	if (reached[mover].any_order || barred + 1 >= reached[mover].count)
 		return false;
 	reached[mover].count = barred + 1;
 	return true;
@@ -654,14 +664,14 @@ static uint32_t part_of(uint32_t *parts, uint32_t i)
 }
 
 /* Whether two movers can influence each other: a group in common, or a host that one of them can be barred from. */
-static bool interact(const struct search *search, const struct reached *reached, uint32_t a, uint32_t b)
+static bool interact(struct search *search, const struct reached *reached, uint32_t a, uint32_t b)
 {
 	uint32_t group = vm_at(search, a)->group, i = 0, j = 0;
 
 	if (group != NONE && group == vm_at(search, b)->group)
 		return true;
-	/* nova weighs by what all have left, so everything that moves may change everybody's choice. */
-	if (search->chooser->state.profile == PROFILE_NOVA)
+	/* What is in any order is not listed in full, and nova weighs by what all hosts have left. */
+	if (reached[a].any_order || reached[b].any_order)
 		return true;
 	while (i < reached[a].count && j < reached[b].count) {
 		uint32_t x = reached[a].hosts[i], y = reached[b].hosts[j];

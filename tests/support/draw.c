@@ -45,6 +45,15 @@ struct traits {
 	bool numa, pci, zones, aggregates, networks, dedicated, apart, ratios, disks, states, hosts_off, models;
 	uint32_t hosts, flavors, groups, group_percent;
 	uint32_t fill_percent; /* how many of the places on the other hosts are taken */
+	bool tight;            /* little CPU is left beside the little memory */
+};
+
+enum { FLAVORS_MOST = 4, VMS_MOST = 256 };
+
+/* What is drawn before anything is written, so that hosts can be made just large enough, or not quite. */
+struct plan {
+	uint32_t vcpus[FLAVORS_MOST], gib[FLAVORS_MOST];
+	uint32_t vm_host[VMS_MOST], vm_flavor[VMS_MOST], vm_count;
 };
 
 static struct traits draw_traits(struct draw *draw, const struct draw_size *size)
@@ -60,14 +69,70 @@ static struct traits draw_traits(struct draw *draw, const struct draw_size *size
 		.ratios = draw_percent(draw, 25),
 		.disks = draw_percent(draw, 25),
 		.states = !size->moves || draw_percent(draw, 5),
-		.hosts_off = draw_percent(draw, 20),
+		.hosts_off = draw_percent(draw, 10),
 		.models = draw_percent(draw, 10),
 		.hosts = draw_percent(draw, 3) ? 1 : draw_between(draw, size->hosts_most > 2 ? 3 : 2, size->hosts_most),
-		.flavors = draw_between(draw, 1, 4),
+		.flavors = draw_between(draw, 1, FLAVORS_MOST),
 		.groups = draw_percent(draw, 70) ? draw_between(draw, 1, 3) : 0,
 		.group_percent = draw_between(draw, 20, 80),
 		.fill_percent = draw_between(draw, 0, 100),
+		.tight = draw_percent(draw, 30),
 	};
+}
+
+static void plan_vm(struct draw *draw, const struct traits *traits, struct plan *plan, uint32_t host)
+{
+	if (plan->vm_count == VMS_MOST)
+		return;
+	plan->vm_host[plan->vm_count] = host;
+	plan->vm_flavor[plan->vm_count++] = draw_below(draw, traits->flavors);
+}
+
+static struct plan draw_plan(struct draw *draw, const struct traits *traits, const struct draw_size *size)
+{
+	uint32_t here = draw_between(draw, 1, size->first_host_vms_most);
+	struct plan plan = { .vm_count = 0 };
+
+	for (uint32_t i = 0; i < traits->flavors; i++) {
+		plan.vcpus[i] = draw_between(draw, 1, 4);
+		plan.gib[i] = draw_between(draw, 1, 4);
+	}
+	for (uint32_t i = 0; i < here; i++)
+		plan_vm(draw, traits, &plan, 0);
+	for (uint32_t host = 1; host < traits->hosts; host++) {
+		for (uint32_t i = 0; i < size->other_host_vms_most; i++) {
+			if (draw_percent(draw, traits->fill_percent))
+				plan_vm(draw, traits, &plan, host);
+		}
+	}
+	if (draw_percent(draw, 10))
+		plan_vm(draw, traits, &plan, NONE);
+	return plan;
+}
+
+/* Memory and CPUs of a host: what its VMs take and about its share of what those of h0 take. */
+static void size_host(struct draw *draw, const struct traits *traits, const struct plan *plan, uint32_t host,
+                      uint32_t *ret_gib, uint32_t *ret_cpus)
+{
+	uint32_t gib = 0, vcpus = 0, moving_gib = 0, largest_gib = 0;
+
+	for (uint32_t i = 0; i < plan->vm_count; i++) {
+		if (plan->vm_host[i] == host) {
+			gib += plan->gib[plan->vm_flavor[i]];
+			vcpus += plan->vcpus[plan->vm_flavor[i]];
+		} else if (plan->vm_host[i] == 0) {
+			moving_gib += plan->gib[plan->vm_flavor[i]];
+			if (plan->gib[plan->vm_flavor[i]] > largest_gib)
+				largest_gib = plan->gib[plan->vm_flavor[i]];
+		}
+	}
+	/* Enough for the largest alone as a rule, so that what fails is a matter of who comes first. */
+	if (host > 0 && draw_percent(draw, 70))
+		gib += largest_gib + draw_below(draw, 3);
+	else if (host > 0)
+		gib += draw_below(draw, 2 * moving_gib / (traits->hosts - 1) + 3);
+	*ret_gib = gib > 0 ? gib : 1;
+	*ret_cpus = traits->tight ? 1 + vcpus + draw_below(draw, 5) : 4 + vcpus + draw_below(draw, 20);
 }
 
 static void print_numa(FILE *file, struct draw *draw, uint32_t cpus, uint32_t gib)
@@ -78,27 +143,30 @@ static void print_numa(FILE *file, struct draw *draw, uint32_t cpus, uint32_t gi
 	for (uint32_t i = 0; i < nodes; i++)
 		fprintf(file, "%s{\"cpus\": %u, \"memory_mib\": %u, \"hugepages\": {\"2048\": %u, \"1048576\": %u}}",
 		        i ? ", " : "", cpus / nodes + draw_below(draw, 2), (gib / nodes + draw_below(draw, 2)) * 1024,
-		        512 * draw_below(draw, 4), draw_below(draw, 4));
+		        512 * draw_below(draw, 5), draw_below(draw, 5));
 	fputs("]", file);
 }
 
-static void print_host(FILE *file, struct draw *draw, const struct traits *traits, uint32_t index)
+static void print_host(FILE *file, struct draw *draw, const struct traits *traits, const struct plan *plan,
+                       uint32_t index)
 {
-	uint32_t cpus = draw_between(draw, 2, 8), gib = draw_between(draw, 2, 9);
+	uint32_t cpus, gib;
 
+	size_host(draw, traits, plan, index, &gib, &cpus);
 	fprintf(file, "%s{\"name\": \"h%u\", \"cpus\": %u, \"memory_mib\": %u", index ? ",\n" : "", index, cpus,
 	        gib * 1024);
-	fprintf(file, ", \"cpu_ratio\": %s", DRAW_WORD(draw, "1", "1.5", "2", "16"));
+	fprintf(file, ", \"cpu_ratio\": %s", traits->tight ? DRAW_WORD(draw, "1", "0.75", "1.5")
+	                                                   : DRAW_WORD(draw, "1", "1.5", "2", "16"));
 	if (traits->ratios)
 		fprintf(file, ", \"memory_ratio\": %s, \"reserved\": {\"memory_mib\": %u, \"cpus\": %u}",
-		        DRAW_WORD(draw, "1", "1.25", "0.9"), 512 * draw_below(draw, 3), draw_below(draw, 2));
+		        DRAW_WORD(draw, "1", "1.25", "1.5"), 512 * draw_below(draw, 3), draw_below(draw, 2));
 	if (traits->disks)
 		fprintf(file, ", \"disk_gib\": %u, \"disk_ratio\": %s", draw_between(draw, 10, 60),
 		        DRAW_WORD(draw, "1", "1.5"));
 	if (traits->numa && draw_percent(draw, 80))
 		print_numa(file, draw, cpus, gib);
 	if (traits->pci)
-		fprintf(file, ", \"pci\": {\"nic\": %u, \"gpu\": %u}", draw_below(draw, 4), draw_below(draw, 2));
+		fprintf(file, ", \"pci\": {\"nic\": %u, \"gpu\": %u}", draw_below(draw, 7), draw_below(draw, 5));
 	if (traits->zones)
 		fprintf(file, ", \"zone\": \"%s\"", DRAW_WORD(draw, "za", "zb"));
 	if (traits->aggregates && draw_percent(draw, 60))
@@ -120,9 +188,10 @@ static void print_host(FILE *file, struct draw *draw, const struct traits *trait
 	fputs("}", file);
 }
 
-static void print_flavor(FILE *file, struct draw *draw, const struct traits *traits, uint32_t index)
+static void print_flavor(FILE *file, struct draw *draw, const struct traits *traits, const struct plan *plan,
+                         uint32_t index)
 {
-	uint32_t vcpus = draw_between(draw, 1, 4), gib = draw_between(draw, 1, 3);
+	uint32_t vcpus = plan->vcpus[index], gib = plan->gib[index];
 	const char *comma = "";
 
 	fprintf(file, "%s{\"name\": \"f%u\", \"vcpus\": %u, \"memory_mib\": %u", index ? ",\n" : "", index, vcpus,
@@ -163,17 +232,20 @@ static void print_flavor(FILE *file, struct draw *draw, const struct traits *tra
 	fputs("}}", file);
 }
 
-static void print_vm(FILE *file, struct draw *draw, const struct traits *traits, uint32_t index, uint32_t host)
+static void print_vm(FILE *file, struct draw *draw, const struct traits *traits, const struct plan *plan,
+                     uint32_t index)
 {
+	uint32_t host = plan->vm_host[index];
+
 	fprintf(file, "%s{\"name\": \"v%u\", \"flavor\": \"f%u\"", index ? ",\n" : "", index,
-	        draw_below(draw, traits->flavors));
+	        plan->vm_flavor[index]);
 	if (host == NONE)
 		fputs(", \"host\": null", file);
 	else
 		fprintf(file, ", \"host\": \"h%u\"", host);
 	if (traits->groups && draw_percent(draw, traits->group_percent))
 		fprintf(file, ", \"group\": \"g%u\"", draw_below(draw, traits->groups));
-	if (traits->zones && draw_percent(draw, 30))
+	if (traits->zones && draw_percent(draw, 20))
 		fprintf(file, ", \"zone\": \"%s\"", DRAW_WORD(draw, "za", "zb"));
 	if (traits->networks && draw_percent(draw, 40))
 		fprintf(file, ", \"vifs\": [{\"model\": \"virtio\", \"network\": \"%s\"}]", DRAW_WORD(draw, "n0", "n1"));
@@ -194,7 +266,7 @@ static void print_vm(FILE *file, struct draw *draw, const struct traits *traits,
 static void print_groups(FILE *file, struct draw *draw, const struct traits *traits)
 {
 	for (uint32_t i = 0; i < traits->groups; i++) {
-		uint32_t policy = draw_below(draw, 8);
+		uint32_t policy = draw_percent(draw, 60) ? draw_between(draw, 2, 7) : draw_below(draw, 8);
 
 		fprintf(file, "%s{\"name\": \"g%u\"", i ? ", " : "", i);
 		if (policy < 2)
@@ -208,26 +280,11 @@ static void print_groups(FILE *file, struct draw *draw, const struct traits *tra
 	}
 }
 
-static void print_vms(FILE *file, struct draw *draw, const struct traits *traits, const struct draw_size *size)
-{
-	uint32_t here = draw_between(draw, 1, size->first_host_vms_most), index = 0;
-
-	for (uint32_t i = 0; i < here; i++)
-		print_vm(file, draw, traits, index++, 0);
-	for (uint32_t host = 1; host < traits->hosts; host++) {
-		for (uint32_t i = 0; i < size->other_host_vms_most; i++) {
-			if (draw_percent(draw, traits->fill_percent))
-				print_vm(file, draw, traits, index++, host);
-		}
-	}
-	if (draw_percent(draw, 10))
-		print_vm(file, draw, traits, index, NONE);
-}
-
 char *draw_cluster_text(uint64_t seed, const struct draw_size *size)
 {
 	struct draw draw = { seed * 2 + 1 };
 	struct traits traits;
+	struct plan plan;
 	char *text = NULL;
 	size_t length = 0;
 	FILE *file = open_memstream(&text, &length);
@@ -235,17 +292,19 @@ char *draw_cluster_text(uint64_t seed, const struct draw_size *size)
 	must(file);
 	draw_bits(&draw);
 	traits = draw_traits(&draw, size);
+	plan = draw_plan(&draw, &traits, size);
 	fprintf(file, "{\"schema\": \"lockkeeper.cluster/1\", \"name\": \"drawn\", \"profile\": \"%s\",\n\"hosts\": [",
 	        DRAW_WORD(&draw, "titanium", "starlingx", "nova"));
 	for (uint32_t i = 0; i < traits.hosts; i++)
-		print_host(file, &draw, &traits, i);
+		print_host(file, &draw, &traits, &plan, i);
 	fputs("],\n\"flavors\": [", file);
 	for (uint32_t i = 0; i < traits.flavors; i++)
-		print_flavor(file, &draw, &traits, i);
+		print_flavor(file, &draw, &traits, &plan, i);
 	fputs("],\n\"groups\": [", file);
 	print_groups(file, &draw, &traits);
 	fputs("],\n\"vms\": [", file);
-	print_vms(file, &draw, &traits, size);
+	for (uint32_t i = 0; i < plan.vm_count; i++)
+		print_vm(file, &draw, &traits, &plan, i);
 	fputs("]}\n", file);
 	must(fclose(file) == 0);
 	return text;
