@@ -247,6 +247,20 @@ struct quest {
 	bool out_of_steps;
 };
 
+/* Where one mover is, for the key: its host, and with NUMA its nodes there, which depend on who came before it. */
+struct landed {
+	uint32_t target;
+	struct numa_claim claim; /* zeros when it is not NUMA-bound */
+};
+
+enum { LANDED_WORDS = sizeof(struct landed) / sizeof(uint32_t) };
+_Static_assert(sizeof(struct landed) == sizeof(uint32_t) * LANDED_WORDS, "keys are words");
+
+static int landed_compare(const void *a, const void *b)
+{
+	return memcmp(a, b, sizeof(struct landed));
+}
+
 static int target_compare(const void *a, const void *b)
 {
 	uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
@@ -254,19 +268,37 @@ static int target_compare(const void *a, const void *b)
 	return x < y ? -1 : x > y;
 }
 
+static void landed_fill(struct quest *quest, struct landed *landed)
+{
+	const struct state *state = &quest->search->chooser->state;
+
+	for (uint32_t place = 0; place < quest->count; place++) {
+		uint32_t vm = quest->search->movers[quest->subset[place]];
+
+		landed[place] = (struct landed){ .target = quest->targets[place] };
+		if (quest->targets[place] != NONE)
+			memcpy(landed[place].claim.nodes, state->numa_here[vm].nodes, state_flavor(state, vm)->numa_count);
+	}
+}
+
 /* The state's key: targets, those of interchangeable movers (neighbours in the subset) sorted. */
 static const uint32_t *quest_key(struct quest *quest)
 {
+	bool numa = quest->search->chooser->state.numa_here;
+	size_t size = numa ? sizeof(struct landed) : sizeof(quest->key[0]);
 	uint32_t from = 0;
 
-	memcpy(quest->key, quest->targets, sizeof(quest->key[0]) * quest->count);
+	if (numa)
+		landed_fill(quest, (struct landed *)(void *)quest->key);
+	else
+		memcpy(quest->key, quest->targets, size * quest->count);
 	while (from < quest->count) {
 		uint32_t to = from + 1;
 
 		while (to < quest->count &&
 		       quest->search->kinds[quest->subset[to]] == quest->search->kinds[quest->subset[from]])
 			to++;
-		qsort(quest->key + from, to - from, sizeof(quest->key[0]), target_compare);
+		qsort((char *)quest->key + from * size, to - from, size, numa ? landed_compare : target_compare);
 		from = to;
 	}
 	return quest->key;
@@ -502,9 +534,9 @@ static enum answer quest_run(struct search *search, const uint32_t *subset, uint
 	quest.subset = sorted;
 	quest.targets = ARENA_ARRAY(&search->arena, uint32_t, count);
 	quest.path = ARENA_ARRAY(&search->arena, uint32_t, count + 1);
-	quest.key = ARENA_ARRAY(&search->arena, uint32_t, count);
+	quest.seen.length = count * (search->chooser->state.numa_here ? LANDED_WORDS : 1);
+	quest.key = ARENA_ARRAY(&search->arena, uint32_t, quest.seen.length);
 	quest.levels = ARENA_ARRAY(&search->arena, uint32_t *, count + 1);
-	quest.seen.length = count;
 	for (uint32_t i = 0; i < count; i++)
 		quest.targets[i] = NONE;
 	found = quest_step(&quest, 0, &length);

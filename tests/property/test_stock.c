@@ -224,13 +224,14 @@ Test(stock, verdicts_are_those_of_all_orders, .timeout = 100000)
 		{ .hosts_most = 3, .first_host_vms_most = 7, .other_host_vms_most = 2, .moves = true },
 		{ .hosts_most = 8, .first_host_vms_most = 4, .other_host_vms_most = 2, .moves = true },
 		{ .hosts_most = 4, .first_host_vms_most = 4, .other_host_vms_most = 3, .moves = false },
+		{ .hosts_most = 3, .first_host_vms_most = 7, .other_host_vms_most = 1, .moves = true, .numa = true },
 	};
 	const char *first = getenv("LOCKKEEPER_SEED");
 	uint64_t seed = first ? strtoull(first, NULL, 10) : 1, count = clusters_wanted(CLUSTERS);
 	struct tally tally = { 0 };
 
 	for (uint64_t end = seed + count; seed < end; seed++)
-		check_cluster(seed, &sizes[seed % 4], &tally);
+		check_cluster(seed, &sizes[seed % 5], &tally);
 	for (int profile = 0; profile < PROFILE_COUNT; profile++) {
 		if (getenv("LOCKKEEPER_CLUSTERS"))
 			fprintf(stderr, "%s: %llu always, %llu order-dependent, %llu never\n", profile_words[profile],

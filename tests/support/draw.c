@@ -43,6 +43,7 @@ static const char *draw_word(struct draw *draw, const char *const *words, uint32
 /* What this cluster has. */
 struct traits {
 	bool numa, pci, zones, aggregates, networks, dedicated, apart, ratios, disks, states, hosts_off, models;
+	bool plain; /* room enough but on the NUMA nodes */
 	uint32_t hosts, flavors, groups, group_percent;
 	uint32_t fill_percent; /* how many of the places on the other hosts are taken */
 	bool tight;            /* little CPU is left beside the little memory */
@@ -59,7 +60,8 @@ struct plan {
 static struct traits draw_traits(struct draw *draw, const struct draw_size *size)
 {
 	return (struct traits){
-		.numa = draw_percent(draw, 20),
+		.numa = size->numa || draw_percent(draw, 20),
+		.plain = size->numa,
 		.pci = draw_percent(draw, 15),
 		.zones = draw_percent(draw, 20),
 		.aggregates = draw_percent(draw, 15),
@@ -127,7 +129,9 @@ static void size_host(struct draw *draw, const struct traits *traits, const stru
 		}
 	}
 	/* Enough for the largest alone as a rule, so that what fails is a matter of who comes first. */
-	if (host > 0 && draw_percent(draw, 70))
+	if (traits->plain)
+		gib += 4 + moving_gib;
+	else if (host > 0 && draw_percent(draw, 70))
 		gib += largest_gib + draw_below(draw, 3);
 	else if (host > 0)
 		gib += draw_below(draw, 2 * moving_gib / (traits->hosts - 1) + 3);
@@ -135,15 +139,15 @@ static void size_host(struct draw *draw, const struct traits *traits, const stru
 	*ret_cpus = traits->tight ? 1 + vcpus + draw_below(draw, 5) : 4 + vcpus + draw_below(draw, 20);
 }
 
-static void print_numa(FILE *file, struct draw *draw, uint32_t cpus, uint32_t gib)
+static void print_numa(FILE *file, struct draw *draw, uint32_t cpus, uint32_t gib, bool plain)
 {
-	uint32_t nodes = draw_between(draw, 1, 3);
+	uint32_t nodes = draw_between(draw, plain ? 2 : 1, plain ? 4 : 3);
 
 	fputs(", \"numa\": [", file);
 	for (uint32_t i = 0; i < nodes; i++)
 		fprintf(file, "%s{\"cpus\": %u, \"memory_mib\": %u, \"hugepages\": {\"2048\": %u, \"1048576\": %u}}",
 		        i ? ", " : "", cpus / nodes + draw_below(draw, 2), (gib / nodes + draw_below(draw, 2)) * 1024,
-		        512 * draw_below(draw, 5), draw_below(draw, 5));
+		        512 * draw_below(draw, plain ? 8 : 5), draw_below(draw, plain ? 8 : 5));
 	fputs("]", file);
 }
 
@@ -164,7 +168,7 @@ static void print_host(FILE *file, struct draw *draw, const struct traits *trait
 		fprintf(file, ", \"disk_gib\": %u, \"disk_ratio\": %s", draw_between(draw, 10, 60),
 		        DRAW_WORD(draw, "1", "1.5"));
 	if (traits->numa && draw_percent(draw, 80))
-		print_numa(file, draw, cpus, gib);
+		print_numa(file, draw, cpus, gib, traits->plain);
 	if (traits->pci)
 		fprintf(file, ", \"pci\": {\"nic\": %u, \"gpu\": %u}", draw_below(draw, 7), draw_below(draw, 5));
 	if (traits->zones)
