@@ -91,5 +91,7 @@ uint32_t intern_bind(struct interns *interns, unsigned kind, const char *text, u
 
 uint32_t intern_find(const struct interns *interns, unsigned kind, const char *text)
 {
-	return entry_place(interns, text, kind + 1, text_hash(text, kind + 1))->index;
+	const struct entry *entry = entry_place(interns, text, kind + 1, text_hash(text, kind + 1));
+
+	return entry->text ? entry->index : UINT32_MAX; /* a free place says nothing */
 }

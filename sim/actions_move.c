@@ -12,7 +12,7 @@ static const char *vote_message(struct world *world, uint32_t vm)
 
 	if (!world->cluster->vms[vm].vote_reject || state->vm_state[vm] != VM_ACTIVE)
 		return NULL;
-	return world_text(world, "Instance %s voted to reject the migration.", vm_name(world, vm));
+	return world_text(world, "Instance %s voted to reject the migration.", world_vm_name(world, vm));
 }
 
 /* The state's own words for what does not exist, as the API would answer. NULL: it is there. */
@@ -20,7 +20,7 @@ static const char *missing_message(struct world *world, uint32_t vm)
 {
 	if (world->state->vm_state[vm] != VM_DELETED && (vm < world->vms_at_start || world->born[vm]))
 		return NULL;
-	return world_text(world, "Instance %s could not be found.", vm_name(world, vm));
+	return world_text(world, "Instance %s could not be found.", world_vm_name(world, vm));
 }
 
 static struct request live_request(const struct world *world, const struct action *action)
@@ -78,7 +78,7 @@ static uint32_t find_target(struct world *world, const struct request *request, 
 		return to;
 	if (named != NONE && named == request->source)
 		*ret_message = world_text(world, "Unable to migrate instance %s to current host %s.",
-		                          vm_name(world, request->vm), host_name(world, named));
+		                          world_vm_name(world, request->vm), world_host_name(world, named));
 	else
 		*ret_message = no_host_message(world, request, named);
 	return NONE;
@@ -131,13 +131,13 @@ void live_moved(struct world *world, struct activity *activity, const struct mov
 	if (end->outcome != OUTCOME_COMPLETED) {
 		activity_end(world, activity, VERDICT_FAILED,
 		             world_text(world, "Live migration of instance %s from %s to %s failed: %s",
-		                        vm_name(world, end->vm), host_name(world, end->from),
-		                        host_name(world, end->to), end->why));
+		                        world_vm_name(world, end->vm), world_host_name(world, end->from),
+		                        world_host_name(world, end->to), end->why));
 		return;
 	}
 	if (activity->action->to != NONE)
 		message = world_text(world, "The instance is preparing the live migration to host %s.",
-		                     host_name(world, end->to));
+		                     world_host_name(world, end->to));
 	activity_end(world, activity, VERDICT_DONE, message);
 }
 
@@ -152,13 +152,13 @@ static const char *state_refusal(struct world *world, uint32_t vm, const char *w
 	if (message)
 		return message;
 	if (state->vm_host[vm] == NONE)
-		return world_text(world, "Instance %s is on no host.", vm_name(world, vm));
+		return world_text(world, "Instance %s is on no host.", world_vm_name(world, vm));
 	if (!(states >> state->vm_state[vm] & 1))
-		return world_text(world, "Cannot '%s' instance %s while it is in vm_state %s", what, vm_name(world, vm),
+		return world_text(world, "Cannot '%s' instance %s while it is in vm_state %s", what, world_vm_name(world, vm),
 		                  vm_state_words[state->vm_state[vm]]);
 	if (state->vm_busy[vm])
 		return world_text(world, "Cannot '%s' instance %s while it is in task_state %s", what,
-		                  vm_name(world, vm), task ? task : "migrating");
+		                  world_vm_name(world, vm), task ? task : "migrating");
 	return NULL;
 }
 
@@ -168,7 +168,7 @@ static const char *source_down(struct world *world, uint32_t vm)
 
 	if (state_host_up(world->state, host))
 		return NULL;
-	return world_text(world, "the source host %s is down (%s)", host_name(world, host),
+	return world_text(world, "the source host %s is down (%s)", world_host_name(world, host),
 	                  availability_words[world->state->hosts[host].availability]);
 }
 
@@ -213,7 +213,7 @@ void evacuate_start(struct world *world, struct activity *activity)
 
 	if (!message && !source_down(world, vm))
 		message = world_text(world, "Compute service of %s is still in use.",
-		                     host_name(world, world->state->vm_host[vm]));
+		                     world_host_name(world, world->state->vm_host[vm]));
 	start_move(world, activity, MOVE_EVACUATE, message);
 }
 
@@ -224,8 +224,8 @@ void move_moved(struct world *world, struct activity *activity, const struct mov
 	else
 		activity_end(world, activity, VERDICT_FAILED,
 		             world_text(world, "The move of instance %s from %s to %s failed: %s",
-		                        vm_name(world, end->vm), host_name(world, end->from),
-		                        host_name(world, end->to), end->why));
+		                        world_vm_name(world, end->vm), world_host_name(world, end->from),
+		                        world_host_name(world, end->to), end->why));
 }
 
 /* The VM may stay where it is, if its new size fits there and the scheduler likes it best. */

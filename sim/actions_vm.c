@@ -34,7 +34,7 @@ void vm_change_start(struct world *world, struct activity *activity)
 	const struct change *change = &changes[activity->action->kind];
 	struct state *state = world->state;
 	uint32_t vm = activity->action->vm, host = state->vm_host[vm];
-	const char *name = vm_name(world, vm), *task = world->cluster->vms[vm].task;
+	const char *name = world_vm_name(world, vm), *task = world->cluster->vms[vm].task;
 
 	if (!is_there(world, vm)) {
 		reject(world, activity, world_text(world, "Instance %s could not be found.", name));
@@ -70,7 +70,7 @@ void vm_change_due(struct world *world, struct activity *activity)
 
 	if (world->state->vm_state[vm] != activity->stage || world->state->vm_target[vm] != NONE) {
 		activity_end(world, activity, VERDICT_FAILED,
-		             world_text(world, "Instance %s was lost meanwhile.", vm_name(world, vm)));
+		             world_text(world, "Instance %s was lost meanwhile.", world_vm_name(world, vm)));
 		return;
 	}
 	state_set_vm_busy(world->state, vm, false);
@@ -85,7 +85,7 @@ void delete_start(struct world *world, struct activity *activity)
 
 	if (!is_there(world, vm)) {
 		reject(world, activity,
-		       world_text(world, "Instance %s could not be found.", vm_name(world, vm)));
+		       world_text(world, "Instance %s could not be found.", world_vm_name(world, vm)));
 		return;
 	}
 	abort_moves_of_vm(world, vm, "the instance was deleted");
@@ -166,7 +166,7 @@ void boot_start(struct world *world, struct activity *activity)
 
 		activity->vms[i] = world->state->vm_host[vm];
 		world->born[vm] = true;
-		trace_line(world, vm_name(world, vm), "builds", "on %s", host_name(world, activity->vms[i]));
+		trace_line(world, world_vm_name(world, vm), "builds", "on %s", world_host_name(world, activity->vms[i]));
 	}
 	alarms_check(world, action->group);
 	activity_wait(world, activity, GUEST_START_S);

@@ -90,7 +90,7 @@ void alarms_check_all(struct world *world)
 
 void alarm_host_locked(struct world *world, uint32_t host)
 {
-	const char *name = host_name(world, host);
+	const char *name = world_host_name(world, host);
 
 	if (world->want_alarms)
 		raise_alarm(world, ALARM_LOCKED, name, NONE,
@@ -99,7 +99,7 @@ void alarm_host_locked(struct world *world, uint32_t host)
 
 void alarm_host_unlocked(struct world *world, uint32_t host)
 {
-	const char *name = host_name(world, host);
+	const char *name = world_host_name(world, host);
 
 	for (uint32_t i = 0; i < world->alarm_count; i++) {
 		const struct alarm *alarm = &world->alarms[i];

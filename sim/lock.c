@@ -81,16 +81,16 @@ static void enable_again(struct world *world, struct activity *activity)
 	if (world->state->hosts[host].administrative == ADMIN_LOCKED || !state_host_up(world->state, host))
 		return;
 	set_operational(world, host, activity->host_operational);
-	trace_line(world, host_name(world, host), "enabled", "takes new guests again");
+	trace_line(world, world_host_name(world, host), "enabled", "takes new guests again");
 }
 
 static void fail(struct world *world, struct activity *activity, uint32_t vm)
 {
-	const char *host = host_name(world, activity->action->host);
+	const char *host = world_host_name(world, activity->action->host);
 
 	enable_again(world, activity);
 	activity_end(world, activity, VERDICT_LOCK_FAILED,
-	             world_text(world, "Migrate of instance %s from host %s failed.", vm_name(world, vm), host));
+	             world_text(world, "Migrate of instance %s from host %s failed.", world_vm_name(world, vm), host));
 }
 
 static void finish(struct world *world, struct activity *activity)
@@ -104,7 +104,7 @@ static void finish(struct world *world, struct activity *activity)
 		status.availability = AVAIL_ONLINE;
 	state_set_host(world->state, host, status);
 	world->host_lock[host] = NONE;
-	trace_line(world, host_name(world, host), "locked", "%s, %s, %s", administrative_words[status.administrative],
+	trace_line(world, world_host_name(world, host), "locked", "%s, %s, %s", administrative_words[status.administrative],
 	           operational_words[status.operational], availability_words[status.availability]);
 	alarm_host_locked(world, host);
 	activity_end(world, activity, VERDICT_LOCKED, NULL);
@@ -114,7 +114,7 @@ static void finish(struct world *world, struct activity *activity)
 static void stop_all(struct world *world, struct activity *activity)
 {
 	for (uint32_t i = 0; i < activity->vm_count; i++)
-		trace_line(world, vm_name(world, activity->vms[i]), "stops", "there is no other host");
+		trace_line(world, world_vm_name(world, activity->vms[i]), "stops", "there is no other host");
 	activity->stage = LOCK_STOPPING;
 	activity_wait(world, activity, activity->vm_count > 0 ? GUEST_STOP_S : 0);
 }
@@ -137,7 +137,7 @@ void lock_due(struct world *world, struct activity *activity)
 /* The lock ends here; a VM that could not even begin to move is recorded as refused. */
 static void refuse(struct world *world, struct activity *activity, uint32_t vm, uint8_t method, const char *why)
 {
-	trace_line(world, vm_name(world, vm), "refused", "%s", why);
+	trace_line(world, world_vm_name(world, vm), "refused", "%s", why);
 	move_refused(world, activity, vm, NONE, method);
 	fail(world, activity, vm);
 }
@@ -255,7 +255,7 @@ static const char *rejection(struct world *world, const struct activity *activit
 void lock_start(struct world *world, struct activity *activity)
 {
 	uint32_t host = activity->action->host;
-	const char *name = host_name(world, host), *message = NULL;
+	const char *name = world_host_name(world, host), *message = NULL;
 
 	if (world->state->hosts[host].absent)
 		message = world_text(world, "Host %s could not be found.", name);

@@ -47,12 +47,12 @@ static void lose_guests(struct world *world, struct activity *activity, uint32_t
 		state_set_vm_state(state, activity->vms[i], VM_ERROR);
 		if (state->vm_target[activity->vms[i]] == NONE)
 			state_set_vm_busy(state, activity->vms[i], false);
-		trace_line(world, vm_name(world, activity->vms[i]), "fails", "with %s", host_name(world, host));
+		trace_line(world, world_vm_name(world, activity->vms[i]), "fails", "with %s", world_host_name(world, host));
 	}
 	for (struct move *move = move_next_at(world, host, &cursor); move;
 	     move = move_next_at(world, host, &cursor))
 		move_abort(world, move, is_over_there(move),
-		           world_text(world, "host %s was lost", host_name(world, host)));
+		           world_text(world, "host %s was lost", world_host_name(world, host)));
 }
 
 static void end(struct world *world, struct activity *activity)
@@ -83,7 +83,7 @@ static void recover_next(struct world *world, struct activity *activity)
 			activity->move = move_start(world, activity, MOVE_EVACUATE, vm, to, NONE);
 			return;
 		}
-		trace_line(world, vm_name(world, vm), "stays", "in error: no valid host was found");
+		trace_line(world, world_vm_name(world, vm), "stays", "in error: no valid host was found");
 		world->stopped_by_lock[vm] = true;
 		activity->lost++;
 	}
@@ -105,7 +105,7 @@ static void lose(struct world *world, struct activity *activity, struct host_sta
 	state_set_host(world->state, host, status);
 	if (world->host_changed)
 		world->host_changed(world->choose_context, host);
-	trace_line(world, host_name(world, host), "lost", "%s, %s, %s", administrative_words[status.administrative],
+	trace_line(world, world_host_name(world, host), "lost", "%s, %s, %s", administrative_words[status.administrative],
 	           operational_words[status.operational], availability_words[status.availability]);
 	lose_guests(world, activity, host);
 }
@@ -121,13 +121,13 @@ void force_lock_start(struct world *world, struct activity *activity)
 	struct host_status status = world->state->hosts[host];
 
 	if (status.absent) {
-		reject(world, activity, world_text(world, "Host %s could not be found.", host_name(world, host)));
+		reject(world, activity, world_text(world, "Host %s could not be found.", world_host_name(world, host)));
 		return;
 	}
 	if (status.administrative == ADMIN_LOCKED) {
 		reject(world, activity,
 		       world_text(world, "Avoiding force-lock action on already 'locked' host %s",
-		                  host_name(world, host)));
+		                  world_host_name(world, host)));
 		return;
 	}
 	status.administrative = ADMIN_LOCKED;
@@ -145,7 +145,7 @@ void fail_host_start(struct world *world, struct activity *activity)
 	struct host_status status = world->state->hosts[host];
 
 	if (status.absent) {
-		reject(world, activity, world_text(world, "Host %s could not be found.", host_name(world, host)));
+		reject(world, activity, world_text(world, "Host %s could not be found.", world_host_name(world, host)));
 		return;
 	}
 	status.operational = OPER_DISABLED;
@@ -161,12 +161,12 @@ static const char *unlock_refusal(struct world *world, uint32_t host)
 	const struct host_status *status = &world->state->hosts[host];
 
 	if (status->absent)
-		return world_text(world, "Host %s could not be found.", host_name(world, host));
+		return world_text(world, "Host %s could not be found.", world_host_name(world, host));
 	if (status->administrative != ADMIN_LOCKED)
 		return world_text(world, "Avoiding unlock action on already 'unlocked' host %s",
-		                  host_name(world, host));
+		                  world_host_name(world, host));
 	if (!state_host_up(world->state, host))
-		return world_text(world, "Can not unlock host %s, which is down (%s)", host_name(world, host),
+		return world_text(world, "Can not unlock host %s, which is down (%s)", world_host_name(world, host),
 		                  availability_words[status->availability]);
 	return NULL;
 }
@@ -185,7 +185,7 @@ void unlock_start(struct world *world, struct activity *activity)
 	               (struct host_status){ ADMIN_UNLOCKED, OPER_ENABLED, AVAIL_AVAILABLE, false });
 	if (world->host_changed)
 		world->host_changed(world->choose_context, host);
-	trace_line(world, host_name(world, host), "unlocked", "unlocked, enabled, available");
+	trace_line(world, world_host_name(world, host), "unlocked", "unlocked, enabled, available");
 	alarm_host_unlocked(world, host);
 	for (uint32_t vm = state_vms_first(state, host); vm != NONE; vm = state_vms_next(state, vm))
 		count += world->stopped_by_lock[vm];
@@ -198,7 +198,7 @@ void unlock_start(struct world *world, struct activity *activity)
 			continue;
 		activity->vms[activity->vm_count++] = vm;
 		state_set_vm_busy(world->state, vm, true);
-		trace_line(world, vm_name(world, vm), "starts up", "on %s", host_name(world, host));
+		trace_line(world, world_vm_name(world, vm), "starts up", "on %s", world_host_name(world, host));
 	}
 	activity_wait(world, activity, activity->vm_count > 0 ? GUEST_START_S : 0);
 }

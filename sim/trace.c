@@ -74,8 +74,8 @@ void trace_move(struct world *world, const struct move *move, const char *word, 
 
 	if (!world->trace)
 		return;
-	begin_line(world, vm_name(world, move->vm), word);
-	print(world->trace, "%s > %s  ", host_name(world, move->from), host_name(world, move->to));
+	begin_line(world, world_vm_name(world, move->vm), word);
+	print(world->trace, "%s > %s  ", world_host_name(world, move->from), world_host_name(world, move->to));
 	va_start(arguments, format);
 	append(world->trace, format, arguments);
 	va_end(arguments);

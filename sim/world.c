@@ -85,9 +85,9 @@ const char *world_text(struct world *world, const char *format, ...)
 static const char *subject_of(const struct world *world, const struct action *action)
 {
 	if (action->vm != NONE)
-		return vm_name(world, action->vm);
+		return world_vm_name(world, action->vm);
 	if (action->host != NONE)
-		return host_name(world, action->host);
+		return world_host_name(world, action->host);
 	if (action->kind == ACTION_BOOT)
 		return action->name;
 	return action->group != NONE ? world->cluster->groups[action->group].name : "";

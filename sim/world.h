@@ -169,12 +169,12 @@ static inline uint32_t activity_index(const struct world *world, const struct ac
 	return (uint32_t)(activity - world->activities);
 }
 
-static inline const char *vm_name(const struct world *world, uint32_t vm)
+static inline const char *world_vm_name(const struct world *world, uint32_t vm)
 {
 	return world->cluster->vms[vm].name;
 }
 
-static inline const char *host_name(const struct world *world, uint32_t host)
+static inline const char *world_host_name(const struct world *world, uint32_t host)
 {
 	return world->cluster->hosts[host].name;
 }
