@@ -30,7 +30,7 @@ moved(c) = number(3) > 0 ? number(c) : NaN
 array count[4] = [0, 0, 0, 0]
 hosts = 0
 most_s = 0
-longest_name = 4
+longest_name = 10
 longest_why = 10
 tally(name, w, moves, t, why) = (hosts = hosts + 1, k = kind(w), count[k] = count[k] + 1, \
     longest_name = strlen(name) > longest_name ? strlen(name) : longest_name, \

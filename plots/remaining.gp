@@ -10,8 +10,6 @@ set datafile missing NaN
 data = 'remaining.csv'
 NAMED_MOST = 7
 VMS_MOST = 400
-# Each line is a pass over the data: with more than so many passes times rows, the others are dots.
-READS_MOST = 6000000
 LEAST_MIB = 0.1
 
 grey = 0x555555
@@ -70,13 +68,38 @@ do for [i = 1:vms] {
     }
 }
 others = vms - named
-as_lines = real(vms) * samples <= READS_MOST && !more
 
 unit = most_s < 600 ? 's' : most_s < 7200 ? 'min' : 'h'
 unit_s = most_s < 600 ? 1.0 : most_s < 7200 ? 60.0 : 3600.0
 floor_mib = least_mib < 1e9 ? least_mib / 4 : 1
 floor_mib = floor_mib < LEAST_MIB ? LEAST_MIB : floor_mib
-mib(name, of, x) = name eq of ? (x > floor_mib ? x : floor_mib) : NaN
+
+# What is left falls evenly between two rows, which is no straight line on this axis: each such way is drawn in
+# pieces. It rises at syncs only, at one moment: a rise over time is another migration of the same VM.
+PIECES = samples < 4000 ? 24 : samples < 40000 ? 6 : 1
+array time_before[VMS_MOST + 1]
+array mib_before[VMS_MOST + 1]
+array colour_of[VMS_MOST + 1]
+do for [i = 1:vms] {
+    colour_of[i] = 0xCCCCCC
+    time_before[i] = -1
+    mib_before[i] = 0
+}
+do for [n = 1:named] {
+    colour_of[shown[n]] = ink[n]
+}
+begin_s = -1
+begin_mib = 0
+clamp(x) = x > floor_mib ? x : floor_mib
+forget(any) = (sum [i = 1:vms] (time_before[i] = -1))
+step(t, name, mib) = (vm = name eq name_before ? vm : found(name), name_before = name, \
+    begin_s = vm ? time_before[vm] : -1, begin_mib = vm ? mib_before[vm] : 0, \
+    vm ? (time_before[vm] = t) : 0, vm ? (mib_before[vm] = mib) : 0, \
+    begin_s >= 0 && (mib <= begin_mib || t <= begin_s))
+way(k, t, name, mib) = step(t, name, mib) ? (begin_s + (t - begin_s) * k / PIECES) / unit_s : NaN
+height(k, mib) = clamp(begin_mib + (mib - begin_mib) * k / PIECES)
+drawn(of_named) = vm && (of_named ? is_named[vm] : !is_named[vm])
+sign_of(i) = (sign = 0, sum [n = 1:named] (sign = shown[n] == i ? n : sign), sign)
 
 wide = 1100
 high = 560
@@ -116,18 +139,24 @@ do for [form in 'svg png'] {
         set ytics out nomirror scale 0.5 textcolor rgb grey
         set xlabel 'time since the start, '.unit textcolor rgb grey
         set ylabel 'still to be sent, MiB' textcolor rgb grey
-        plot data skip 1 using (as_lines ? NaN : $1 / unit_s):(mib('', '', $3)) with points pointtype 7 \
-                pointsize 0.2 linecolor rgb 0xAAAAAA \
-                title (others && !as_lines ? 'the others' : ''), \
-            for [i = 1:(as_lines ? vms : 0)] data skip 1 using ($1 / unit_s): \
-                (is_named[i] ? NaN : mib(strcol(2), name_of[i], $3)) with lines \
-                linecolor rgb 0xCCCCCC notitle, \
-            for [n = 1:named] data skip 1 using ($1 / unit_s):(mib(strcol(2), name_of[shown[n]], $4)) \
-                with lines linecolor rgb ink[n] linewidth 1.2 dashtype (4, 3) notitle, \
-            for [n = 1:named] data skip 1 using ($1 / unit_s):(mib(strcol(2), name_of[shown[n]], $3)) \
-                with linespoints linecolor rgb ink[n] linewidth 2 pointtype n pointinterval -12 \
-                pointsize 0.8 title cut(name_of[shown[n]], 26), \
-            NaN with lines linecolor rgb 0xCCCCCC title (others && as_lines ? 'the others' : ''), \
+        # In each pass of the data the rows' order is the file's, so that what came before is forgotten first.
+        plot for [k = 0:PIECES - 1] data skip 1 using ($0 == 0 ? forget(0) : 0, way(k, $1, strcol(2), $3)): \
+                (drawn(0) ? height(k, $3) : NaN):(($1 - begin_s) / PIECES / unit_s): \
+                (height(k + 1, $3) - height(k, $3)) with vectors nohead linecolor rgb 0xCCCCCC notitle, \
+            for [k = 0:PIECES - 1] data skip 1 using ($0 == 0 ? forget(0) : 0, way(k, $1, strcol(2), $3)): \
+                (drawn(1) ? height(k, $3) : NaN):(($1 - begin_s) / PIECES / unit_s): \
+                (height(k + 1, $3) - height(k, $3)):(vm ? colour_of[vm] : 0) \
+                with vectors nohead linewidth 2 linecolor rgb variable notitle, \
+            data skip 1 using ($0 == 0 ? forget(0) : 0, way(0, $1, strcol(2), $3)): \
+                (drawn(1) && $4 > 0 ? clamp($4) : NaN):(($1 - begin_s) / unit_s):(0): \
+                (vm ? colour_of[vm] : 0) \
+                with vectors nohead linewidth 1.2 dashtype (4, 3) linecolor rgb variable notitle, \
+            data skip 1 using ($0 == 0 ? forget(0) : 0, step($1, strcol(2), $3), \
+                vm && begin_s < 0 && is_named[vm] ? $1 / unit_s : NaN):(clamp($3)):(sign_of(vm)): \
+                (vm ? colour_of[vm] : 0) with points pointtype variable linecolor rgb variable notitle, \
+            for [n = 1:named] NaN with linespoints linecolor rgb ink[n] linewidth 2 pointtype n \
+                title cut(name_of[shown[n]], 26), \
+            NaN with lines linecolor rgb 0xCCCCCC title (others ? 'the others' : ''), \
             NaN with lines linecolor rgb grey linewidth 1.2 dashtype (4, 3) \
                 title 'threshold to switch over'
     }

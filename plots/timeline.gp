@@ -39,7 +39,7 @@ completed = 0
 row = 0
 known = "\n"
 key_before = ''
-name_long = 4
+name_long = 6
 path_long = 4
 found(key) = (at = strstrt(known, "\n".key."\t"), at == 0 ? 0 : \
     int(real(known[at + strlen(key) + 2:at + strlen(key) + 12])))
@@ -71,7 +71,7 @@ high = rows == 0 ? 140 : top + rows_high + bottom
 
 unit = most_s < 600 ? 's' : most_s < 7200 ? 'min' : 'h'
 unit_s = most_s < 600 ? 1.0 : most_s < 7200 ? 60.0 : 3600.0
-axis_most = most_s > 0 ? most_s / unit_s * (named ? 1.2 : 1.02) : 1.0
+axis_most = most_s > 0 ? most_s / unit_s * (named ? 1.25 : 1.02) : 1.0
 hair = named ? axis_most / 450 : 0
 row_at(i) = row_of[int(i) + 1]
 # A switch-over is short beside the rest, and what matters most.
