@@ -266,7 +266,11 @@ dist-clean: clean
 
 # ---------------------------------------------------------------------- asking
 
-.PHONY: print-sources print-flags
+.PHONY: print-sources print-flags print-suites
+# What `make ci` runs.
+print-suites:
+	@echo $(CHECK_SUITES) $(LINT_SUITES)
+
 # Every .c file that some target compiles; tests/house/run compares it with what is there.
 print-sources:
 	@printf '%s\n' $(SOURCES) $(VERIFIER_SOURCES) $(SUPPORT_SOURCES) $(UNIT_SOURCES) $(PROPERTY_SOURCES) \
