@@ -107,6 +107,17 @@ static void fill_shape(void *context, uint32_t index, unsigned thread)
 	shapes_fill(&check->shapes, index);
 }
 
+/* Predictions choose targets as fast as verdicts do, on the same state. */
+static uint32_t predicted_choice(void *context, const struct request *request)
+{
+	return chooser_choose(context, request->vm);
+}
+
+static void predicted_change(void *context, uint32_t host)
+{
+	chooser_touch(context, host);
+}
+
 static void check_host(void *context, uint32_t index, unsigned thread)
 {
 	struct check *check = context;
@@ -116,6 +127,7 @@ static void check_host(void *context, uint32_t index, unsigned thread)
 
 	stock_find(chooser, checked->host, (uint64_t)(check->limit_s * STOCK_STEPS_PER_SECOND), &checked->stock);
 	checked->predicted = stock->good_order || stock->verdict == STOCK_ALWAYS;
+	chooser_begin(chooser);
 	if (checked->predicted)
 		predict_lock(&check->predictors[thread], &chooser->state, checked->host, stock->good_order,
 		             stock->good_order ? stock->mover_count : 0, check->runs, check->common.seed,
@@ -160,6 +172,9 @@ static void check_run(struct check *check)
 	for (unsigned i = 0; i < threads; i++) {
 		chooser_create(&check->choosers[i], &check->shapes);
 		predictor_create(&check->predictors[i]);
+		check->predictors[i].choose = predicted_choice;
+		check->predictors[i].host_changed = predicted_change;
+		check->predictors[i].choose_context = &check->choosers[i];
 	}
 	cli_parallel(threads, check->count, check_host, check, "check");
 	for (unsigned i = 0; i < threads; i++) {

@@ -47,7 +47,7 @@ void chooser_begin(struct chooser *chooser)
 	chooser->stamp++;
 }
 
-static void touch(struct chooser *chooser, uint32_t host)
+void chooser_touch(struct chooser *chooser, uint32_t host)
 {
 	if (chooser->stamps[host] == chooser->stamp)
 		return;
@@ -57,8 +57,8 @@ static void touch(struct chooser *chooser, uint32_t host)
 
 void chooser_move(struct chooser *chooser, uint32_t vm, uint32_t target)
 {
-	touch(chooser, chooser->state.vm_host[vm]);
-	touch(chooser, target);
+	chooser_touch(chooser, chooser->state.vm_host[vm]);
+	chooser_touch(chooser, target);
 	state_move(&chooser->state, vm, target);
 }
 
@@ -312,13 +312,13 @@ uint32_t chooser_choose(struct chooser *chooser, uint32_t vm)
 	return best;
 }
 
-uint32_t chooser_candidates(struct chooser *chooser, uint32_t vm, uint32_t *ret_hosts, uint32_t room)
+uint32_t chooser_candidates(struct chooser *chooser, uint32_t vm, bool first_pass, uint32_t *ret_hosts, uint32_t room)
 {
 	struct request request = request_for(&chooser->state, MOVE_LIVE, vm);
 	const struct shape *shape = shape_of(chooser, vm);
 	uint32_t found = 0;
 
-	request.group_forgotten = true;
+	request.group_forgotten = !first_pass;
 	if (only_members(chooser, &request)) {
 		uint32_t count = member_hosts(chooser, vm);
 

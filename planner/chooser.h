@@ -30,14 +30,17 @@ void chooser_begin(struct chooser *chooser);
 /* Where auto-scheduling sends the VM now; NONE: no valid host. The VM's shape must be filled. */
 uint32_t chooser_choose(struct chooser *chooser, uint32_t vm);
 
+/* To be called when somebody else than chooser_move has changed what a host of chooser->state holds. */
+void chooser_touch(struct chooser *chooser, uint32_t host);
+
 /* Moves it there at once. Undo with state_rollback on chooser->state. */
 void chooser_move(struct chooser *chooser, uint32_t vm, uint32_t target);
 
 /*
- * Hosts that could take the VM now, best-effort groups not counting, in the file's order: at most `room` of them.
- * Returns how many were found.
+ * Hosts that could take the VM now, in the file's order: at most `room` of them. first_pass: only those that the
+ * scheduler's first pass leaves; else best-effort groups do not count. Returns how many were found.
  */
-uint32_t chooser_candidates(struct chooser *chooser, uint32_t vm, uint32_t *ret_hosts, uint32_t room);
+uint32_t chooser_candidates(struct chooser *chooser, uint32_t vm, bool first_pass, uint32_t *ret_hosts, uint32_t room);
 
 /* Whether the VM could go to the host now, best-effort groups not counting: whether it is one of the candidates. */
 bool chooser_takes(struct chooser *chooser, uint32_t vm, uint32_t host);

@@ -203,7 +203,7 @@ static bool find_hopeless(struct chooser *chooser, struct stock *stock)
 	for (uint32_t i = 0; i < stock->mover_count; i++) {
 		uint32_t candidate;
 
-		if (chooser_candidates(chooser, stock->movers[i], &candidate, 1) > 0)
+		if (chooser_candidates(chooser, stock->movers[i], false, &candidate, 1) > 0)
 			continue;
 		refuse(stock, &chooser->state, stock->movers[i]);
 		explain(&chooser->state, stock->movers[i], stock);
@@ -332,7 +332,7 @@ static void parts_judge(struct chooser *chooser, struct parts *parts, struct sto
 static bool all_safe(struct search *search)
 {
 	for (uint32_t i = 0; i < search->count; i++) {
-		uint32_t found = chooser_candidates(search->chooser, search->movers[i], search->scratch_hosts,
+		uint32_t found = chooser_candidates(search->chooser, search->movers[i], false, search->scratch_hosts,
 		                                    search->count);
 
 		if (found < search->count)

@@ -126,16 +126,29 @@ static bool may_bar_alone(const struct search *search, uint32_t mover, uint32_t 
 	return (a->pci_count > 0 && b->pci_count > 0) || (a->numa_count > 0 && b->numa_count > 0);
 }
 
-/* The fewest of the others that could, by going to a host, bar it to the mover; count + 1: none of them can. */
+/* Whether two movers are of one anti-affinity group: either makes a host unwelcome to the other in a first pass. */
+static bool repel(const struct search *search, uint32_t mover, uint32_t other)
+{
+	uint32_t group = vm_at(search, mover)->group;
+
+	return group != NONE && group == vm_at(search, other)->group &&
+	       search->chooser->state.groups[group].policy == POLICY_ANTI_AFFINITY;
+}
+
+/*
+ * The fewest of the others that could, by going to a host, bar it to the mover; count + 1: none of them can.
+ * first_pass: barred is also what a first pass leaves out.
+ */
 static uint32_t fewest_to_bar(struct search *search, uint32_t mover, uint32_t host, const uint32_t *others,
-                              uint32_t count)
+                              uint32_t count, bool first_pass)
 {
 	struct slack slack = slack_of(search, mover, host);
 	__int128 *needs = search->scratch_needs;
 	uint32_t fewest = count + 1;
 
 	for (uint32_t i = 0; i < count; i++) {
-		if (others[i] != mover && may_bar_alone(search, mover, others[i]))
+		if (others[i] != mover && (may_bar_alone(search, mover, others[i]) ||
+		                           (first_pass && repel(search, mover, others[i]))))
 			return 1;
 	}
 	for (int dimension = 0; dimension < 4; dimension++) {
@@ -165,11 +178,11 @@ bool search_safe(struct search *search, uint32_t mover, const uint32_t *others, 
 	if (search->firm[mover])
 		return true;
 	/* Each candidate takes at least one other mover to bar it, and there are at most count - 1 of them. */
-	found = chooser_candidates(search->chooser, search->movers[mover], candidates, count);
+	found = chooser_candidates(search->chooser, search->movers[mover], false, candidates, count);
 	if (found >= count)
 		return true;
 	for (uint32_t i = 0; i < found; i++) {
-		uint32_t fewest = fewest_to_bar(search, mover, candidates[i], others, count);
+		uint32_t fewest = fewest_to_bar(search, mover, candidates[i], others, count, false);
 
 		if (fewest > count)
 			return true;
@@ -315,7 +328,7 @@ static bool overfull(struct quest *quest, const uint32_t *left, uint32_t count)
 
 	for (uint32_t i = 0; i < count; i++) {
 		uint32_t candidates[64];
-		uint32_t n = chooser_candidates(search->chooser, search->movers[left[i]], candidates, 64);
+		uint32_t n = chooser_candidates(search->chooser, search->movers[left[i]], false, candidates, 64);
 
 		if (n == 64)
 			return false;
@@ -370,7 +383,7 @@ static enum outlook outlook(struct quest *quest, const uint32_t *left, uint32_t 
 	for (uint32_t i = 0; i < count; i++) {
 		uint32_t candidate;
 
-		if (chooser_candidates(quest->search->chooser, quest->search->movers[left[i]], &candidate, 1) == 0) {
+		if (chooser_candidates(quest->search->chooser, quest->search->movers[left[i]], false, &candidate, 1) == 0) {
 			*ret_stuck = i;
 			return OUTLOOK_FAILS;
 		}
@@ -515,7 +528,7 @@ static void subset_sort(struct search *search, const uint32_t *subset, uint32_t 
 	for (uint32_t i = 0; i < count; i++)
 		ranked[i] = (struct ranked){
 			subset[i], search->kinds[subset[i]],
-			chooser_candidates(search->chooser, search->movers[subset[i]], candidates, 64),
+			chooser_candidates(search->chooser, search->movers[subset[i]], false, candidates, 64),
 			state_flavor(&search->chooser->state, search->movers[subset[i]])->memory_mib
 		};
 	qsort(ranked, count, sizeof(ranked[0]), good ? tight_first : loose_first);
@@ -569,8 +582,37 @@ enum answer search_bad(struct search *search, const uint32_t *subset, uint32_t c
 struct reached {
 	uint32_t *hosts, *fewest; /* its first candidates, and how many others it takes to bar each */
 	uint32_t count;
-	bool any_order; /* a later host may be taken before an earlier one, even one that is not listed */
+	bool any_order;  /* a later host may be taken before an earlier one, even one that is not listed */
+	bool first_pass; /* the list is of a best-effort group's first pass, which never comes out empty */
 };
+
+/* Whether another mover is of the mover's group. */
+static bool has_companion(const struct search *search, uint32_t mover)
+{
+	for (uint32_t other = 0; other < search->count; other++) {
+		if (other != mover && vm_at(search, other)->group == vm_at(search, mover)->group)
+			return true;
+	}
+	return false;
+}
+
+/*
+ * A best-effort group's first pass leaves out some hosts; the others are taken in the file's order. The list holds
+ * when it is as long as there are movers, so that they cannot bar it whole and force the second pass; or when it is
+ * empty and nobody changes that. An affinity group's list grows with the hosts that its members go to.
+ */
+static void reach_first_pass(struct search *search, uint32_t mover, struct reached *reached)
+{
+	const struct state *state = &search->chooser->state;
+	const struct group *group = &state->groups[vm_at(search, mover)->group];
+	bool companion = has_companion(search, mover);
+
+	if (group->policy == POLICY_AFFINITY && companion)
+		return;
+	reached->count = chooser_candidates(search->chooser, search->movers[mover], true, reached->hosts, search->count);
+	reached->first_pass = reached->count == search->count;
+	reached->any_order = !reached->first_pass && (reached->count > 0 || companion);
+}
 
 static void reach_begin(struct search *search, uint32_t mover, struct reached *reached)
 {
@@ -578,8 +620,12 @@ static void reach_begin(struct search *search, uint32_t mover, struct reached *r
 
 	reached->hosts = ARENA_ARRAY(&search->arena, uint32_t, search->count);
 	reached->fewest = ARENA_ARRAY(&search->arena, uint32_t, search->count);
+	reached->first_pass = false;
 	reached->any_order = state->profile == PROFILE_NOVA || group_has_first_pass(state, vm_at(search, mover)->group);
-	reached->count = chooser_candidates(search->chooser, search->movers[mover], reached->hosts, search->count);
+	if (reached->any_order && state->profile != PROFILE_NOVA)
+		reach_first_pass(search, mover, reached);
+	if (!reached->first_pass)
+		reached->count = chooser_candidates(search->chooser, search->movers[mover], false, reached->hosts, search->count);
 	/* Each other mover lands on one host only, and there are count - 1 of them. */
 	search->firm[mover] = reached->count == search->count;
 }
@@ -637,7 +683,7 @@ static uint32_t barred_together(struct search *search, const struct reached *rea
 			if (other != mover && reaches(search, reached, other, host))
 				slots[comers++] = other;
 		}
-		reached[mover].fewest[i] = fewest_to_bar(search, mover, host, slots, comers);
+		reached[mover].fewest[i] = fewest_to_bar(search, mover, host, slots, comers, reached[mover].first_pass);
 		/* Nobody who may come can bar it: say so in a way that no number of movers reaches. */
 		if (reached[mover].fewest[i] > comers)
 			reached[mover].fewest[i] = search->count + 1;

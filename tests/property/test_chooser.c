@@ -55,13 +55,13 @@ static void compare_candidates(struct pair_of *pair, uint32_t vm, uint64_t seed,
 	uint32_t expected[64], actual[64];
 	uint32_t count = candidates_of(&pair->chooser.state, vm, expected);
 
-	cr_assert_eq(chooser_candidates(&pair->chooser, vm, actual, 64), count, "seed %llu: candidates of v%u\n%s",
+	cr_assert_eq(chooser_candidates(&pair->chooser, vm, false, actual, 64), count, "seed %llu: candidates of v%u\n%s",
 	             (unsigned long long)seed, vm, text);
 	for (uint32_t i = 0; i < count; i++)
 		cr_assert_eq(actual[i], expected[i], "seed %llu: candidates of v%u\n%s", (unsigned long long)seed, vm,
 		             text);
 	if (count > 1)
-		cr_assert_eq(chooser_candidates(&pair->chooser, vm, actual, 1), 1);
+		cr_assert_eq(chooser_candidates(&pair->chooser, vm, false, actual, 1), 1);
 }
 
 /* All VMs that are still on the host that is drained. */
