@@ -335,6 +335,25 @@ uint32_t chooser_candidates(struct chooser *chooser, uint32_t vm, bool first_pas
 	return found;
 }
 
+bool chooser_may_prefer(struct chooser *chooser, uint32_t vm, uint32_t host, uint32_t movers)
+{
+	const struct shape *shape = shape_of(chooser, vm);
+	uint32_t group = chooser->state.cluster->vms[vm].group, at = shape_position(shape, host), out = 1;
+
+	if (chooser->state.profile != PROFILE_NOVA || !shape->dominators || at == NONE)
+		return true;
+	if (group != NONE) {
+		const struct group *of = &chooser->state.groups[group];
+
+		/* Hosts that the group's rules may take out; members' hosts are better or worse by a soft group's term. */
+		if (of->policy == POLICY_AFFINITY || of->policy == POLICY_SOFT_AFFINITY)
+			return true;
+		out += chooser->shapes->group_first[group + 1] - chooser->shapes->group_first[group];
+	}
+	/* One mover may touch its target, and all of them their source, which is out anyway. */
+	return shape->dominators[at] < movers + out + chooser->touched_count || movers + out > DOMINATORS_MOST;
+}
+
 bool chooser_takes(struct chooser *chooser, uint32_t vm, uint32_t host)
 {
 	struct request request = request_for(&chooser->state, MOVE_LIVE, vm);

@@ -633,7 +633,8 @@ static void reach_begin(struct search *search, uint32_t mover, struct reached *r
 static bool reaches(struct search *search, const struct reached *reached, uint32_t mover, uint32_t host)
 {
 	if (reached[mover].any_order)
-		return chooser_takes(search->chooser, search->movers[mover], host);
+		return chooser_may_prefer(search->chooser, search->movers[mover], host, search->count) &&
+		       chooser_takes(search->chooser, search->movers[mover], host);
 	for (uint32_t i = 0; i < reached[mover].count; i++) {
 		if (reached[mover].hosts[i] == host)
 			return true;

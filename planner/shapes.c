@@ -98,12 +98,79 @@ void shapes_free(struct shapes *shapes)
 		free(shapes->shapes[i].ram);
 		free(shapes->shapes[i].cpu);
 		free(shapes->shapes[i].disk);
+		free(shapes->shapes[i].dominators);
 	}
 	free(shapes->shapes);
 	free(shapes->of_vm);
 	free(shapes->group_first);
 	free(shapes->group_members);
 	*shapes = (struct shapes){ 0 };
+}
+
+/* A host of the list and the sum of its terms, each by the largest: a host that is better in every term has more. */
+struct summed {
+	double sum;
+	uint32_t at;
+};
+
+static int summed_compare(const void *a, const void *b)
+{
+	const struct summed *x = a, *y = b;
+
+	if (x->sum != y->sum)
+		return x->sum > y->sum ? -1 : 1;
+	return x->at < y->at ? -1 : x->at > y->at;
+}
+
+static bool dominates(const struct shape *shape, uint32_t a, uint32_t b)
+{
+	if (shape->ram[a] < shape->ram[b] || shape->cpu[a] < shape->cpu[b] || shape->disk[a] < shape->disk[b])
+		return false;
+	return a < b || shape->ram[a] > shape->ram[b] || shape->cpu[a] > shape->cpu[b] || shape->disk[a] > shape->disk[b];
+}
+
+static double largest_of(const double *values, uint32_t count)
+{
+	double largest = 1;
+
+	for (uint32_t i = 0; i < count; i++)
+		largest = values[i] > largest ? values[i] : largest;
+	return largest;
+}
+
+/*
+ * Counts dominators, best hosts first: those of a host that has fewer than the most are themselves such hosts, so
+ * only these (the band) are compared. A band that grows too large is given up.
+ */
+static void fill_dominators(struct shape *shape)
+{
+	enum { BAND_MOST = 2000 };
+	struct summed *order = MEMORY_ARRAY(struct summed, shape->count);
+	uint32_t *band = MEMORY_ARRAY(uint32_t, BAND_MOST), band_count = 0;
+	double ram = largest_of(shape->ram, shape->count), cpu = largest_of(shape->cpu, shape->count);
+	double disk = largest_of(shape->disk, shape->count);
+
+	shape->dominators = MEMORY_ARRAY(uint8_t, shape->count);
+	for (uint32_t i = 0; i < shape->count; i++)
+		order[i] = (struct summed){ shape->ram[i] / ram + shape->cpu[i] / cpu + shape->disk[i] / disk, i };
+	qsort(order, shape->count, sizeof(order[0]), summed_compare);
+	for (uint32_t i = 0; i < shape->count && shape->dominators; i++) {
+		uint32_t at = order[i].at, found = 0;
+
+		for (uint32_t j = 0; j < band_count && found < DOMINATORS_MOST; j++)
+			found += dominates(shape, band[j], at);
+		shape->dominators[at] = (uint8_t)found;
+		if (found == DOMINATORS_MOST)
+			continue;
+		if (band_count == BAND_MOST) {
+			free(shape->dominators);
+			shape->dominators = NULL;
+			break;
+		}
+		band[band_count++] = at;
+	}
+	free(band);
+	free(order);
 }
 
 static void fill_weights(struct shape *shape, const struct request *request)
@@ -118,6 +185,7 @@ static void fill_weights(struct shape *shape, const struct request *request)
 		shape->cpu[i] = terms.cpu;
 		shape->disk[i] = terms.disk;
 	}
+	fill_dominators(shape);
 }
 
 void shapes_fill(struct shapes *shapes, uint32_t index)

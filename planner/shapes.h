@@ -13,7 +13,14 @@ struct shape {
 	bool wanted;     /* someone will ask for it */
 	/* nova: what weighing needs, by position in hosts */
 	double *ram, *cpu, *disk;
+	/*
+	 * nova: how many hosts of the list are at least as good in every term (ties: come first), DOMINATORS_MOST at the
+	 * most. As long as one of them is as it was, the host is not taken. NULL: not known.
+	 */
+	uint8_t *dominators;
 };
+
+enum { DOMINATORS_MOST = 128 };
 
 struct shapes {
 	const struct state *state; /* as the file describes it */
