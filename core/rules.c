@@ -48,7 +48,9 @@ static const struct flavor *flavor_of(const struct request *request)
 /* What the VM itself takes of the host: a resize that stays must not count it twice. */
 static const struct flavor *own_flavor(const struct request *request, uint32_t host)
 {
-	return request->kind == MOVE_RESIZE && host == request->source ? state_flavor(request->state, request->vm) : NULL;
+	return request->kind == MOVE_RESIZE && host == request->source
+	               ? state_flavor(request->state, request->vm)
+	               : NULL;
 }
 
 static bool allow_not_current(const struct request *request, uint32_t host, struct reason *reason)
@@ -119,8 +121,10 @@ static bool spec_allows(const struct host *host, const struct pair *spec)
 		if (value && words_match(value, spec->value))
 			return true;
 	}
-	/* The platform keeps an aggregate per storage backing by itself: a host is in its own without being told. */
-	return !found && !strcmp(spec->key, "storage") && spec_matches(storage_words[host->storage], spec->value);
+	/* The platform keeps an aggregate per storage backing by itself: a host is in its own without being
+	 * told. */
+	return !found && !strcmp(spec->key, "storage") &&
+	       spec_matches(storage_words[host->storage], spec->value);
 }
 
 static bool allow_aggregate(const struct request *request, uint32_t host, struct reason *reason)
@@ -137,7 +141,8 @@ static bool allow_aggregate(const struct request *request, uint32_t host, struct
 	return true;
 }
 
-/* used + n <= (total - reserved) * ratio, and n <= total; docs/rules.md, "A request fits when". Ratio in millionths. */
+/* used + n <= (total - reserved) * ratio, and n <= total; docs/rules.md, "A request fits when". Ratio in
+ * millionths. */
 static bool amount_fits(int64_t used, int64_t n, int64_t total, int64_t reserved, int64_t ratio)
 {
 	if (total == UNLIMITED)
@@ -161,7 +166,8 @@ static bool allow_ram(const struct request *request, uint32_t host, struct reaso
 	int64_t n = flavor_of(request)->memory_mib;
 
 	/* An exact fit is refused when forced (docs/rules.md, "force"). */
-	if (amount_fits(used + (request->forced ? 1 : 0), n, of->memory_mib, of->reserved_memory_mib, of->memory_ratio))
+	if (amount_fits(used + (request->forced ? 1 : 0), n, of->memory_mib, of->reserved_memory_mib,
+	                of->memory_ratio))
 		return true;
 	return no(reason, "%s has %lld MiB of memory left, %lld MiB are needed", of->name,
 	          amount_left(used, of->memory_mib, of->reserved_memory_mib, of->memory_ratio), (long long)n);
@@ -196,13 +202,16 @@ static bool allow_cpu(const struct request *request, uint32_t host, struct reaso
 		if (dedicated + n <= of->dedicated_cpus)
 			return true;
 		return no(reason, "%s has %lld dedicated CPUs left, %lld are needed", of->name,
-		          (long long)(of->dedicated_cpus > dedicated ? of->dedicated_cpus - dedicated : 0), (long long)n);
+		          (long long)(of->dedicated_cpus > dedicated ? of->dedicated_cpus - dedicated : 0),
+		          (long long)n);
 	}
-	taken = (__int128)shared * RATIO_ONE + (of->dedicated_cpus < 0 ? (__int128)dedicated * of->cpu_ratio : 0);
+	taken = (__int128)shared * RATIO_ONE +
+	        (of->dedicated_cpus < 0 ? (__int128)dedicated * of->cpu_ratio : 0);
 	if (n <= of->cpus && taken + (__int128)n * (flavor->dedicated ? of->cpu_ratio : RATIO_ONE) <= room)
 		return true;
 	if (n > of->cpus)
-		return no(reason, "%s has %lld CPUs, one VM alone needs %lld", of->name, (long long)of->cpus, (long long)n);
+		return no(reason, "%s has %lld CPUs, one VM alone needs %lld", of->name, (long long)of->cpus,
+		          (long long)n);
 	if (flavor->dedicated)
 		return no(reason, "%s has %lld whole CPUs left, %lld dedicated are needed", of->name,
 		          taken < room ? (long long)((room - taken) / of->cpu_ratio) : 0, (long long)n);
@@ -247,13 +256,16 @@ static bool allow_numa(const struct request *request, uint32_t host, struct reas
 
 	if (flavor->numa_count == 0 || state_numa_fits(request->state, host, flavor, NULL))
 		return true;
-	/* A resize that stays frees its own nodes first; whether they suffice is not known before: it is refused. */
+	/* A resize that stays frees its own nodes first; whether they suffice is not known before: it is
+	 * refused. */
 	if (flavor->page_kib == PAGE_UNSAID)
 		return no(reason, "%s has no room on its NUMA nodes for %u guest node(s) of flavor %s",
 		          host_name(request, host), flavor->numa_count, flavor->name);
-	return no(reason, "%s has not enough pages of the size that flavor %s asks for (hw:mem_page_size=%s) on %u node(s)",
-	          host_name(request, host), flavor->name, pairs_get(&flavor->extra_specs, "hw:mem_page_size"),
-	          flavor->numa_count);
+	return no(
+		reason,
+		"%s has not enough pages of the size that flavor %s asks for (hw:mem_page_size=%s) on %u node(s)",
+		host_name(request, host), flavor->name, pairs_get(&flavor->extra_specs, "hw:mem_page_size"),
+		flavor->numa_count);
 }
 
 static bool allow_pci(const struct request *request, uint32_t host, struct reason *reason)
@@ -266,9 +278,9 @@ static bool allow_pci(const struct request *request, uint32_t host, struct reaso
 		for (uint32_t j = 0; own && j < own->pci_count; j++)
 			left += own->pci[j].alias == flavor->pci[i].alias ? own->pci[j].count : 0;
 		if (left < flavor->pci[i].count)
-			return no(reason, "%s has %lld PCI devices %s left, %lld are needed", host_name(request, host),
-			          (long long)(left > 0 ? left : 0), flavor->pci[i].alias,
-			          (long long)flavor->pci[i].count);
+			return no(reason, "%s has %lld PCI devices %s left, %lld are needed",
+			          host_name(request, host), (long long)(left > 0 ? left : 0),
+			          flavor->pci[i].alias, (long long)flavor->pci[i].count);
 	}
 	return true;
 }
@@ -288,7 +300,8 @@ static bool allow_network(const struct request *request, uint32_t host, struct r
 		for (uint32_t j = 0; j < of->network_count && !reached; j++)
 			reached = of->networks[j] == vm->vifs[i].network;
 		if (!reached)
-			return no(reason, "%s does not reach provider network %s", of->name, vm->vifs[i].network);
+			return no(reason, "%s does not reach provider network %s", of->name,
+			          vm->vifs[i].network);
 	}
 	return true;
 }
@@ -335,7 +348,8 @@ static bool allow_affinity(const struct request *request, uint32_t host, struct 
 		return true;
 	if (request->kind == MOVE_BOOT || request->source == NONE)
 		return others_elsewhere(request) == 0 || others_here(request, host) > 0 ||
-		       no(reason, "%s holds no member of strict affinity group %s", host_name(request, host), group->name);
+		       no(reason, "%s holds no member of strict affinity group %s", host_name(request, host),
+		          group->name);
 	if (host == request->source)
 		return true;
 	if (request->state->profile == PROFILE_TITANIUM)
@@ -344,8 +358,8 @@ static bool allow_affinity(const struct request *request, uint32_t host, struct 
 	if (others_here(request, host) > 0)
 		return true;
 	if (others_elsewhere(request) > 0)
-		return no(reason, "%s holds no other member of strict affinity group %s", host_name(request, host),
-		          group->name);
+		return no(reason, "%s holds no other member of strict affinity group %s",
+		          host_name(request, host), group->name);
 	return no(reason, "the only host of strict affinity group %s is %s, where %s already is", group->name,
 	          host_name(request, request->source), vm_of(request)->name);
 }
@@ -356,39 +370,49 @@ static bool allow_anti_affinity(const struct request *request, uint32_t host, st
 
 	if (!group || others_claimed(request, host) == 0)
 		return true;
-	return no(reason, "%s already holds %u member(s) of strict anti-affinity group %s", host_name(request, host),
-	          others_claimed(request, host), group->name);
+	return no(reason, "%s already holds %u member(s) of strict anti-affinity group %s",
+	          host_name(request, host), others_claimed(request, host), group->name);
 }
 
-/* nova schedules by where members are, not by where they are going: a late check on the target does the rest. */
+/* nova schedules by where members are, not by where they are going: a late check on the target does the rest.
+ */
 static bool allow_anti_affinity_nova(const struct request *request, uint32_t host, struct reason *reason)
 {
 	const struct group *group = group_with(request, POLICY_ANTI_AFFINITY, false);
 
 	if (!group || others_here(request, host) < group->max_per_host)
 		return true;
-	return no(reason, "%s already holds %u member(s) of strict anti-affinity group %s (at most %lld a host)",
-	          host_name(request, host), others_here(request, host), group->name, (long long)group->max_per_host);
+	return no(reason,
+	          "%s already holds %u member(s) of strict anti-affinity group %s (at most %lld a host)",
+	          host_name(request, host), others_here(request, host), group->name,
+	          (long long)group->max_per_host);
 }
 
 static bool allow_best_affinity(const struct request *request, uint32_t host, struct reason *reason)
 {
 	const struct group *group = group_with(request, POLICY_AFFINITY, true);
 
-	if (!group || request->group_forgotten || others_elsewhere(request) == 0 || others_here(request, host) > 0)
+	if (!group || request->group_forgotten || others_elsewhere(request) == 0 ||
+	    others_here(request, host) > 0)
 		return true;
-	return no(reason, "%s holds no other member of affinity group %s (best effort)", host_name(request, host),
-	          group->name);
+	return no(reason, "%s holds no other member of affinity group %s (best effort)",
+	          host_name(request, host), group->name);
 }
 
 static bool allow_best_anti_affinity(const struct request *request, uint32_t host, struct reason *reason)
 {
 	const struct group *group = group_with(request, POLICY_ANTI_AFFINITY, true);
+	bool nova = request->state->profile == PROFILE_NOVA;
+	uint32_t others;
 
-	if (!group || request->group_forgotten || others_claimed(request, host) == 0)
+	if (!group || request->group_forgotten)
+		return true;
+	/* As for the strict policy: nova counts by max_per_host, and where members are only. */
+	others = nova ? others_here(request, host) : others_claimed(request, host);
+	if (others < (nova ? group->max_per_host : 1))
 		return true;
 	return no(reason, "%s already holds %u member(s) of anti-affinity group %s (best effort)",
-	          host_name(request, host), others_claimed(request, host), group->name);
+	          host_name(request, host), others, group->name);
 }
 
 /* `block` against the storage: libvirt's driver checks it on each target before anything moves. */
@@ -404,7 +428,8 @@ static bool allow_block(const struct request *request, uint32_t host, struct rea
 	if (request->block == BLOCK_YES && (backing == STORAGE_REMOTE || vm->boot == BOOT_VOLUME))
 		return no(reason, "block migration was asked for, but %s is on %s storage", vm->name,
 		          vm->boot == BOOT_VOLUME ? "volume-booted, shared" : "shared");
-	if (request->block == BLOCK_NO && backing != STORAGE_REMOTE && vm_has_local_disks(request->state, request->vm))
+	if (request->block == BLOCK_NO && backing != STORAGE_REMOTE &&
+	    vm_has_local_disks(request->state, request->vm))
 		return no(reason, "%s has local disks, which only a block migration takes along", vm->name);
 	return true;
 }
@@ -417,37 +442,41 @@ enum {
 };
 
 /*
- * The rows, cheapest first where the order is free. `source` names where the rule is written down: "guide" is the
- * 2015 product's, "code" its open-source descendant's of 2018, "nova" what a Nova 26.2 was seen to do.
+ * The rows, cheapest first where the order is free. `source` names where the rule is written down: "guide" is
+ * the 2015 product's, "code" its open-source descendant's of 2018, "nova" what a Nova 26.2 was seen to do.
  * Rows up to the groups' are the shape: they are the same for two VMs of one flavor, boot, zone and networks.
  */
 static const struct host_rule host_rules[] = {
-	{ "current-host", EVERY, true, "The current host is never a target, except of a resize.", "guide; nova",
-	  allow_not_current },
+	{ "current-host", EVERY, true, "The current host is never a target, except of a resize.",
+	  "guide; nova", allow_not_current },
 	{ "host-down", EVERY, true, "The target's services answer.", "nova: ComputeFilter", allow_up },
-	{ "host-disabled", EVERY, false, "The target is unlocked and enabled.", "nova: ComputeFilter", allow_enabled },
-	{ "zone", EVERY, false, "A VM that asked for a zone stays in it.", "nova: AvailabilityZoneFilter", allow_zone },
+	{ "host-disabled", EVERY, false, "The target is unlocked and enabled.", "nova: ComputeFilter",
+	  allow_enabled },
+	{ "zone", EVERY, false, "A VM that asked for a zone stays in it.", "nova: AvailabilityZoneFilter",
+	  allow_zone },
 	{ "aggregate", EVERY, false, "The target is in an aggregate with what the flavor requires.",
 	  "nova: AggregateInstanceExtraSpecsFilter", allow_aggregate },
-	{ "ram", EVERY, true, "used + n <= (total - reserved) * ratio, n <= total; memory.", "nova: placement",
-	  allow_ram },
-	{ "disk", EVERY, true, "used + n <= (total - reserved) * ratio, n <= total; local disk.", "nova: placement",
-	  allow_disk },
+	{ "ram", EVERY, true, "used + n <= (total - reserved) * ratio, n <= total; memory.",
+	  "nova: placement", allow_ram },
+	{ "disk", EVERY, true, "used + n <= (total - reserved) * ratio, n <= total; local disk.",
+	  "nova: placement", allow_disk },
 	{ "cpu", EVERY, true, "Shared vCPUs fit by the ratio, dedicated ones take whole CPUs.",
 	  "code: core filter; nova: placement", allow_cpu },
-	{ "cpu-model", EVERY, false, "The host's CPU generation is at least the guest's; Passthrough: the same.",
+	{ "cpu-model", EVERY, false,
+	  "The host's CPU generation is at least the guest's; Passthrough: the same.",
 	  "guide; code: vcpu model filter", allow_cpu_model },
 	{ "numa", EVERY, false, "Guest nodes and pages fit host nodes, for flavors that have such keys.",
 	  "nova: NUMATopologyFilter", allow_numa },
-	{ "pci", EVERY, false, "The PCI devices that the flavor names are left.", "nova: PciPassthroughFilter",
-	  allow_pci },
-	{ "network", EVERY, false, "The target reaches every provider network of the VM, and at least one at all.",
+	{ "pci", EVERY, false, "The PCI devices that the flavor names are left.",
+	  "nova: PciPassthroughFilter", allow_pci },
+	{ "network", EVERY, false,
+	  "The target reaches every provider network of the VM, and at least one at all.",
 	  "guide; code: provider network filter", allow_network },
 	{ "block-migration", EVERY, true, "block=true needs local, block=false shared storage.",
 	  "nova: check_can_live_migrate_destination", allow_block },
 	{ "affinity-strict", EVERY, false,
-	  "A strict-affinity member moves only to a host of another member; titanium: never.", "guide; code: affinity filter",
-	  allow_affinity },
+	  "A strict-affinity member moves only to a host of another member; titanium: never.",
+	  "guide; code: affinity filter", allow_affinity },
 	{ "anti-affinity-strict", TITANIUM | STARLINGX, false,
 	  "Only hosts where no other member is or is on its way to.", "guide; code: anti-affinity filter",
 	  allow_anti_affinity },
@@ -528,7 +557,8 @@ enum storage vm_backing(const struct state *state, uint32_t vm)
 
 	if (flavor->storage != STORAGE_UNSAID)
 		return flavor->storage;
-	return state->vm_host[vm] == NONE ? STORAGE_REMOTE : state->cluster->hosts[state->vm_host[vm]].storage;
+	return state->vm_host[vm] == NONE ? STORAGE_REMOTE
+	                                  : state->cluster->hosts[state->vm_host[vm]].storage;
 }
 
 bool vm_has_pci(const struct state *state, uint32_t vm)
@@ -546,7 +576,8 @@ bool vm_has_local_disks(const struct state *state, uint32_t vm)
 {
 	const struct flavor *flavor = state_flavor(state, vm);
 
-	return state->cluster->vms[vm].boot == BOOT_IMAGE || flavor->swap_mib > 0 || flavor->ephemeral_gib > 0;
+	return state->cluster->vms[vm].boot == BOOT_IMAGE || flavor->swap_mib > 0 ||
+	       flavor->ephemeral_gib > 0;
 }
 
 /* docs/rules.md, Lock, "method". */
@@ -576,7 +607,8 @@ enum method lock_method(const struct state *state, uint32_t vm)
 	uint8_t vm_state = state->vm_state[vm];
 	enum method method = move_method(state, vm);
 
-	if ((vm_state != VM_ACTIVE && vm_state != VM_PAUSED) || state->vm_busy[vm] || state->vm_host[vm] == NONE)
+	if ((vm_state != VM_ACTIVE && vm_state != VM_PAUSED) || state->vm_busy[vm] ||
+	    state->vm_host[vm] == NONE)
 		return METHOD_NONE;
 	if (method == METHOD_COLD && (vm_state == VM_PAUSED || !lock_cold_allowed(state, vm)))
 		return METHOD_NONE;

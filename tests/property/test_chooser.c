@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* The chooser of a drain against the scheduler that looks at everything anew, on random clusters and moves. */
+/* The chooser of a drain against the scheduler that looks at everything anew, on random clusters and moves.
+ */
 #include "planner/chooser.h"
 #include "tests/support/draw.h"
 
@@ -55,11 +56,11 @@ static void compare_candidates(struct pair_of *pair, uint32_t vm, uint64_t seed,
 	uint32_t expected[64], actual[64];
 	uint32_t count = candidates_of(&pair->chooser.state, vm, expected);
 
-	cr_assert_eq(chooser_candidates(&pair->chooser, vm, false, actual, 64), count, "seed %llu: candidates of v%u\n%s",
-	             (unsigned long long)seed, vm, text);
+	cr_assert_eq(chooser_candidates(&pair->chooser, vm, false, actual, 64), count,
+	             "seed %llu: candidates of v%u\n%s", (unsigned long long)seed, vm, text);
 	for (uint32_t i = 0; i < count; i++)
-		cr_assert_eq(actual[i], expected[i], "seed %llu: candidates of v%u\n%s", (unsigned long long)seed, vm,
-		             text);
+		cr_assert_eq(actual[i], expected[i], "seed %llu: candidates of v%u\n%s",
+		             (unsigned long long)seed, vm, text);
 	if (count > 1)
 		cr_assert_eq(chooser_candidates(&pair->chooser, vm, false, actual, 1), 1);
 }
@@ -75,8 +76,8 @@ static void compare_all(struct pair_of *pair, uint32_t host, uint64_t seed, cons
 			continue;
 		expected = schedule_best(&request, NULL, 0);
 		actual = chooser_choose(&pair->chooser, vm);
-		cr_assert_eq(actual, expected, "seed %llu: v%u goes to host %d, expected %d\n%s", (unsigned long long)seed,
-		             vm, (int)actual, (int)expected, text);
+		cr_assert_eq(actual, expected, "seed %llu: v%u goes to host %d, expected %d\n%s",
+		             (unsigned long long)seed, vm, (int)actual, (int)expected, text);
 		compare_candidates(pair, vm, seed, text);
 	}
 }

@@ -85,13 +85,15 @@ static bool judge(struct state *state, uint32_t host, struct judgement *ret)
 {
 	*ret = (struct judgement){ 0 };
 	for (uint32_t vm = 0; vm < state->cluster->vm_count; vm++) {
-		if (state->vm_host[vm] != host || state->vm_state[vm] == VM_STOPPED || state->vm_state[vm] == VM_ERROR)
+		if (state->vm_host[vm] != host || state->vm_state[vm] == VM_STOPPED ||
+		    state->vm_state[vm] == VM_ERROR)
 			continue;
 		if (ret->count == MOVERS_MOST)
 			return false;
 		ret->movers[ret->count++] = vm;
 	}
-	if (state->hosts[host].administrative == ADMIN_LOCKED || state->cluster->host_count == 1 || ret->count == 0) {
+	if (state->hosts[host].administrative == ADMIN_LOCKED || state->cluster->host_count == 1 ||
+	    ret->count == 0) {
 		ret->count = 0;
 		ret->good = true;
 		return true;
@@ -224,7 +226,11 @@ Test(stock, verdicts_are_those_of_all_orders, .timeout = 100000)
 		{ .hosts_most = 3, .first_host_vms_most = 7, .other_host_vms_most = 2, .moves = true },
 		{ .hosts_most = 8, .first_host_vms_most = 4, .other_host_vms_most = 2, .moves = true },
 		{ .hosts_most = 4, .first_host_vms_most = 4, .other_host_vms_most = 3, .moves = false },
-		{ .hosts_most = 3, .first_host_vms_most = 7, .other_host_vms_most = 1, .moves = true, .numa = true },
+		{ .hosts_most = 3,
+		  .first_host_vms_most = 7,
+		  .other_host_vms_most = 1,
+		  .moves = true,
+		  .numa = true },
 	};
 	const char *first = getenv("LOCKKEEPER_SEED");
 	uint64_t seed = first ? strtoull(first, NULL, 10) : 1, count = clusters_wanted(CLUSTERS);
@@ -234,7 +240,8 @@ Test(stock, verdicts_are_those_of_all_orders, .timeout = 100000)
 		check_cluster(seed, &sizes[seed % 5], &tally);
 	for (int profile = 0; profile < PROFILE_COUNT; profile++) {
 		if (getenv("LOCKKEEPER_CLUSTERS"))
-			fprintf(stderr, "%s: %llu always, %llu order-dependent, %llu never\n", profile_words[profile],
+			fprintf(stderr, "%s: %llu always, %llu order-dependent, %llu never\n",
+			        profile_words[profile],
 			        (unsigned long long)tally.verdicts[profile][STOCK_ALWAYS],
 			        (unsigned long long)tally.verdicts[profile][STOCK_ORDER_DEPENDENT],
 			        (unsigned long long)tally.verdicts[profile][STOCK_NEVER]);

@@ -36,13 +36,14 @@ static const char *draw_word(struct draw *draw, const char *const *words, uint32
 	return words[draw_below(draw, count)];
 }
 
-#define DRAW_WORD(draw, ...)                                                                                       \
-	draw_word(draw, (const char *const[]){ __VA_ARGS__ },                                                      \
+#define DRAW_WORD(draw, ...)                                  \
+	draw_word(draw, (const char *const[]){ __VA_ARGS__ }, \
 	          sizeof((const char *const[]){ __VA_ARGS__ }) / sizeof(const char *))
 
 /* What this cluster has. */
 struct traits {
-	bool numa, pci, zones, aggregates, networks, dedicated, apart, ratios, disks, states, hosts_off, models;
+	bool numa, pci, zones, aggregates, networks, dedicated, apart, ratios, disks, states, hosts_off,
+		models;
 	bool plain; /* room enough but on the NUMA nodes */
 	uint32_t hosts, flavors, groups, group_percent;
 	uint32_t fill_percent; /* how many of the places on the other hosts are taken */
@@ -73,7 +74,9 @@ static struct traits draw_traits(struct draw *draw, const struct draw_size *size
 		.states = !size->moves || draw_percent(draw, 5),
 		.hosts_off = draw_percent(draw, 10),
 		.models = draw_percent(draw, 10),
-		.hosts = draw_percent(draw, 3) ? 1 : draw_between(draw, size->hosts_most > 2 ? 3 : 2, size->hosts_most),
+		.hosts = draw_percent(draw, 3)
+		                 ? 1
+		                 : draw_between(draw, size->hosts_most > 2 ? 3 : 2, size->hosts_most),
 		.flavors = draw_between(draw, 1, FLAVORS_MOST),
 		.groups = draw_percent(draw, 70) ? draw_between(draw, 1, 3) : 0,
 		.group_percent = draw_between(draw, 20, 80),
@@ -145,9 +148,11 @@ static void print_numa(FILE *file, struct draw *draw, uint32_t cpus, uint32_t gi
 
 	fputs(", \"numa\": [", file);
 	for (uint32_t i = 0; i < nodes; i++)
-		fprintf(file, "%s{\"cpus\": %u, \"memory_mib\": %u, \"hugepages\": {\"2048\": %u, \"1048576\": %u}}",
-		        i ? ", " : "", cpus / nodes + draw_below(draw, 2), (gib / nodes + draw_below(draw, 2)) * 1024,
-		        512 * draw_below(draw, plain ? 8 : 5), draw_below(draw, plain ? 8 : 5));
+		fprintf(file,
+		        "%s{\"cpus\": %u, \"memory_mib\": %u, \"hugepages\": {\"2048\": %u, \"1048576\": %u}}",
+		        i ? ", " : "", cpus / nodes + draw_below(draw, 2),
+		        (gib / nodes + draw_below(draw, 2)) * 1024, 512 * draw_below(draw, plain ? 8 : 5),
+		        draw_below(draw, plain ? 8 : 5));
 	fputs("]", file);
 }
 
@@ -157,10 +162,10 @@ static void print_host(FILE *file, struct draw *draw, const struct traits *trait
 	uint32_t cpus, gib;
 
 	size_host(draw, traits, plan, index, &gib, &cpus);
-	fprintf(file, "%s{\"name\": \"h%u\", \"cpus\": %u, \"memory_mib\": %u", index ? ",\n" : "", index, cpus,
-	        gib * 1024);
-	fprintf(file, ", \"cpu_ratio\": %s", traits->tight ? DRAW_WORD(draw, "1", "0.75", "1.5")
-	                                                   : DRAW_WORD(draw, "1", "1.5", "2", "16"));
+	fprintf(file, "%s{\"name\": \"h%u\", \"cpus\": %u, \"memory_mib\": %u", index ? ",\n" : "", index,
+	        cpus, gib * 1024);
+	fprintf(file, ", \"cpu_ratio\": %s",
+	        traits->tight ? DRAW_WORD(draw, "1", "0.75", "1.5") : DRAW_WORD(draw, "1", "1.5", "2", "16"));
 	if (traits->ratios)
 		fprintf(file, ", \"memory_ratio\": %s, \"reserved\": {\"memory_mib\": %u, \"cpus\": %u}",
 		        DRAW_WORD(draw, "1", "1.25", "1.5"), 512 * draw_below(draw, 3), draw_below(draw, 2));
@@ -170,18 +175,21 @@ static void print_host(FILE *file, struct draw *draw, const struct traits *trait
 	if (traits->numa && draw_percent(draw, 80))
 		print_numa(file, draw, cpus, gib, traits->plain);
 	if (traits->pci)
-		fprintf(file, ", \"pci\": {\"nic\": %u, \"gpu\": %u}", draw_below(draw, 7), draw_below(draw, 5));
+		fprintf(file, ", \"pci\": {\"nic\": %u, \"gpu\": %u}", draw_below(draw, 7),
+		        draw_below(draw, 5));
 	if (traits->zones)
 		fprintf(file, ", \"zone\": \"%s\"", DRAW_WORD(draw, "za", "zb"));
 	if (traits->aggregates && draw_percent(draw, 60))
-		fprintf(file, ", \"aggregates\": [\"plain\", {\"name\": \"a\", \"metadata\": {\"disk\": \"%s\"}}]",
+		fprintf(file,
+		        ", \"aggregates\": [\"plain\", {\"name\": \"a\", \"metadata\": {\"disk\": \"%s\"}}]",
 		        DRAW_WORD(draw, "ssd", "hdd", "ssd,hdd"));
 	if (traits->networks && draw_percent(draw, 60))
 		fprintf(file, ", \"networks\": [%s]", DRAW_WORD(draw, "\"n0\"", "\"n0\", \"n1\"", ""));
 	if (traits->apart && draw_percent(draw, 60))
 		fprintf(file, ", \"dedicated_cpus\": %u", draw_below(draw, 6));
 	if (traits->models)
-		fprintf(file, ", \"cpu_model\": \"%s\"", DRAW_WORD(draw, "Haswell", "SandyBridge", "Broadwell"));
+		fprintf(file, ", \"cpu_model\": \"%s\"",
+		        DRAW_WORD(draw, "Haswell", "SandyBridge", "Broadwell"));
 	if (draw_percent(draw, 20))
 		fprintf(file, ", \"storage\": \"%s\"", DRAW_WORD(draw, "local_image", "local_lvm"));
 	if (traits->hosts_off && index > 0 && draw_percent(draw, 40))
@@ -198,11 +206,12 @@ static void print_flavor(FILE *file, struct draw *draw, const struct traits *tra
 	uint32_t vcpus = plan->vcpus[index], gib = plan->gib[index];
 	const char *comma = "";
 
-	fprintf(file, "%s{\"name\": \"f%u\", \"vcpus\": %u, \"memory_mib\": %u", index ? ",\n" : "", index, vcpus,
-	        gib * 1024);
+	fprintf(file, "%s{\"name\": \"f%u\", \"vcpus\": %u, \"memory_mib\": %u", index ? ",\n" : "", index,
+	        vcpus, gib * 1024);
 	if (traits->disks)
-		fprintf(file, ", \"disk_gib\": %u, \"ephemeral_gib\": %u, \"swap_mib\": %u", draw_below(draw, 25),
-		        draw_percent(draw, 30) ? draw_below(draw, 12) : 0, draw_percent(draw, 20) ? 1500 : 0);
+		fprintf(file, ", \"disk_gib\": %u, \"ephemeral_gib\": %u, \"swap_mib\": %u",
+		        draw_below(draw, 25), draw_percent(draw, 30) ? draw_below(draw, 12) : 0,
+		        draw_percent(draw, 20) ? 1500 : 0);
 	fputs(", \"extra_specs\": {", file);
 	if (traits->dedicated && draw_percent(draw, 60)) {
 		fputs("\"hw:cpu_policy\": \"dedicated\"", file);
@@ -222,7 +231,8 @@ static void print_flavor(FILE *file, struct draw *draw, const struct traits *tra
 		comma = ", ";
 	}
 	if (traits->pci && draw_percent(draw, 50)) {
-		fprintf(file, "%s\"pci_passthrough:alias\": \"%s\"", comma, DRAW_WORD(draw, "nic:1", "nic:2", "gpu:1"));
+		fprintf(file, "%s\"pci_passthrough:alias\": \"%s\"", comma,
+		        DRAW_WORD(draw, "nic:1", "nic:2", "gpu:1"));
 		comma = ", ";
 	}
 	if (traits->aggregates && draw_percent(draw, 40)) {
@@ -252,7 +262,8 @@ static void print_vm(FILE *file, struct draw *draw, const struct traits *traits,
 	if (traits->zones && draw_percent(draw, 20))
 		fprintf(file, ", \"zone\": \"%s\"", DRAW_WORD(draw, "za", "zb"));
 	if (traits->networks && draw_percent(draw, 40))
-		fprintf(file, ", \"vifs\": [{\"model\": \"virtio\", \"network\": \"%s\"}]", DRAW_WORD(draw, "n0", "n1"));
+		fprintf(file, ", \"vifs\": [{\"model\": \"virtio\", \"network\": \"%s\"}]",
+		        DRAW_WORD(draw, "n0", "n1"));
 	else if (traits->states && draw_percent(draw, 5))
 		fputs(", \"vifs\": [{\"model\": \"pci-sriov\"}]", file);
 	if (draw_percent(draw, 30))
@@ -261,8 +272,9 @@ static void print_vm(FILE *file, struct draw *draw, const struct traits *traits,
 		fprintf(file, ", \"state\": \"%s\"", DRAW_WORD(draw, "stopped", "error", "active"));
 	else if (traits->states && draw_percent(draw, 20))
 		fprintf(file, ", %s",
-		        DRAW_WORD(draw, "\"state\": \"paused\"", "\"state\": \"suspended\"", "\"state\": \"rescued\"",
-		                  "\"state\": \"verify-resize\"", "\"task\": \"migrating\"", "\"task\": \"rebuilding\"",
+		        DRAW_WORD(draw, "\"state\": \"paused\"", "\"state\": \"suspended\"",
+		                  "\"state\": \"rescued\"", "\"state\": \"verify-resize\"",
+		                  "\"task\": \"migrating\"", "\"task\": \"rebuilding\"",
 		                  "\"task\": \"powering-off\"", "\"heartbeat_vote\": \"reject\""));
 	fputs("}", file);
 }
@@ -274,12 +286,15 @@ static void print_groups(FILE *file, struct draw *draw, const struct traits *tra
 
 		fprintf(file, "%s{\"name\": \"g%u\"", i ? ", " : "", i);
 		if (policy < 2)
-			fprintf(file, ", \"policy\": \"affinity\", \"best_effort\": %s", policy ? "true" : "false");
+			fprintf(file, ", \"policy\": \"affinity\", \"best_effort\": %s",
+			        policy ? "true" : "false");
 		else if (policy < 6)
-			fprintf(file, ", \"policy\": \"anti-affinity\", \"best_effort\": %s, \"max_per_host\": %u",
+			fprintf(file,
+			        ", \"policy\": \"anti-affinity\", \"best_effort\": %s, \"max_per_host\": %u",
 			        policy == 2 ? "true" : "false", policy > 3 ? draw_between(draw, 1, 3) : 1);
 		else
-			fprintf(file, ", \"policy\": \"%s\"", policy == 6 ? "soft-affinity" : "soft-anti-affinity");
+			fprintf(file, ", \"policy\": \"%s\"",
+			        policy == 6 ? "soft-affinity" : "soft-anti-affinity");
 		fputs("}", file);
 	}
 }
@@ -297,7 +312,8 @@ char *draw_cluster_text(uint64_t seed, const struct draw_size *size)
 	draw_bits(&draw);
 	traits = draw_traits(&draw, size);
 	plan = draw_plan(&draw, &traits, size);
-	fprintf(file, "{\"schema\": \"lockkeeper.cluster/1\", \"name\": \"drawn\", \"profile\": \"%s\",\n\"hosts\": [",
+	fprintf(file,
+	        "{\"schema\": \"lockkeeper.cluster/1\", \"name\": \"drawn\", \"profile\": \"%s\",\n\"hosts\": [",
 	        DRAW_WORD(&draw, "titanium", "starlingx", "nova"));
 	for (uint32_t i = 0; i < traits.hosts; i++)
 		print_host(file, &draw, &traits, &plan, i);
