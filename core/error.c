@@ -8,6 +8,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#undef error_set
+
 /*
  * Makes one line of a text that may hold names out of a file: '?' for each byte of a control character (C0,
  * DEL, C1), so that nothing in a file can speak to the terminal. A character cut in two at the end goes.

@@ -12,6 +12,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#undef json_fail
+
 enum { PRETTY_COLUMNS = 110 };
 
 struct json_doc {
