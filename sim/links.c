@@ -215,8 +215,11 @@ static void set_level(struct links *links, uint32_t index, double level, int64_t
 	}
 }
 
-/* The one link that holds back all that the flow's links hang together with, when the flow crosses it, else NONE. */
-static uint32_t sole_bottleneck(const struct links *links, uint32_t flow)
+/*
+ * The one link that holds back all that the flow's links hang together with, when the flow crosses it, else NONE.
+ * own: how many of each link's flows are the flow itself, 1 when it is attached.
+ */
+static uint32_t sole_bottleneck(const struct links *links, uint32_t flow, uint32_t own)
 {
 	const struct hop *hops = &links->hops[flow * links->stride];
 	uint32_t sole = NONE, count = links->flows[flow].hop_count;
@@ -226,8 +229,8 @@ static uint32_t sole_bottleneck(const struct links *links, uint32_t flow)
 
 		if (link->dirty)
 			return NONE;
-		if (link->flows == 1)
-			continue; /* the flow's own */
+		if (link->flows == own)
+			continue; /* nobody else's */
 		if (link->component == NONE || (sole != NONE && sole != link->component))
 			return NONE;
 		sole = link->component;
@@ -239,12 +242,36 @@ static uint32_t sole_bottleneck(const struct links *links, uint32_t flow)
 	return NONE;
 }
 
+static bool is_watched(const struct link *bottleneck, uint32_t link)
+{
+	for (uint32_t i = 0; i < bottleneck->watched_count; i++) {
+		if (bottleneck->watched[i] == link)
+			return true;
+	}
+	return false;
+}
+
+/* Whether the sole bottleneck stays the only one at another level, with the flows that there are now. */
+static bool holds_at(const struct links *links, const struct link *bottleneck, double level, double high)
+{
+	if (level < bottleneck->low || level > high)
+		return false;
+	for (uint32_t i = 0; i < bottleneck->watched_count; i++) {
+		const struct link *link = &links->links[bottleneck->watched[i]];
+
+		/* Links in a row that all flows cross are full together: rounding must not tell them apart. */
+		if (level * link->flows > link->capacity_bytes_s * (1 + 1e-12))
+			return false;
+	}
+	return true;
+}
+
 /* A flow that was attached just now is one more of those that its component's one bottleneck holds back. */
 static bool join_quickly(struct links *links, uint32_t flow, int64_t now_ns)
 {
 	struct hop *hops = &links->hops[flow * links->stride];
 	struct flow *of = &links->flows[flow];
-	uint32_t sole = sole_bottleneck(links, flow);
+	uint32_t sole = sole_bottleneck(links, flow, 1);
 	struct link *bottleneck;
 	double level, high;
 
@@ -256,10 +283,10 @@ static bool join_quickly(struct links *links, uint32_t flow, int64_t now_ns)
 	for (uint32_t i = 0; i < of->hop_count; i++) {
 		const struct link *link = &links->links[hops[i].link];
 
-		if (hops[i].link != sole)
+		if (hops[i].link != sole && !is_watched(bottleneck, hops[i].link))
 			high = fmin(high, link->capacity_bytes_s / link->flows);
 	}
-	if (bottleneck->members == 0 || level < bottleneck->low || level > high)
+	if (bottleneck->members == 0 || !holds_at(links, bottleneck, level, high))
 		return false;
 	for (uint32_t i = 0; i < of->hop_count; i++)
 		links->links[hops[i].link].component = sole;
@@ -274,10 +301,10 @@ static bool join_quickly(struct links *links, uint32_t flow, int64_t now_ns)
 	return true;
 }
 
-/* The reverse, before the flow is detached. */
+/* The reverse, after the flow was detached. */
 static bool leave_quickly(struct links *links, uint32_t flow, int64_t now_ns)
 {
-	uint32_t sole = sole_bottleneck(links, flow);
+	uint32_t sole = sole_bottleneck(links, flow, 0);
 	struct link *bottleneck;
 	double level;
 
@@ -285,7 +312,7 @@ static bool leave_quickly(struct links *links, uint32_t flow, int64_t now_ns)
 		return false;
 	bottleneck = &links->links[sole];
 	level = (bottleneck->capacity_bytes_s - bottleneck->fixed) / (bottleneck->members - 1);
-	if (level > bottleneck->high)
+	if (!holds_at(links, bottleneck, level, bottleneck->high))
 		return false;
 	bottleneck->members--;
 	set_level(links, sole, level, now_ns);
@@ -314,10 +341,10 @@ static void stop_flow(struct links *links, uint32_t flow, int64_t now_ns)
 	bool quick;
 
 	bring_up(links, of, now_ns);
+	detach(links, flow);
 	quick = leave_quickly(links, flow, now_ns);
 	if (!quick && of->bottleneck != NONE)
 		links->links[of->bottleneck].members--;
-	detach(links, flow);
 	of->bottleneck = NONE;
 	of->rate = 0;
 	of->cap_bytes_s = 0;

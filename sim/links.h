@@ -17,6 +17,8 @@
  * Speeds and bytes are those on the wire: a caller divides by its wire efficiency on the way in, and multiplies on
  * the way out.
  */
+enum { LINK_WATCHED = 4 };
+
 struct link {
 	double capacity_bytes_s;
 	double level;       /* the rate of the flows that this link holds back */
@@ -24,7 +26,12 @@ struct link {
 	double service;     /* bytes that the level has given since the start, up to … */
 	int64_t service_ns; /* … this time */
 	double fixed;       /* the sum of the rates of capped flows here */
-	double low, high;   /* where the level may be while this link alone holds back its component */
+	/*
+	 * While this link alone holds back its component: where its level may be, as far as caps and all links but
+	 * the watched are concerned; the watched are those that would hold back flows next, and are looked at.
+	 */
+	double low, high;
+	uint32_t watched[LINK_WATCHED], watched_count;
 	uint32_t epoch;     /* counts the level's changes */
 	uint32_t flows;     /* crossing */
 	uint32_t members;   /* of these, held back here */

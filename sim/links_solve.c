@@ -11,7 +11,7 @@
  * From so many flows held back by one link on, each is told a rate that is this much above the present one, and is
  * not told again before that is reached: n flows that end one after another cost n log n, not n^2.
  */
-enum { MANY = 24 };
+enum { MANY = 64 };
 static const double AHEAD = 1.125;
 
 /* Differences of rates that are rounding only. */
@@ -296,11 +296,39 @@ static uint32_t take_bottlenecks(struct links *links)
 	return several ? NONE : sole;
 }
 
+static double full_at(const struct link *link)
+{
+	return link->capacity_bytes_s / link->flows;
+}
+
+/* Keeps the links that would be full first, the fullest first; what does not get among them bounds the level. */
+static void watch(struct links *links, struct link *bottleneck, uint32_t index)
+{
+	uint32_t at = bottleneck->watched_count;
+
+	if (at == LINK_WATCHED) {
+		const struct link *last = &links->links[bottleneck->watched[at - 1]];
+
+		if (full_at(&links->links[index]) >= full_at(last)) {
+			bottleneck->high = fmin(bottleneck->high, full_at(&links->links[index]));
+			return;
+		}
+		bottleneck->high = fmin(bottleneck->high, full_at(last));
+		at--;
+	} else {
+		bottleneck->watched_count++;
+	}
+	for (; at > 0 && full_at(&links->links[index]) < full_at(&links->links[bottleneck->watched[at - 1]]); at--)
+		bottleneck->watched[at] = bottleneck->watched[at - 1];
+	bottleneck->watched[at] = index;
+}
+
 /* Within which levels the sole bottleneck stays the only one, as long as nothing else changes. */
 static void take_range(struct links *links, uint32_t sole)
 {
 	struct link *bottleneck = &links->links[sole];
 
+	bottleneck->watched_count = 0;
 	for (uint32_t i = 0; i < links->part_flow_count; i++) {
 		const struct flow *flow = &links->flows[links->part_flows[i]];
 
@@ -314,7 +342,7 @@ static void take_range(struct links *links, uint32_t sole)
 
 		link->component = sole;
 		if (links->part_links[i] != sole && link->flows > 0)
-			bottleneck->high = fmin(bottleneck->high, link->capacity_bytes_s / link->flows);
+			watch(links, bottleneck, links->part_links[i]);
 	}
 }
 
