@@ -9,7 +9,7 @@ set datafile separator ','
 set datafile missing NaN
 data = 'remaining.csv'
 NAMED_MOST = 7
-VMS_MOST = 400
+VMS_MOST = 4000
 LEAST_MIB = 0.1
 
 grey = 0x555555
@@ -74,7 +74,7 @@ unit_s = most_s < 600 ? 1.0 : most_s < 7200 ? 60.0 : 3600.0
 floor_mib = least_mib < 1e9 ? least_mib / 4 : 1
 floor_mib = floor_mib < LEAST_MIB ? LEAST_MIB : floor_mib
 
-# What is left falls evenly between two rows, which is no straight line on this axis: each such way is drawn in
+# What is left falls evenly between two rows, which is no straight line on this axis: such a way is drawn in
 # pieces. It rises at syncs only, at one moment: a rise over time is another migration of the same VM.
 PIECES = samples < 4000 ? 24 : samples < 40000 ? 6 : 1
 array time_before[VMS_MOST + 1]
@@ -99,6 +99,8 @@ step(t, name, mib) = (vm = name eq name_before ? vm : found(name), name_before =
 way(k, t, name, mib) = step(t, name, mib) ? (begin_s + (t - begin_s) * k / PIECES) / unit_s : NaN
 height(k, mib) = clamp(begin_mib + (mib - begin_mib) * k / PIECES)
 drawn(of_named) = vm && (of_named ? is_named[vm] : !is_named[vm])
+# Without others there is one pass all the same, which must draw something, though it is not seen.
+nowhere = others ? NaN : floor_mib / 2
 sign_of(i) = (sign = 0, sum [n = 1:named] (sign = shown[n] == i ? n : sign), sign)
 
 wide = 1100
@@ -140,9 +142,11 @@ do for [form in 'svg png'] {
         set xlabel 'time since the start, '.unit textcolor rgb grey
         set ylabel 'still to be sent, MiB' textcolor rgb grey
         # In each pass of the data the rows' order is the file's, so that what came before is forgotten first.
-        plot for [k = 0:PIECES - 1] data skip 1 using ($0 == 0 ? forget(0) : 0, way(k, $1, strcol(2), $3)): \
-                (drawn(0) ? height(k, $3) : NaN):(($1 - begin_s) / PIECES / unit_s): \
-                (height(k + 1, $3) - height(k, $3)) with vectors nohead linecolor rgb 0xCCCCCC notitle, \
+        plot for [k = 0:(others > 0 ? PIECES : 0) - 1] data skip 1 \
+                using ($0 == 0 ? forget(0) : 0, way(k, $1, strcol(2), $3)): \
+                (drawn(0) ? height(k, $3) : nowhere): \
+                (($1 - begin_s) / PIECES / unit_s):(others ? height(k + 1, $3) - height(k, $3) : 0) \
+                with vectors nohead linecolor rgb 0xCCCCCC notitle, \
             for [k = 0:PIECES - 1] data skip 1 using ($0 == 0 ? forget(0) : 0, way(k, $1, strcol(2), $3)): \
                 (drawn(1) ? height(k, $3) : NaN):(($1 - begin_s) / PIECES / unit_s): \
                 (height(k + 1, $3) - height(k, $3)):(vm ? colour_of[vm] : 0) \
