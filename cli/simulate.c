@@ -23,9 +23,9 @@ static const struct argp_option options[] = {
 	  "lock this host of a cluster file (may be given more than once: one after another)", 1 },
 	{ "runs", KEY_RUNS, "N", 0, "so many runs, each with its own luck, instead of the file's (= 1)", 1 },
 	{ "plots", KEY_PLOTS, "DIR", 0,
-	  "draw the first run: timeline, what is left to send, use of links; with the CSV they were drawn from", 1 },
-	{ "trace", KEY_TRACE, "FILE", 0, "write every event of the first run, one line each (-: standard output)",
-	  1 },
+	  "draw the first run: timeline, what is left to send, use of links; and the CSV for it", 1 },
+	{ "trace", KEY_TRACE, "FILE", 0,
+	  "write every event of the first run, one line each (-: standard output)", 1 },
 	{ 0 },
 };
 
@@ -40,8 +40,8 @@ static error_t parse(int key, char *argument, struct argp_state *state)
 		state->child_inputs[0] = &simulate->common;
 		return 0;
 	case KEY_LOCK:
-		simulate->locks =
-		        memory_resize(simulate->locks, simulate->lock_count + 1, sizeof(simulate->locks[0]));
+		simulate->locks = memory_resize(simulate->locks, simulate->lock_count + 1,
+		                                sizeof(simulate->locks[0]));
 		simulate->locks[simulate->lock_count++] = argument;
 		return 0;
 	case KEY_RUNS:
@@ -71,10 +71,10 @@ static const struct argp argp = {
 	options,
 	parse,
 	"SCENARIO|CLUSTER",
-	"Runs a scenario in virtual time: what becomes of each action, how long each migration takes and how long its "
-	"guest stands still, which alarms are raised, and where everything is at the end.\v"
-	"A cluster file with --lock is a scenario too. With more than one run, three numbers are the 10th, 50th and "
-	"90th percentile. Exits with 2 when an action was rejected, failed or was aborted.\n\n"
+	"Runs a scenario in virtual time: what becomes of each action, how long each migration takes and how long "
+	"its guest stands still, which alarms are raised, and where everything is at the end.\v"
+	"A cluster file with --lock is a scenario too. With more than one run, three numbers are the 10th, 50th "
+	"and 90th percentile. Exits with 2 when an action was rejected, failed or was aborted.\n\n"
 	"Example:\n  lockkeeper simulate scenarios/lock-empties-a-node.json --trace lock.trace\n"
 	"  lockkeeper simulate cluster.json --lock compute-0 --runs 100 --plots lock",
 	children,
@@ -95,9 +95,11 @@ static int load_cluster(void *context, const char *path, enum profile profile, s
 
 	if (*path == '/' || !slash || !strcmp(path, "-"))
 		return cli_read_cluster(path, profile, ret_cluster, error);
-	length = snprintf(joined, sizeof(joined), "%.*s/%s", (int)(slash - simulate->path), simulate->path, path);
+	length = snprintf(joined, sizeof(joined), "%.*s/%s", (int)(slash - simulate->path), simulate->path,
+	                  path);
 	if (length < 0 || (size_t)length >= sizeof(joined))
-		return error_set(error, ERROR_INPUT, "%s: the path of its cluster is too long", simulate->path);
+		return error_set(error, ERROR_INPUT, "%s: the path of its cluster is too long",
+		                 simulate->path);
 	return cli_read_cluster(joined, profile, ret_cluster, error);
 }
 
@@ -105,7 +107,8 @@ static bool is_cluster(const struct json_doc *doc)
 {
 	const json_t *schema = json_get(json_doc_root(doc), "schema");
 
-	return schema && json_type(schema) == JSON_TEXT && !strncmp(json_text(schema), "lockkeeper.cluster/", 19);
+	return schema && json_type(schema) == JSON_TEXT &&
+	       !strncmp(json_text(schema), "lockkeeper.cluster/", 19);
 }
 
 /* A cluster file: the hosts to lock, one after another. */
@@ -122,9 +125,10 @@ static int make_scenario(struct simulate *simulate, const struct json_doc *doc, 
 	for (uint32_t i = 0; i < simulate->lock_count && !result; i++) {
 		hosts[i] = cluster_host(&cluster, simulate->locks[i]);
 		if (hosts[i] == NONE)
-			result = error_set(error, ERROR_INPUT,
-			                   "--lock: no host of %s is named \"%s\", expected one of the file's",
-			                   simulate->path, simulate->locks[i]);
+			result =
+				error_set(error, ERROR_INPUT,
+			                  "--lock: no host of %s is named \"%s\", expected one of the file's",
+			                  simulate->path, simulate->locks[i]);
 	}
 	if (result)
 		cluster_free(&cluster);
@@ -144,11 +148,13 @@ static int read_scenario(struct simulate *simulate, struct error *error)
 	if (is_cluster(doc)) {
 		result = make_scenario(simulate, doc, error);
 	} else if (simulate->lock_count > 0) {
-		result = error_set(error, ERROR_INPUT, "%s: --lock goes with a cluster file, expected schema "
-		                   "\"lockkeeper.cluster/1\"", simulate->path);
+		result = error_set(error, ERROR_INPUT,
+		                   "%s: --lock goes with a cluster file, expected schema "
+		                   "\"lockkeeper.cluster/1\"",
+		                   simulate->path);
 	} else {
-		result = scenario_read(&simulate->scenario, doc, simulate->common.profile, load_cluster, simulate,
-		                       error);
+		result = scenario_read(&simulate->scenario, doc, simulate->common.profile, load_cluster,
+		                       simulate, error);
 		/* Those of a cluster in a file of its own have been printed. */
 		if (!result && json_type(json_get(json_doc_root(doc), "cluster")) == JSON_OBJECT)
 			cli_print_warnings(&simulate->scenario.cluster);
@@ -164,7 +170,8 @@ static void run_one(void *context, uint32_t index, unsigned thread)
 	simulation_run(context, index, thread);
 }
 
-static int write_trace(const struct simulate *simulate, const struct simulation *simulation, struct error *error)
+static int write_trace(const struct simulate *simulate, const struct simulation *simulation,
+                       struct error *error)
 {
 	const char *text = simulation->trace.text ? simulation->trace.text : "";
 
@@ -173,7 +180,8 @@ static int write_trace(const struct simulate *simulate, const struct simulation 
 	return cli_write_file(simulate->trace, text, simulation->trace.length, simulate->common.force, error);
 }
 
-static int write_plots(const struct simulate *simulate, const struct simulation *simulation, struct error *error)
+static int write_plots(const struct simulate *simulate, const struct simulation *simulation,
+                       struct error *error)
 {
 	static const char *const names[] = { "timeline", "remaining", "links" };
 	static const enum record_table tables[] = { RECORD_TIMELINE, RECORD_REMAINING, RECORD_LINKS };
@@ -184,7 +192,8 @@ static int write_plots(const struct simulate *simulate, const struct simulation 
 		size_t length;
 		char *csv;
 
-		if ((size_t)snprintf(path, sizeof(path), "%s/%s.csv", simulate->plots, names[i]) >= sizeof(path))
+		if ((size_t)snprintf(path, sizeof(path), "%s/%s.csv", simulate->plots, names[i]) >=
+		    sizeof(path))
 			return error_set(error, ERROR_IO, "%s: the path is too long", simulate->plots);
 		csv = recorder_csv(&simulation->recorder, &simulate->scenario.cluster, tables[i], &length);
 		result = cli_write_file(path, csv, length, true, error);

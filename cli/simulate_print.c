@@ -39,7 +39,8 @@ static double micro(double value)
 
 /* ------------------------------------------------------------------ JSON */
 
-static void add_percentiles(json_t *object, const char *key, const double percentiles[3], double (*rounded)(double))
+static void add_percentiles(json_t *object, const char *key, const double percentiles[3],
+                            double (*rounded)(double))
 {
 	json_t *value = json_add(object, key, json_object_new());
 
@@ -87,8 +88,9 @@ static json_t *actions_json(const struct simulation *simulation)
 			json_t *allowed = json_add(value, "allowed_hosts", json_array_new());
 
 			for (uint32_t host = 0; host < summary->allowed_count; host++)
-				json_push(allowed, json_text_new(
-				                           scenario->cluster.hosts[summary->allowed[host]].name));
+				json_push(
+					allowed,
+					json_text_new(scenario->cluster.hosts[summary->allowed[host]].name));
 		} else {
 			json_add_null(value, "allowed_hosts");
 		}
@@ -203,17 +205,28 @@ static void csv_numbers(struct table *table, const double percentiles[3], int di
 static int print_csv(const struct simulation *simulation, struct error *error)
 {
 	static const char *const columns[] = {
-		"action",          "do",
-		"vm",              "from",
-		"to",              "method",
-		"outcome",         "start_s",
-		"duration_s_p10",  "duration_s_p50",
-		"duration_s_p90",  "downtime_ms_p10",
-		"downtime_ms_p50", "downtime_ms_p90",
-		"bytes_p10",       "bytes_p50",
-		"bytes_p90",       "iterations_p10",
-		"iterations_p50",  "iterations_p90",
-		"throttle_percent", "probability_converged",
+		"action",
+		"do",
+		"vm",
+		"from",
+		"to",
+		"method",
+		"outcome",
+		"start_s",
+		"duration_s_p10",
+		"duration_s_p50",
+		"duration_s_p90",
+		"downtime_ms_p10",
+		"downtime_ms_p50",
+		"downtime_ms_p90",
+		"bytes_p10",
+		"bytes_p50",
+		"bytes_p90",
+		"iterations_p10",
+		"iterations_p50",
+		"iterations_p90",
+		"throttle_percent",
+		"probability_converged",
 	};
 	const struct cluster *cluster = cluster_of(simulation);
 	struct table table;
@@ -295,15 +308,15 @@ static void range_cell(struct table *table, const double percentiles[3], int dig
 	if (percentiles[2] - percentiles[0] < 0.5 * pow(10, -digits))
 		table_cell(table, COLOUR_NONE, "%.*f", digits, percentiles[1]);
 	else
-		table_cell(table, COLOUR_NONE, "%.*f (%.*f-%.*f)", digits, percentiles[1], digits, percentiles[0],
-		           digits, percentiles[2]);
+		table_cell(table, COLOUR_NONE, "%.*f (%.*f-%.*f)", digits, percentiles[1], digits,
+		           percentiles[0], digits, percentiles[2]);
 }
 
 static int print_migrations(const struct simulation *simulation, struct error *error)
 {
-	static const char *const columns[] = { "VM",        "FROM",         "TO",        "METHOD", ">START S",
-		                               ">TIME S",   ">DOWNTIME MS", ">MIB",      ">ROUNDS", ">THROTTLE %",
-		                               "OUTCOME" };
+	static const char *const columns[] = { "VM",       "FROM",        "TO",           "METHOD",
+		                               ">START S", ">TIME S",     ">DOWNTIME MS", ">MIB",
+		                               ">ROUNDS",  ">THROTTLE %", "OUTCOME" };
 	const struct cluster *cluster = cluster_of(simulation);
 	struct table table;
 	int result;
@@ -401,13 +414,15 @@ static void residents_cell(struct table *table, const struct simulation *simulat
 	size_t length = 0;
 	uint32_t shown = 0;
 
-	for (uint32_t vm = residents->first[host]; vm != NONE && shown < VMS_LISTED; vm = residents->next[vm]) {
+	for (uint32_t vm = residents->first[host]; vm != NONE && shown < VMS_LISTED;
+	     vm = residents->next[vm]) {
 		const char *name = cluster_of(simulation)->vms[vm].name;
 		uint8_t state = simulation->final.vm_states[vm];
 
 		if (length + strlen(name) + 64 > sizeof(text))
 			break;
-		length += (size_t)snprintf(text + length, sizeof(text) - length, "%s%s", shown ? ", " : "", name);
+		length += (size_t)snprintf(text + length, sizeof(text) - length, "%s%s", shown ? ", " : "",
+		                           name);
 		if (state != VM_ACTIVE)
 			length += (size_t)snprintf(text + length, sizeof(text) - length, " (%s)",
 			                           vm_state_words[state]);

@@ -15,10 +15,11 @@
 #define SECONDS_MAX 1e9
 #define BOOTED_MAX 1000000
 
-static const char *const words[] = { "lock",   "force-lock", "unlock",    "live-migrate", "cold-migrate",
-	                             "evacuate", "resize",   "boot",      "stop",         "start",
-	                             "pause",  "suspend",    "resume",    "delete",       "add-host",
-	                             "fail-host", "set-group", "link",    NULL };
+static const char *const words[] = { "lock",         "force-lock", "unlock",   "live-migrate",
+	                             "cold-migrate", "evacuate",   "resize",   "boot",
+	                             "stop",         "start",      "pause",    "suspend",
+	                             "resume",       "delete",     "add-host", "fail-host",
+	                             "set-group",    "link",       NULL };
 const char *const *const action_words = words;
 
 _Static_assert(sizeof(words) / sizeof(words[0]) == ACTION_KINDS + 1, "a word an action");
@@ -44,8 +45,8 @@ struct root {
 
 /* ------------------------------------------------------------------ names */
 
-static int refer(struct reader *reader, const json_t *value, uint32_t (*find)(const struct cluster *, const char *),
-                 const char *what, uint32_t *into)
+static int refer(struct reader *reader, const json_t *value,
+                 uint32_t (*find)(const struct cluster *, const char *), const char *what, uint32_t *into)
 {
 	uint32_t index;
 
@@ -53,9 +54,10 @@ static int refer(struct reader *reader, const json_t *value, uint32_t (*find)(co
 		return ERROR_INPUT;
 	index = find(reader->cluster, json_text(value));
 	if (index == NONE)
-		return json_fail(reader->doc, value, reader->error,
-		                 "no %s is named \"%.80s\", expected one of the cluster's or one that an action adds",
-		                 what, json_text(value));
+		return json_fail(
+			reader->doc, value, reader->error,
+			"no %s is named \"%.80s\", expected one of the cluster's or one that an action adds",
+			what, json_text(value));
 	*into = index;
 	return 0;
 }
@@ -132,38 +134,39 @@ static int read_size(struct reader *reader, const json_t *value, void *into)
 	return read_value(reader, value, &count, into);
 }
 
-#define BY(member_, field_, by_)                                                                             \
-	{                                                                                                    \
-		.name = member_, .kind = READ_BY, .offset = offsetof(struct raw, field_), .by = by_,         \
-		.required = true                                                                             \
+#define BY(member_, field_, by_)                                                                     \
+	{                                                                                            \
+		.name = member_, .kind = READ_BY, .offset = offsetof(struct raw, field_), .by = by_, \
+		.required = true                                                                     \
 	}
-#define BY_OPTIONAL(member_, field_, by_)                                                                    \
-	{                                                                                                    \
-		.name = member_, .kind = READ_BY, .offset = offsetof(struct raw, field_), .by = by_,         \
-		.nullable = true                                                                             \
+#define BY_OPTIONAL(member_, field_, by_)                                                            \
+	{                                                                                            \
+		.name = member_, .kind = READ_BY, .offset = offsetof(struct raw, field_), .by = by_, \
+		.nullable = true                                                                     \
 	}
 /* What every action has. */
-#define COMMON                                                                                               \
-	{ .name = "do",                                                                                      \
-	  .kind = READ_WORD,                                                                                 \
-	  .offset = offsetof(struct raw, kind),                                                              \
-	  .words = &action_words,                                                                            \
-	  .required = true },                                                                                \
-	        { .name = "at_s",                                                                            \
-	          .kind = READ_NUMBER,                                                                       \
-	          .offset = offsetof(struct raw, at_s),                                                      \
-	          .max = SECONDS_MAX },                                                                      \
-	{                                                                                                    \
-		.name = "concurrent", .kind = READ_BOOL, .offset = offsetof(struct raw, concurrent)          \
+#define COMMON                                                                                      \
+	{ .name = "do",                                                                             \
+	  .kind = READ_WORD,                                                                        \
+	  .offset = offsetof(struct raw, kind),                                                     \
+	  .words = &action_words,                                                                   \
+	  .required = true },                                                                       \
+		{ .name = "at_s",                                                                   \
+		  .kind = READ_NUMBER,                                                              \
+		  .offset = offsetof(struct raw, at_s),                                             \
+		  .max = SECONDS_MAX },                                                             \
+	{                                                                                           \
+		.name = "concurrent", .kind = READ_BOOL, .offset = offsetof(struct raw, concurrent) \
 	}
-#define COUNT(member_)                                                                                       \
-	{                                                                                                    \
-		.name = #member_, .kind = READ_COUNT, .offset = offsetof(struct raw, member_), .min = 1,     \
-		.max = BOOTED_MAX                                                                            \
+#define COUNT(member_)                                                                                   \
+	{                                                                                                \
+		.name = #member_, .kind = READ_COUNT, .offset = offsetof(struct raw, member_), .min = 1, \
+		.max = BOOTED_MAX                                                                        \
 	}
 
-static const struct read_member lock_members[] = { COMMON, BY("host", action.host, refer_host),
-	                                           BY_OPTIONAL("order", action, read_order), { 0 } };
+static const struct read_member lock_members[] = {
+	COMMON, BY("host", action.host, refer_host), BY_OPTIONAL("order", action, read_order), { 0 }
+};
 static const struct read_member host_members[] = { COMMON, BY("host", action.host, refer_host), { 0 } };
 static const struct read_member vm_members[] = { COMMON, BY("vm", action.vm, refer_vm), { 0 } };
 static const struct read_member live_members[] = {
@@ -174,10 +177,12 @@ static const struct read_member live_members[] = {
 	{ .name = "force", .kind = READ_BOOL, .offset = offsetof(struct raw, force) },
 	{ 0 },
 };
-static const struct read_member move_members[] = { COMMON, BY("vm", action.vm, refer_vm),
-	                                           BY_OPTIONAL("to", action.to, refer_host), { 0 } };
-static const struct read_member resize_members[] = { COMMON, BY("vm", action.vm, refer_vm),
-	                                             BY("flavor", action.flavor, refer_flavor), { 0 } };
+static const struct read_member move_members[] = {
+	COMMON, BY("vm", action.vm, refer_vm), BY_OPTIONAL("to", action.to, refer_host), { 0 }
+};
+static const struct read_member resize_members[] = {
+	COMMON, BY("vm", action.vm, refer_vm), BY("flavor", action.flavor, refer_flavor), { 0 }
+};
 static const struct read_member boot_members[] = {
 	COMMON,
 	{ .name = "name", .kind = READ_TEXT, .offset = offsetof(struct raw, name), .required = true },
@@ -195,13 +200,18 @@ static const struct read_member group_members[] = {
 	  .kind = READ_WORD,
 	  .offset = offsetof(struct raw, action.change.policy),
 	  .words = &policy_words },
-	{ .name = "best_effort", .kind = READ_BOOL, .offset = offsetof(struct raw, action.change.best_effort) },
+	{ .name = "best_effort",
+	  .kind = READ_BOOL,
+	  .offset = offsetof(struct raw, action.change.best_effort) },
 	{ .name = "max_per_host",
 	  .kind = READ_COUNT,
 	  .offset = offsetof(struct raw, action.change.max_per_host),
 	  .min = 1,
 	  .max = 1e6 },
-	{ .name = "size", .kind = READ_BY, .offset = offsetof(struct raw, action.change.size), .by = read_size },
+	{ .name = "size",
+	  .kind = READ_BY,
+	  .offset = offsetof(struct raw, action.change.size),
+	  .by = read_size },
 	{ 0 },
 };
 static const struct read_member link_members[] = {
@@ -271,7 +281,8 @@ static int read_kind(struct reader *reader, const json_t *value, uint8_t *ret_ki
 	if (read_type(reader, value, JSON_OBJECT, "an action (an object)"))
 		return ERROR_INPUT;
 	if (!word)
-		return json_fail(reader->doc, value, reader->error, "member \"do\" is missing, expected in an action");
+		return json_fail(reader->doc, value, reader->error,
+		                 "member \"do\" is missing, expected in an action");
 	return read_value(reader, word, &kind, ret_kind);
 }
 
@@ -360,18 +371,24 @@ static int keep_value(struct reader *reader, const json_t *value, void *into)
 	return 0;
 }
 
-#define KEEP(member_)                                                                                        \
-	{                                                                                                    \
-		.name = #member_, .kind = READ_BY, .offset = offsetof(struct root, member_),                 \
-		.by = keep_value, .required = true                                                           \
+#define KEEP(member_)                                                                        \
+	{                                                                                    \
+		.name = #member_, .kind = READ_BY, .offset = offsetof(struct root, member_), \
+		.by = keep_value, .required = true                                           \
 	}
 
 static const struct read_member root_members[] = {
 	{ .name = "schema", .kind = READ_TEXT, .offset = offsetof(struct root, schema), .required = true },
 	KEEP(cluster),
 	KEEP(actions),
-	{ .name = "profile", .kind = READ_WORD, .offset = offsetof(struct root, profile), .words = &profile_words },
-	{ .name = "seed", .kind = READ_COUNT, .offset = offsetof(struct root, seed), .max = 9007199254740991.0 },
+	{ .name = "profile",
+	  .kind = READ_WORD,
+	  .offset = offsetof(struct root, profile),
+	  .words = &profile_words },
+	{ .name = "seed",
+	  .kind = READ_COUNT,
+	  .offset = offsetof(struct root, seed),
+	  .max = 9007199254740991.0 },
 	{ .name = "runs", .kind = READ_COUNT, .offset = offsetof(struct root, runs), .min = 1, .max = 1e6 },
 	{ .name = "window_s",
 	  .kind = READ_NUMBER,
@@ -392,8 +409,8 @@ static int read_root(const struct json_doc *doc, struct root *root, struct error
 	texts.interns = interns_new(&texts.arena);
 	result = read_object(&reader, value, root_members, root, "a scenario");
 	if (!result && strcmp(root->schema, SCENARIO_SCHEMA))
-		result = json_fail(doc, json_get(value, "schema"), error, "\"%.80s\", expected \"" SCENARIO_SCHEMA "\"",
-		                   root->schema);
+		result = json_fail(doc, json_get(value, "schema"), error,
+		                   "\"%.80s\", expected \"" SCENARIO_SCHEMA "\"", root->schema);
 	if (!result && json_type(root->cluster) != JSON_TEXT && json_type(root->cluster) != JSON_OBJECT)
 		result = json_fail(doc, root->cluster, error, "%s, expected a path or a cluster (an object)",
 		                   json_type_name(root->cluster));
@@ -441,7 +458,8 @@ int scenario_read(struct scenario *ret_scenario, const struct json_doc *doc, enu
 	return result;
 }
 
-void scenario_lock(struct scenario *ret_scenario, struct cluster *cluster, const uint32_t *hosts, uint32_t count)
+void scenario_lock(struct scenario *ret_scenario, struct cluster *cluster, const uint32_t *hosts,
+                   uint32_t count)
 {
 	*ret_scenario = (struct scenario){ .cluster = *cluster,
 		                           .hosts_at_start = cluster->host_count,

@@ -30,7 +30,8 @@ enum action_kind {
 /* The words of `do`, in the enumeration's order, NULL at the end. */
 extern const char *const *const action_words;
 
-/* What a set-group changes; what it does not name is NO_CHANGE, for best_effort -1, for the policy POLICY_UNSAID. */
+/* What a set-group changes; what it does not name is NO_CHANGE, for best_effort -1, for the policy
+ * POLICY_UNSAID. */
 enum { NO_CHANGE = -1, POLICY_UNSAID = 255 };
 
 struct group_change {
@@ -47,9 +48,9 @@ struct action {
 	bool force, concurrent;
 	int64_t at_ns;
 	uint32_t host, vm;
-	uint32_t to;            /* NONE: the platform chooses */
+	uint32_t to; /* NONE: the platform chooses */
 	uint32_t flavor, group;
-	const uint32_t *order;  /* lock: VMs that come first, in this order */
+	const uint32_t *order; /* lock: VMs that come first, in this order */
 	uint32_t order_count;
 	uint32_t min_count, max_count; /* boot … */
 	uint32_t vm_first;             /* … its VMs are vm_first … vm_first + max_count - 1 */
@@ -59,7 +60,8 @@ struct action {
 };
 
 struct scenario {
-	struct cluster cluster;  /* with the hosts that are added later and the VMs that are booted later at the end */
+	struct cluster cluster;  /* with the hosts that are added later and the VMs that are booted later at
+	                            the end */
 	uint32_t hosts_at_start; /* hosts from here on are added by an action */
 	uint32_t vms_at_start;   /* VMs from here on are booted by an action */
 	struct action *actions;  /* in the order in which they run; in the cluster's arena */
@@ -71,22 +73,23 @@ struct scenario {
 };
 
 /*
- * Reads the cluster that a scenario names by its path. path: as written in the scenario. Fills *error and returns a
- * negative code when it can't.
+ * Reads the cluster that a scenario names by its path. path: as written in the scenario. Fills *error and
+ * returns a negative code when it can't.
  */
-typedef int (*scenario_load)(void *context, const char *path, enum profile profile, struct cluster *ret_cluster,
-                             struct error *error);
+typedef int (*scenario_load)(void *context, const char *path, enum profile profile,
+                             struct cluster *ret_cluster, struct error *error);
 
 /*
- * Reads a parsed scenario: every member is checked as in cluster_read, names must be those of the cluster or of an
- * add-host or boot of the scenario. profile < PROFILE_COUNT goes before the file's. load is called at most once.
- * The document is not needed afterwards. Free with scenario_free.
+ * Reads a parsed scenario: every member is checked as in cluster_read, names must be those of the cluster or
+ * of an add-host or boot of the scenario. profile < PROFILE_COUNT goes before the file's. load is called at
+ * most once. The document is not needed afterwards. Free with scenario_free.
  */
 int scenario_read(struct scenario *ret_scenario, const struct json_doc *doc, enum profile profile,
                   scenario_load load, void *context, struct error *error);
 
 /* A scenario in memory: locks hosts of a cluster, one after another. The cluster is taken over. */
-void scenario_lock(struct scenario *ret_scenario, struct cluster *cluster, const uint32_t *hosts, uint32_t count);
+void scenario_lock(struct scenario *ret_scenario, struct cluster *cluster, const uint32_t *hosts,
+                   uint32_t count);
 
 void scenario_free(struct scenario *scenario);
 

@@ -46,8 +46,8 @@ uint32_t hosts_present(const struct world *world, uint32_t most)
 }
 
 /*
- * The first host that passes, from the fewest moves under way up: what schedule_best takes where weights are nothing
- * else. *ret_known: false when the walk cannot tell.
+ * The first host that passes, from the fewest moves under way up: what schedule_best takes where weights are
+ * nothing else. *ret_known: false when the walk cannot tell.
  */
 static uint32_t idlest_host(const struct world *world, const struct request *request, bool *ret_known)
 {
@@ -106,7 +106,8 @@ const char *no_host_message(struct world *world, const struct request *request, 
 	count = rules_explain(&asked, named, reasons, sizeof(reasons) / sizeof(reasons[0]));
 	length = (size_t)snprintf(text, sizeof(text), "No valid host was found. ");
 	for (size_t i = 0; i < count; i++)
-		length += (size_t)snprintf(text + length, sizeof(text) - length, "%s%s", i ? "; " : "", reasons[i].why);
+		length += (size_t)snprintf(text + length, sizeof(text) - length, "%s%s", i ? "; " : "",
+		                           reasons[i].why);
 	return world_text(world, "%s", text);
 }
 

@@ -27,7 +27,8 @@ static const char *group_refusal(struct world *world, const struct group *change
 
 	if (changed->max_per_host != 1 && changed->policy != POLICY_ANTI_AFFINITY)
 		return "Only anti-affinity policy supports rules.";
-	if (changed->best_effort && changed->policy != POLICY_AFFINITY && changed->policy != POLICY_ANTI_AFFINITY)
+	if (changed->best_effort && changed->policy != POLICY_AFFINITY &&
+	    changed->policy != POLICY_ANTI_AFFINITY)
 		return world_text(world, "Policy %s has no best effort.", policy_words[changed->policy]);
 	if (changed->size != UNLIMITED && changed->size < (int64_t)placed &&
 	    changed->size != world->state->groups[index].size)

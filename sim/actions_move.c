@@ -154,8 +154,8 @@ static const char *state_refusal(struct world *world, uint32_t vm, const char *w
 	if (state->vm_host[vm] == NONE)
 		return world_text(world, "Instance %s is on no host.", world_vm_name(world, vm));
 	if (!(states >> state->vm_state[vm] & 1))
-		return world_text(world, "Cannot '%s' instance %s while it is in vm_state %s", what, world_vm_name(world, vm),
-		                  vm_state_words[state->vm_state[vm]]);
+		return world_text(world, "Cannot '%s' instance %s while it is in vm_state %s", what,
+		                  world_vm_name(world, vm), vm_state_words[state->vm_state[vm]]);
 	if (state->vm_busy[vm])
 		return world_text(world, "Cannot '%s' instance %s while it is in task_state %s", what,
 		                  world_vm_name(world, vm), task ? task : "migrating");
@@ -172,7 +172,8 @@ static const char *source_down(struct world *world, uint32_t vm)
 	                  availability_words[world->state->hosts[host].availability]);
 }
 
-static void start_move(struct world *world, struct activity *activity, enum move_kind kind, const char *refusal)
+static void start_move(struct world *world, struct activity *activity, enum move_kind kind,
+                       const char *refusal)
 {
 	const struct action *action = activity->action;
 	struct request request;
@@ -206,10 +207,10 @@ void cold_start(struct world *world, struct activity *activity)
 void evacuate_start(struct world *world, struct activity *activity)
 {
 	uint32_t vm = activity->action->vm;
-	const char *message =
-	        state_refusal(world, vm, "evacuate",
-	                      1u << VM_ACTIVE | 1u << VM_STOPPED | 1u << VM_ERROR | 1u << VM_PAUSED |
-	                              1u << VM_RESCUED | 1u << VM_VERIFY_RESIZE);
+	const char *message = state_refusal(world, vm, "evacuate",
+	                                    1u << VM_ACTIVE | 1u << VM_STOPPED | 1u << VM_ERROR |
+	                                            1u << VM_PAUSED | 1u << VM_RESCUED |
+	                                            1u << VM_VERIFY_RESIZE);
 
 	if (!message && !source_down(world, vm))
 		message = world_text(world, "Compute service of %s is still in use.",

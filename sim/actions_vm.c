@@ -12,7 +12,8 @@ static const struct change {
 	uint8_t to;
 	uint8_t seconds;
 } changes[ACTION_KINDS] = {
-	[ACTION_STOP] = { "stop", 1u << VM_ACTIVE | 1u << VM_ERROR | 1u << VM_RESCUED, VM_STOPPED, GUEST_STOP_S },
+	[ACTION_STOP] = { "stop", 1u << VM_ACTIVE | 1u << VM_ERROR | 1u << VM_RESCUED, VM_STOPPED,
+	                  GUEST_STOP_S },
 	[ACTION_START] = { "start", 1u << VM_STOPPED, VM_ACTIVE, GUEST_START_S },
 	[ACTION_PAUSE] = { "pause", 1u << VM_ACTIVE | 1u << VM_RESCUED, VM_PAUSED, 0 },
 	[ACTION_SUSPEND] = { "suspend", 1u << VM_ACTIVE | 1u << VM_RESCUED, VM_SUSPENDED, 0 },
@@ -42,14 +43,14 @@ void vm_change_start(struct world *world, struct activity *activity)
 	}
 	if (!(change->from >> state->vm_state[vm] & 1)) {
 		reject(world, activity,
-		       world_text(world, "Cannot '%s' instance %s while it is in vm_state %s", change->what, name,
-		                  vm_state_words[state->vm_state[vm]]));
+		       world_text(world, "Cannot '%s' instance %s while it is in vm_state %s", change->what,
+		                  name, vm_state_words[state->vm_state[vm]]));
 		return;
 	}
 	if (state->vm_busy[vm]) {
 		reject(world, activity,
-		       world_text(world, "Cannot '%s' instance %s while it is in task_state %s", change->what, name,
-		                  task ? task : "migrating"));
+		       world_text(world, "Cannot '%s' instance %s while it is in task_state %s", change->what,
+		                  name, task ? task : "migrating"));
 		return;
 	}
 	if (host == NONE || !state_host_up(state, host)) {
@@ -166,7 +167,8 @@ void boot_start(struct world *world, struct activity *activity)
 
 		activity->vms[i] = world->state->vm_host[vm];
 		world->born[vm] = true;
-		trace_line(world, world_vm_name(world, vm), "builds", "on %s", world_host_name(world, activity->vms[i]));
+		trace_line(world, world_vm_name(world, vm), "builds", "on %s",
+		           world_host_name(world, activity->vms[i]));
 	}
 	alarms_check(world, action->group);
 	activity_wait(world, activity, GUEST_START_S);
@@ -182,8 +184,9 @@ void boot_due(struct world *world, struct activity *activity)
 			state_set_vm_busy(world->state, action->vm_first + i, false);
 	}
 	if (activity->vm_count < action->max_count)
-		activity_end(world, activity, VERDICT_DONE,
-		             world_text(world, "%u of %u instances fit.", activity->vm_count, action->max_count));
+		activity_end(
+			world, activity, VERDICT_DONE,
+			world_text(world, "%u of %u instances fit.", activity->vm_count, action->max_count));
 	else
 		activity_end(world, activity, VERDICT_DONE, NULL);
 }

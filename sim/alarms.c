@@ -7,8 +7,8 @@
 #include <string.h>
 
 /*
- * The alarms that the platform raises here. 200.001 is the guide's. The guide names no number for a violated policy;
- * 700.017 is that of its open-source descendant's list of alarms.
+ * The alarms that the platform raises here. 200.001 is the guide's. The guide names no number for a violated
+ * policy; 700.017 is that of its open-source descendant's list of alarms.
  */
 enum alarm_kind { ALARM_LOCKED, ALARM_POLICY, ALARM_KINDS };
 
@@ -55,7 +55,8 @@ static bool is_violated(const struct state *state, uint32_t group)
 
 	if (!of->best_effort)
 		return false;
-	return of->policy == POLICY_AFFINITY ? hosts > 1 : of->policy == POLICY_ANTI_AFFINITY && placed > hosts;
+	return of->policy == POLICY_AFFINITY ? hosts > 1
+	                                     : of->policy == POLICY_ANTI_AFFINITY && placed > hosts;
 }
 
 void alarms_check(struct world *world, uint32_t group)
@@ -70,12 +71,13 @@ void alarms_check(struct world *world, uint32_t group)
 		const struct group *of = &world->state->groups[group];
 		bool affinity = of->policy == POLICY_AFFINITY;
 
-		world->group_alarms[group] = raise_alarm(
-		        world, ALARM_POLICY, of->name, group,
-		        world_text(world,
-		                   "Server group %s %s-best-effort policy was not satisfied, some instances are %s",
-		                   of->name, policy_words[of->policy],
-		                   affinity ? "not on the same host" : "on the same host"));
+		const char *text = world_text(world,
+		                              "Server group %s %s-best-effort policy was not satisfied, "
+		                              "some instances are %s",
+		                              of->name, policy_words[of->policy],
+		                              affinity ? "not on the same host" : "on the same host");
+
+		world->group_alarms[group] = raise_alarm(world, ALARM_POLICY, of->name, group, text);
 	} else if (!violated && standing) {
 		clear_alarm(world, world->group_alarms[group]);
 		world->group_alarms[group] = NONE;
@@ -93,8 +95,9 @@ void alarm_host_locked(struct world *world, uint32_t host)
 	const char *name = world_host_name(world, host);
 
 	if (world->want_alarms)
-		raise_alarm(world, ALARM_LOCKED, name, NONE,
-		            world_text(world, "%s was administratively locked to take it out-of-service.", name));
+		raise_alarm(
+			world, ALARM_LOCKED, name, NONE,
+			world_text(world, "%s was administratively locked to take it out-of-service.", name));
 }
 
 void alarm_host_unlocked(struct world *world, uint32_t host)

@@ -67,7 +67,8 @@ static void add_action(const struct world *world, const struct action *action, b
 	case ACTION_COLD_MIGRATE:
 	case ACTION_EVACUATE:
 		request = request_for(state, action->kind == ACTION_EVACUATE ? MOVE_EVACUATE : MOVE_COLD, vm);
-		if (request.source != NONE && state_host_up(state, request.source) == (request.kind == MOVE_COLD))
+		if (request.source != NONE &&
+		    state_host_up(state, request.source) == (request.kind == MOVE_COLD))
 			add_named(world, &request, allowed);
 		return;
 	case ACTION_RESIZE:

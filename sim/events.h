@@ -28,7 +28,8 @@ void events_free(struct events *events);
 /* Forgets all events; keeps the memory. */
 void events_clear(struct events *events);
 
-/* The event of that id is due at time_ns from now on, whether it was due before or not. Ids are small numbers. */
+/* The event of that id is due at time_ns from now on, whether it was due before or not. Ids are small
+ * numbers. */
 void events_set(struct events *events, uint32_t id, int64_t time_ns, uint64_t order);
 
 /* The event of that id is no longer due; if it was not, nothing happens. */

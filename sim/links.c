@@ -216,8 +216,8 @@ static void set_level(struct links *links, uint32_t index, double level, int64_t
 }
 
 /*
- * The one link that holds back all that the flow's links hang together with, when the flow crosses it, else NONE.
- * own: how many of each link's flows are the flow itself, 1 when it is attached.
+ * The one link that holds back all that the flow's links hang together with, when the flow crosses it, else
+ * NONE. own: how many of each link's flows are the flow itself, 1 when it is attached.
  */
 static uint32_t sole_bottleneck(const struct links *links, uint32_t flow, uint32_t own)
 {
@@ -259,7 +259,8 @@ static bool holds_at(const struct links *links, const struct link *bottleneck, d
 	for (uint32_t i = 0; i < bottleneck->watched_count; i++) {
 		const struct link *link = &links->links[bottleneck->watched[i]];
 
-		/* Links in a row that all flows cross are full together: rounding must not tell them apart. */
+		/* Links in a row that all flows cross are full together: rounding must not tell them apart.
+		 */
 		if (level * link->flows > link->capacity_bytes_s * (1 + 1e-12))
 			return false;
 	}

@@ -6,16 +6,16 @@
 #include "core/cluster.h"
 
 /*
- * Each host's connection and each switch's uplink is two links, one a direction. A flow goes up from its source to
- * the lowest switch that it has in common with its target, and down to it; roots are joined without limit.
- * Rates are max-min fair by progressive filling (Bertsekas, Gallager, Data Networks, 6.5.2) with a cap on each flow.
+ * Each host's connection and each switch's uplink is two links, one a direction. A flow goes up from its
+ * source to the lowest switch that it has in common with its target, and down to it; roots are joined without
+ * limit. Rates are max-min fair by progressive filling (Bertsekas, Gallager, Data Networks, 6.5.2) with a cap
+ * on each flow.
  *
- * What costs: a flow that comes or goes is free for flows that it shares no link with, directly or through others.
- * Flows that are held back by the same link have one rate, which is kept once, with what it has given so far; so
- * where one link holds back all flows that hang together, one more or one less is a division. Only when
- * that does not do is the part of the network that hangs together computed anew.
- * Speeds and bytes are those on the wire: a caller divides by its wire efficiency on the way in, and multiplies on
- * the way out.
+ * What costs: a flow that comes or goes is free for flows that it shares no link with, directly or through
+ * others. Flows that are held back by the same link have one rate, which is kept once, with what it has given
+ * so far; so where one link holds back all flows that hang together, one more or one less is a division. Only
+ * when that does not do is the part of the network that hangs together computed anew. Speeds and bytes are
+ * those on the wire: a caller divides by its wire efficiency on the way in, and multiplies on the way out.
  */
 enum { LINK_WATCHED = 4 };
 
@@ -27,16 +27,18 @@ struct link {
 	int64_t service_ns; /* … this time */
 	double fixed;       /* the sum of the rates of capped flows here */
 	/*
-	 * While this link alone holds back its component: where its level may be, as far as caps and all links but
-	 * the watched are concerned; the watched are those that would hold back flows next, and are looked at.
+	 * While this link alone holds back its component: where its level may be, as far as caps and all
+	 * links but the watched are concerned; the watched are those that would hold back flows next, and are
+	 * looked at.
 	 */
 	double low, high;
 	uint32_t watched[LINK_WATCHED], watched_count;
-	uint32_t epoch;     /* counts the level's changes */
-	uint32_t flows;     /* crossing */
-	uint32_t members;   /* of these, held back here */
+	uint32_t epoch;   /* counts the level's changes */
+	uint32_t flows;   /* crossing */
+	uint32_t members; /* of these, held back here */
 	uint32_t first_hop;
-	uint32_t component; /* the one link that holds back all that hang together with this one, NONE: not so simple */
+	uint32_t component; /* the one link that holds back all that hang together with this one, NONE: not so
+	                       simple */
 	bool dirty, moved;
 	/* while a component is computed */
 	uint32_t stamp, open;
@@ -45,7 +47,7 @@ struct link {
 
 struct flow {
 	uint32_t owner;
-	uint32_t hop_count; /* hops[id * stride …] */
+	uint32_t hop_count;  /* hops[id * stride …] */
 	uint32_t bottleneck; /* the link that holds it back; NONE: its cap */
 	uint32_t epoch;      /* the bottleneck's when last taken */
 	double cap_bytes_s;  /* 0: idle, on no link */
@@ -111,8 +113,8 @@ void links_close(struct links *links, uint32_t flow, int64_t now_ns);
 void links_set_nic(struct links *links, uint32_t host, double nic_mbit_s);
 
 /*
- * Computes what changed since the last call; rates hold from now_ns on. Must be called before time goes on after
- * any change. `changed` may take and look at flows, not change them.
+ * Computes what changed since the last call; rates hold from now_ns on. Must be called before time goes on
+ * after any change. `changed` may take and look at flows, not change them.
  */
 void links_solve(struct links *links, int64_t now_ns, links_changed changed, void *context);
 
@@ -120,13 +122,14 @@ void links_solve(struct links *links, int64_t now_ns, links_changed changed, voi
 double links_rate(const struct links *links, uint32_t flow);
 
 /*
- * The rate stays at most this until links_changed is called. Where many flows share one link it is some percent
- * above the rate, so that not each of them must be looked at when one ends.
+ * The rate stays at most this until links_changed is called. Where many flows share one link it is some
+ * percent above the rate, so that not each of them must be looked at when one ends.
  */
 double links_rate_most(const struct links *links, uint32_t flow);
 
 /*
- * Bytes on the wire since the flow was last taken (or opened). *ret_steady: the rate was the same all the time.
+ * Bytes on the wire since the flow was last taken (or opened). *ret_steady: the rate was the same all the
+ * time.
  */
 double links_take(struct links *links, uint32_t flow, int64_t now_ns, bool *ret_steady);
 

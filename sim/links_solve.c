@@ -8,8 +8,8 @@
 #include <string.h>
 
 /*
- * From so many flows held back by one link on, each is told a rate that is this much above the present one, and is
- * not told again before that is reached: n flows that end one after another cost n log n, not n^2.
+ * From so many flows held back by one link on, each is told a rate that is this much above the present one,
+ * and is not told again before that is reached: n flows that end one after another cost n log n, not n^2.
  */
 enum { MANY = 64 };
 static const double AHEAD = 1.125;
@@ -100,16 +100,16 @@ static void heap_fill(struct links *links)
 		uint32_t index = links->part_links[i];
 
 		if (links->links[index].open > 0)
-			links->heap[links->heap_count++] =
-			        (struct share){ share_of(&links->links[index]), index };
+			links->heap[links->heap_count++] = (struct share){ share_of(&links->links[index]),
+				                                           index };
 	}
 	for (uint32_t i = links->heap_count / 2; i-- > 0;)
 		heap_down(links, i);
 }
 
 /*
- * The link with the smallest share, NONE: all flows have their rate. Shares only grow while flows are settled at
- * the smallest, so that what stands in the heap is put right only when it comes to the top.
+ * The link with the smallest share, NONE: all flows have their rate. Shares only grow while flows are settled
+ * at the smallest, so that what stands in the heap is put right only when it comes to the top.
  */
 static uint32_t heap_first(struct links *links)
 {
@@ -203,8 +203,8 @@ static void fill(struct links *links)
 	for (uint32_t link = heap_first(links); link != NONE; link = heap_first(links)) {
 		while (next_cap < capped && links->flows[links->part_flows[next_cap]].next_rate >= 0)
 			next_cap++;
-		if (next_cap < capped && links->flows[links->part_flows[next_cap]].cap_bytes_s <=
-		                                 share_of(&links->links[link])) {
+		if (next_cap < capped &&
+		    links->flows[links->part_flows[next_cap]].cap_bytes_s <= share_of(&links->links[link])) {
 			uint32_t flow = links->part_flows[next_cap++];
 
 			settle(links, flow, links->flows[flow].cap_bytes_s, NONE);
@@ -224,7 +224,8 @@ static bool is_same(const struct links *links, const struct flow *flow)
 	       fabs(flow->next_rate - rate) <= SAME * flow->next_rate && flow->cap_bytes_s > 0;
 }
 
-/* What was given under the old rates is kept apart. Flows that go on as before are marked by a next rate below 0. */
+/* What was given under the old rates is kept apart. Flows that go on as before are marked by a next rate
+ * below 0. */
 static void leave_old(struct links *links, int64_t now_ns)
 {
 	for (uint32_t i = 0; i < links->part_flow_count; i++) {
@@ -251,7 +252,8 @@ static void take_levels(struct links *links, int64_t now_ns)
 	for (uint32_t i = 0; i < links->part_link_count; i++) {
 		struct link *link = &links->links[links->part_links[i]];
 
-		/* From 0 when nobody looks at it: the same run gives the same bytes, whatever ran before it. */
+		/* From 0 when nobody looks at it: the same run gives the same bytes, whatever ran before it.
+		 */
 		link->service = link->members == 0 ? 0 : links_service(link, now_ns);
 		link->service_ns = now_ns;
 		if (fabs(link->next_level - link->level) > SAME * link->next_level) {
@@ -301,7 +303,8 @@ static double full_at(const struct link *link)
 	return link->capacity_bytes_s / link->flows;
 }
 
-/* Keeps the links that would be full first, the fullest first; what does not get among them bounds the level. */
+/* Keeps the links that would be full first, the fullest first; what does not get among them bounds the level.
+ */
 static void watch(struct links *links, struct link *bottleneck, uint32_t index)
 {
 	uint32_t at = bottleneck->watched_count;
@@ -318,7 +321,8 @@ static void watch(struct links *links, struct link *bottleneck, uint32_t index)
 	} else {
 		bottleneck->watched_count++;
 	}
-	for (; at > 0 && full_at(&links->links[index]) < full_at(&links->links[bottleneck->watched[at - 1]]); at--)
+	for (; at > 0 && full_at(&links->links[index]) < full_at(&links->links[bottleneck->watched[at - 1]]);
+	     at--)
 		bottleneck->watched[at] = bottleneck->watched[at - 1];
 	bottleneck->watched[at] = index;
 }
@@ -352,7 +356,8 @@ static void set_top(struct link *link)
 	link->top = link->members >= MANY ? link->level * AHEAD : link->level;
 }
 
-static void solve_part(struct links *links, uint32_t from, int64_t now_ns, links_changed changed, void *context)
+static void solve_part(struct links *links, uint32_t from, int64_t now_ns, links_changed changed,
+                       void *context)
 {
 	uint32_t sole;
 

@@ -25,7 +25,7 @@ static void apply_order(struct world *world, const struct action *action, uint32
 
 	for (uint32_t i = 0; i < action->order_count; i++) {
 		const uint32_t *found =
-		        count ? bsearch(&action->order[i], vms, count, sizeof(*vms), index_compare) : NULL;
+			count ? bsearch(&action->order[i], vms, count, sizeof(*vms), index_compare) : NULL;
 
 		if (!found || used[found - vms])
 			continue;
@@ -40,7 +40,8 @@ static void apply_order(struct world *world, const struct action *action, uint32
 		vms[i] = ordered[i];
 }
 
-/* The VMs of the host that a lock has to do with, in the platform's order: the file's, what `order` names first. */
+/* The VMs of the host that a lock has to do with, in the platform's order: the file's, what `order` names
+ * first. */
 static void collect(struct world *world, struct activity *activity)
 {
 	const struct state *state = world->state;
@@ -90,7 +91,8 @@ static void fail(struct world *world, struct activity *activity, uint32_t vm)
 
 	enable_again(world, activity);
 	activity_end(world, activity, VERDICT_LOCK_FAILED,
-	             world_text(world, "Migrate of instance %s from host %s failed.", world_vm_name(world, vm), host));
+	             world_text(world, "Migrate of instance %s from host %s failed.",
+	                        world_vm_name(world, vm), host));
 }
 
 static void finish(struct world *world, struct activity *activity)
@@ -104,8 +106,9 @@ static void finish(struct world *world, struct activity *activity)
 		status.availability = AVAIL_ONLINE;
 	state_set_host(world->state, host, status);
 	world->host_lock[host] = NONE;
-	trace_line(world, world_host_name(world, host), "locked", "%s, %s, %s", administrative_words[status.administrative],
-	           operational_words[status.operational], availability_words[status.availability]);
+	trace_line(world, world_host_name(world, host), "locked", "%s, %s, %s",
+	           administrative_words[status.administrative], operational_words[status.operational],
+	           availability_words[status.availability]);
 	alarm_host_locked(world, host);
 	activity_end(world, activity, VERDICT_LOCKED, NULL);
 }
@@ -135,7 +138,8 @@ void lock_due(struct world *world, struct activity *activity)
 }
 
 /* The lock ends here; a VM that could not even begin to move is recorded as refused. */
-static void refuse(struct world *world, struct activity *activity, uint32_t vm, uint8_t method, const char *why)
+static void refuse(struct world *world, struct activity *activity, uint32_t vm, uint8_t method,
+                   const char *why)
 {
 	trace_line(world, world_vm_name(world, vm), "refused", "%s", why);
 	move_refused(world, activity, vm, NONE, method);

@@ -15,27 +15,32 @@ static const double PAGE = 4096;
 static const double SECONDS_PER_NS = 1e-9;
 
 /*
- * Where many share a link, a flow's events are looked for at the highest rate that it may get (links_rate_most).
- * Within this time of the event at the present rate, the present rate does: it comes late by a part of this at most.
+ * Where many share a link, a flow's events are looked for at the highest rate that it may get
+ * (links_rate_most). Within this time of the event at the present rate, the present rate does: it comes late
+ * by a part of this at most.
  */
 static const double CLOSE_S = 1e-3;
 
 /*
- * Without a time limit and a progress timer, a migration that has made no progress for so long never will: QEMU would
- * go on for ever, we do not.
+ * Without a time limit and a progress timer, a migration that has made no progress for so long never will:
+ * QEMU would go on for ever, we do not.
  */
 static const double NEVER_S = 6 * 3600;
 
-/* Nova's rule for post-copy (libvirt driver, should_switch_to_postcopy): an iteration that brought less than this. */
+/* Nova's rule for post-copy (libvirt driver, should_switch_to_postcopy): an iteration that brought less than
+ * this. */
 static const double POSTCOPY_PROGRESS = 0.10;
 
 /* The cluster file's words in the model's terms. Points are converted into the run's arena. */
 static struct dirty dirty_of(struct world *world, const struct move *move, double used_pages)
 {
 	static const enum dirty_law laws[] = {
-		[DIRTY_MODEL_IDLE] = DIRTY_IDLE,       [DIRTY_MODEL_UNIFORM] = DIRTY_UNIFORM,
-		[DIRTY_MODEL_HOTCOLD] = DIRTY_HOTCOLD, [DIRTY_MODEL_ZIPF] = DIRTY_ZIPF,
-		[DIRTY_MODEL_SEQUENTIAL] = DIRTY_SEQUENTIAL, [DIRTY_MODEL_MEASURED] = DIRTY_MEASURED,
+		[DIRTY_MODEL_IDLE] = DIRTY_IDLE,
+		[DIRTY_MODEL_UNIFORM] = DIRTY_UNIFORM,
+		[DIRTY_MODEL_HOTCOLD] = DIRTY_HOTCOLD,
+		[DIRTY_MODEL_ZIPF] = DIRTY_ZIPF,
+		[DIRTY_MODEL_SEQUENTIAL] = DIRTY_SEQUENTIAL,
+		[DIRTY_MODEL_MEASURED] = DIRTY_MEASURED,
 	};
 	const struct dirty_settings *settings = world->cluster->vms[move->vm].dirty;
 	struct dirty dirty = { .law = laws[settings->model],
@@ -54,7 +59,8 @@ static struct dirty dirty_of(struct world *world, const struct move *move, doubl
 	if (settings->duty_period_s > 0 && settings->duty_on_fraction <= 0)
 		dirty.rate_pages_s = 0;
 	if (settings->model == DIRTY_MODEL_MEASURED) {
-		struct dirty_point *points = ARENA_ARRAY(&world->arena, struct dirty_point, settings->point_count);
+		struct dirty_point *points = ARENA_ARRAY(&world->arena, struct dirty_point,
+		                                         settings->point_count);
 
 		for (uint32_t i = 0; i < settings->point_count; i++)
 			points[i] = (struct dirty_point){ settings->points[i][0],
@@ -121,8 +127,8 @@ void memory_start(struct world *world, struct move *move)
 	move->low_bytes = precopy_remaining_bytes(&move->precopy);
 	move->low_ns = world->now_ns;
 	move->synced_bytes = move->low_bytes;
-	trace_move(world, move, "set-up", "%.1f MiB of %.0f MiB, limit %.0f ms", input.used_pages / PAGES_PER_MIB,
-	           input.memory_pages / PAGES_PER_MIB, move->limit_ms);
+	trace_move(world, move, "set-up", "%.1f MiB of %.0f MiB, limit %.0f ms",
+	           input.used_pages / PAGES_PER_MIB, input.memory_pages / PAGES_PER_MIB, move->limit_ms);
 	record_memory(world, move); /* a pair, as around events */
 	record_memory(world, move);
 }
@@ -158,15 +164,15 @@ static void trace_event(struct world *world, const struct move *move, enum preco
 		trace_move(world, move, "throttled", "%.0f %%", 100 * precopy->throttle);
 		/* fall through */
 	case PRECOPY_SYNCED:
-		trace_move(world, move, "synced", "round %u, %.1f MiB left, threshold %.1f MiB", precopy->iterations,
-		           left, precopy->threshold_bytes / MIB);
+		trace_move(world, move, "synced", "round %u, %.1f MiB left, threshold %.1f MiB",
+		           precopy->iterations, left, precopy->threshold_bytes / MIB);
 		break;
 	case PRECOPY_STOPPED:
 		trace_move(world, move, "stopped", "round %u, %.1f MiB left", precopy->iterations, left);
 		break;
 	case PRECOPY_SWITCHED:
-		trace_move(world, move, "switched", "after %.1f ms, %.1f MiB left to fetch", 1000 * precopy->downtime_s,
-		           left);
+		trace_move(world, move, "switched", "after %.1f ms, %.1f MiB left to fetch",
+		           1000 * precopy->downtime_s, left);
 		break;
 	case PRECOPY_COMPLETED:
 	case PRECOPY_NOTHING:
@@ -217,7 +223,8 @@ bool memory_can_abort(const struct move *move)
 /* After so long without a new low of what is left, the migration is given up. */
 static double no_progress_s(const struct timing *timing)
 {
-	return isfinite(timing->no_progress_s) || isfinite(timing->timeout_s) ? timing->no_progress_s : NEVER_S;
+	return isfinite(timing->no_progress_s) || isfinite(timing->timeout_s) ? timing->no_progress_s
+	                                                                      : NEVER_S;
 }
 
 static int64_t time_out_ns(const struct move *move)

@@ -62,8 +62,8 @@ static void begin_copy(struct world *world, struct move *move, enum move_stage s
 }
 
 /*
- * Nova's late check on the target (_validate_instance_group_policy): who is there and who is on the way there count,
- * the VM itself is the last of them.
+ * Nova's late check on the target (_validate_instance_group_policy): who is there and who is on the way there
+ * count, the VM itself is the last of them.
  */
 static bool late_check_fails(const struct world *world, const struct move *move)
 {
@@ -97,8 +97,8 @@ static double wire_efficiency(const struct move *move)
 static void begin_live(struct world *world, struct move *move)
 {
 	world->live_count[move->from]++;
-	trace_move(world, move, "migrates", "live, limit %.0f ms, time limit %.0f s", move->timing.max_downtime_ms,
-	           move->timing.timeout_s);
+	trace_move(world, move, "migrates", "live, limit %.0f ms, time limit %.0f s",
+	           move->timing.max_downtime_ms, move->timing.timeout_s);
 	if (late_check_fails(world, move)) {
 		wait_stage(world, move, STAGE_DOOMED, setup_s(move));
 		return;
@@ -183,7 +183,8 @@ static struct move *take_place(struct world *world)
 	if (world->move_count == world->move_room) {
 		world->move_room = world->move_room ? world->move_room * 2 : 16;
 		world->moves = memory_resize(world->moves, world->move_room, sizeof(*world->moves));
-		world->moves_free = memory_resize(world->moves_free, world->move_room, sizeof(*world->moves_free));
+		world->moves_free = memory_resize(world->moves_free, world->move_room,
+		                                  sizeof(*world->moves_free));
 		world->changed = memory_resize(world->changed, world->move_room, sizeof(*world->changed));
 	}
 	move = ARENA_ARRAY(&world->arena, struct move, 1);
@@ -204,7 +205,8 @@ static uint32_t new_record(struct world *world, struct moved moved)
 	return world->moved_count++;
 }
 
-void move_refused(struct world *world, const struct activity *activity, uint32_t vm, uint32_t to, uint8_t method)
+void move_refused(struct world *world, const struct activity *activity, uint32_t vm, uint32_t to,
+                  uint8_t method)
 {
 	new_record(world, (struct moved){ .activity = activity_index(world, activity),
 	                                  .vm = vm,
@@ -232,8 +234,8 @@ static void claim(struct world *world, struct move *move)
 	load_change(world, move->to, 1);
 }
 
-uint32_t move_start(struct world *world, struct activity *activity, enum move_kind kind, uint32_t vm, uint32_t to,
-                    uint32_t flavor)
+uint32_t move_start(struct world *world, struct activity *activity, enum move_kind kind, uint32_t vm,
+                    uint32_t to, uint32_t flavor)
 {
 	struct state *state = world->state;
 	struct move *move = take_place(world);
@@ -336,8 +338,8 @@ static void complete(struct world *world, struct move *move)
 	if (move->kind == MOVE_EVACUATE && move->was_active)
 		state_set_vm_state(state, move->vm, VM_ACTIVE);
 	if (move->kind == MOVE_LIVE)
-		trace_move(world, move, "completed", "in %.3f s, downtime %.1f ms, %.1f MiB, %u rounds", seconds,
-		           1000 * move->precopy.downtime_s, move->precopy.sent_bytes / 1048576,
+		trace_move(world, move, "completed", "in %.3f s, downtime %.1f ms, %.1f MiB, %u rounds",
+		           seconds, 1000 * move->precopy.downtime_s, move->precopy.sent_bytes / 1048576,
 		           move->precopy.iterations);
 	else
 		trace_move(world, move, "completed", "in %.3f s", seconds);

@@ -8,19 +8,21 @@
 /* How a move ended. */
 struct move_end {
 	uint32_t vm, from, to;
-	uint8_t outcome;    /* OUTCOME_COMPLETED or OUTCOME_ABORTED */
-	const char *why;    /* NULL when it completed */
+	uint8_t outcome; /* OUTCOME_COMPLETED or OUTCOME_ABORTED */
+	const char *why; /* NULL when it completed */
 };
 
 /*
- * Begins a move: the VM claims the target beside its source and is busy until the end, when the activity's `moved` is
- * called. kind: MOVE_LIVE, MOVE_COLD, MOVE_EVACUATE, or MOVE_RESIZE with the new flavor. Returns its index.
+ * Begins a move: the VM claims the target beside its source and is busy until the end, when the activity's
+ * `moved` is called. kind: MOVE_LIVE, MOVE_COLD, MOVE_EVACUATE, or MOVE_RESIZE with the new flavor. Returns
+ * its index.
  */
-uint32_t move_start(struct world *world, struct activity *activity, enum move_kind kind, uint32_t vm, uint32_t to,
-                    uint32_t flavor);
+uint32_t move_start(struct world *world, struct activity *activity, enum move_kind kind, uint32_t vm,
+                    uint32_t to, uint32_t flavor);
 
 /* Records an attempt to move a VM that was refused. to: NONE when there is no target. */
-void move_refused(struct world *world, const struct activity *activity, uint32_t vm, uint32_t to, uint8_t method);
+void move_refused(struct world *world, const struct activity *activity, uint32_t vm, uint32_t to,
+                  uint8_t method);
 
 /* Ends a move; the VM stays on its source, in state error when `lost`. */
 void move_abort(struct world *world, struct move *move, bool lost, const char *why);
@@ -37,8 +39,8 @@ void move_rate_changed(struct world *world, struct move *move);
 struct move *move_next_at(const struct world *world, uint32_t host, uint32_t *cursor);
 
 /*
- * Whether a live migration of the VM may start now: parallel_per_host at a time from its host. If not, the activity is
- * put in the host's queue, and its `turn` is called when it may.
+ * Whether a live migration of the VM may start now: parallel_per_host at a time from its host. If not, the
+ * activity is put in the host's queue, and its `turn` is called when it may.
  */
 bool queue_may_start(struct world *world, struct activity *activity, uint32_t vm);
 

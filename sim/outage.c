@@ -24,7 +24,8 @@ static bool is_running(const struct state *state, uint32_t vm)
 /* The guest runs at the target already: without the target it is lost. */
 static bool is_over_there(const struct move *move)
 {
-	return move->kind == MOVE_LIVE && move->stage == STAGE_MEMORY && move->precopy.phase == PRECOPY_POSTCOPY;
+	return move->kind == MOVE_LIVE && move->stage == STAGE_MEMORY &&
+	       move->precopy.phase == PRECOPY_POSTCOPY;
 }
 
 /* The host's guests are gone with it; what moved from it or to it did so in vain. */
@@ -47,7 +48,8 @@ static void lose_guests(struct world *world, struct activity *activity, uint32_t
 		state_set_vm_state(state, activity->vms[i], VM_ERROR);
 		if (state->vm_target[activity->vms[i]] == NONE)
 			state_set_vm_busy(state, activity->vms[i], false);
-		trace_line(world, world_vm_name(world, activity->vms[i]), "fails", "with %s", world_host_name(world, host));
+		trace_line(world, world_vm_name(world, activity->vms[i]), "fails", "with %s",
+		           world_host_name(world, host));
 	}
 	for (struct move *move = move_next_at(world, host, &cursor); move;
 	     move = move_next_at(world, host, &cursor))
@@ -105,8 +107,9 @@ static void lose(struct world *world, struct activity *activity, struct host_sta
 	state_set_host(world->state, host, status);
 	if (world->host_changed)
 		world->host_changed(world->choose_context, host);
-	trace_line(world, world_host_name(world, host), "lost", "%s, %s, %s", administrative_words[status.administrative],
-	           operational_words[status.operational], availability_words[status.availability]);
+	trace_line(world, world_host_name(world, host), "lost", "%s, %s, %s",
+	           administrative_words[status.administrative], operational_words[status.operational],
+	           availability_words[status.availability]);
 	lose_guests(world, activity, host);
 }
 
@@ -121,7 +124,8 @@ void force_lock_start(struct world *world, struct activity *activity)
 	struct host_status status = world->state->hosts[host];
 
 	if (status.absent) {
-		reject(world, activity, world_text(world, "Host %s could not be found.", world_host_name(world, host)));
+		reject(world, activity,
+		       world_text(world, "Host %s could not be found.", world_host_name(world, host)));
 		return;
 	}
 	if (status.administrative == ADMIN_LOCKED) {
@@ -145,7 +149,8 @@ void fail_host_start(struct world *world, struct activity *activity)
 	struct host_status status = world->state->hosts[host];
 
 	if (status.absent) {
-		reject(world, activity, world_text(world, "Host %s could not be found.", world_host_name(world, host)));
+		reject(world, activity,
+		       world_text(world, "Host %s could not be found.", world_host_name(world, host)));
 		return;
 	}
 	status.operational = OPER_DISABLED;
@@ -166,8 +171,8 @@ static const char *unlock_refusal(struct world *world, uint32_t host)
 		return world_text(world, "Avoiding unlock action on already 'unlocked' host %s",
 		                  world_host_name(world, host));
 	if (!state_host_up(world->state, host))
-		return world_text(world, "Can not unlock host %s, which is down (%s)", world_host_name(world, host),
-		                  availability_words[status->availability]);
+		return world_text(world, "Can not unlock host %s, which is down (%s)",
+		                  world_host_name(world, host), availability_words[status->availability]);
 	return NULL;
 }
 
@@ -194,11 +199,13 @@ void unlock_start(struct world *world, struct activity *activity)
 		if (!world->stopped_by_lock[vm])
 			continue;
 		world->stopped_by_lock[vm] = false;
-		if (state->vm_busy[vm] || (state->vm_state[vm] != VM_STOPPED && state->vm_state[vm] != VM_ERROR))
+		if (state->vm_busy[vm] ||
+		    (state->vm_state[vm] != VM_STOPPED && state->vm_state[vm] != VM_ERROR))
 			continue;
 		activity->vms[activity->vm_count++] = vm;
 		state_set_vm_busy(world->state, vm, true);
-		trace_line(world, world_vm_name(world, vm), "starts up", "on %s", world_host_name(world, host));
+		trace_line(world, world_vm_name(world, vm), "starts up", "on %s",
+		           world_host_name(world, host));
 	}
 	activity_wait(world, activity, activity->vm_count > 0 ? GUEST_START_S : 0);
 }

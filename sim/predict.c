@@ -73,7 +73,8 @@ static bool take_run(struct predictor *predictor, uint32_t run)
 }
 
 void predict_lock(struct predictor *predictor, struct state *state, uint32_t host, const uint32_t *order,
-                  uint32_t count, uint32_t runs, uint64_t seed, double window_s, struct prediction *ret_prediction)
+                  uint32_t count, uint32_t runs, uint64_t seed, double window_s,
+                  struct prediction *ret_prediction)
 {
 	struct action action = { .kind = ACTION_LOCK,
 		                 .host = host,

@@ -9,8 +9,8 @@
 enum purpose { PURPOSE_DUTY_PHASE };
 
 /*
- * A number in [0, 1), always the same for the same key: 53 bits of splitmix64's finalizer (Steele, Lea, Flood,
- * OOPSLA 2014; constants of Stafford's variant 13) over the parts of the key, one after another.
+ * A number in [0, 1), always the same for the same key: 53 bits of splitmix64's finalizer (Steele, Lea,
+ * Flood, OOPSLA 2014; constants of Stafford's variant 13) over the parts of the key, one after another.
  */
 double random_unit(uint64_t seed, uint64_t run, uint64_t entity, enum purpose purpose);
 

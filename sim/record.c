@@ -124,8 +124,8 @@ void record_stage(struct world *world, const struct move *move)
 	close_phase(world, open);
 	if (recorder->phase_count == recorder->phase_room) {
 		recorder->phase_room = recorder->phase_room ? recorder->phase_room * 2 : 64;
-		recorder->phases =
-		        memory_resize(recorder->phases, recorder->phase_room, sizeof(*recorder->phases));
+		recorder->phases = memory_resize(recorder->phases, recorder->phase_room,
+		                                 sizeof(*recorder->phases));
 	}
 	recorder->phases[recorder->phase_count] = (struct record_phase){
 		.vm = move->vm,

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* record: what one run looked like over time, for plots: who was where, what was left to send, what links carried. */
+/* record: what one run looked like over time, for plots: who was where, what was left to send, what links
+ * carried. */
 #ifndef SIM_RECORD_H
 #define SIM_RECORD_H
 
@@ -44,7 +45,7 @@ struct recorder {
 	struct record_tracks memories, links;
 	struct record_open {
 		uint32_t phase, track; /* NONE: none yet */
-	} *open; /* by move */
+	} * open;                      /* by move */
 	uint32_t open_room;
 	uint32_t *link_track; /* by link */
 	uint32_t link_room;
@@ -52,24 +53,27 @@ struct recorder {
 };
 
 enum record_table {
-	RECORD_TIMELINE,  /* vm,from,to,phase,start_s,end_s,outcome; phases: setup, copying, switch-over, post-copy */
+	RECORD_TIMELINE,  /* vm,from,to,phase,start_s,end_s,outcome; phases: setup, copying, switch-over,
+	                     post-copy */
 	RECORD_REMAINING, /* time_s,vm,remaining_mib,threshold_mib */
-	RECORD_LINKS      /* time_s,link,direction,used_mbit_s,capacity_mbit_s; only links that carried something */
+	RECORD_LINKS /* time_s,link,direction,used_mbit_s,capacity_mbit_s; only links that carried something
+	              */
 };
 
 void recorder_free(struct recorder *recorder);
 
 /*
- * One of the tables as CSV (RFC 4180) with a heading; the caller free()s it. What plots are drawn from: the command
- * writes them to DIR/timeline.csv, DIR/remaining.csv and DIR/links.csv.
+ * One of the tables as CSV (RFC 4180) with a heading; the caller free()s it. What plots are drawn from: the
+ * command writes them to DIR/timeline.csv, DIR/remaining.csv and DIR/links.csv.
  */
 char *recorder_csv(const struct recorder *recorder, const struct cluster *cluster, enum record_table table,
                    size_t *ret_length);
 
 /* Called by the parts of the world; nothing happens when it has no recorder. */
 void record_start(struct world *world, const struct move *move);
-void record_stage(struct world *world, const struct move *move);  /* it has gone on to another stage */
-void record_memory(struct world *world, const struct move *move); /* before and after each of the model's events */
+void record_stage(struct world *world, const struct move *move); /* it has gone on to another stage */
+void record_memory(struct world *world,
+                   const struct move *move); /* before and after each of the model's events */
 void record_end(struct world *world, const struct move *move, enum outcome outcome);
 void record_links(struct world *world);
 

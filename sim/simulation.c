@@ -139,7 +139,8 @@ static void keep_first(struct simulation *simulation, const struct world *world)
 	for (uint32_t i = 0; i < vm_count; i++) {
 		final->vm_hosts[i] = state->vm_host[i];
 		final->vm_states[i] = state->vm_state[i];
-		final->vm_exists[i] = state->vm_state[i] != VM_DELETED && (i < world->vms_at_start || world->born[i]);
+		final->vm_exists[i] = state->vm_state[i] != VM_DELETED &&
+		                      (i < world->vms_at_start || world->born[i]);
 	}
 	simulation->alarm_count = world->alarm_count;
 	simulation->alarms = ARENA_ARRAY(arena, struct alarm, world->alarm_count);
@@ -165,7 +166,8 @@ void simulation_run(struct simulation *simulation, uint32_t run, unsigned thread
 	                      (uint64_t)scenario->action_count * cluster->host_count <= ALLOWED_MOST;
 	if (again)
 		mark = state_mark(&worker->state);
-	world_run(world, &worker->state, scenario->actions, scenario->action_count, simulation->options.seed, run);
+	world_run(world, &worker->state, scenario->actions, scenario->action_count, simulation->options.seed,
+	          run);
 	keep_result(&simulation->results[run], world);
 	if (first)
 		keep_first(simulation, world);
@@ -173,7 +175,8 @@ void simulation_run(struct simulation *simulation, uint32_t run, unsigned thread
 		return;
 	state_rollback(&worker->state, mark);
 	if (cluster->group_count)
-		memcpy(worker->state.groups, cluster->groups, sizeof(*cluster->groups) * cluster->group_count);
+		memcpy(worker->state.groups, cluster->groups,
+		       sizeof(*cluster->groups) * cluster->group_count);
 }
 
 /* ------------------------------------------------------------------ summaries */
@@ -225,13 +228,13 @@ static void summarise_action(struct simulation *simulation, uint32_t index, doub
 }
 
 /*
- * The same migration in several runs: of one VM by one action, and when an action moves a VM more than once, the n-th
- * time.
+ * The same migration in several runs: of one VM by one action, and when an action moves a VM more than once,
+ * the n-th time.
  */
 struct same {
 	uint32_t action, vm;
-	uint32_t time;  /* 0: the first */
-	uint32_t count; /* how many runs have it */
+	uint32_t time;      /* 0: the first */
+	uint32_t count;     /* how many runs have it */
 	uint32_t next_time; /* in `sames`, NONE */
 	const struct moved **moved;
 };
@@ -251,7 +254,8 @@ static uint32_t *place_of(const struct table *table, uint32_t action, uint32_t v
 	for (uint32_t at = (uint32_t)(hash >> 33) & (table->room - 1);; at = (at + 1) & (table->room - 1)) {
 		uint32_t *place = &table->places[at];
 
-		if (*place == NONE || (table->sames[*place].action == action && table->sames[*place].vm == vm))
+		if (*place == NONE ||
+		    (table->sames[*place].action == action && table->sames[*place].vm == vm))
 			return place;
 	}
 }
@@ -273,12 +277,12 @@ static uint32_t same_new(struct table *table, uint32_t action, uint32_t vm, uint
 		table->sames_room = table->sames_room ? table->sames_room * 2 : 64;
 		table->sames = memory_resize(table->sames, table->sames_room, sizeof(*table->sames));
 	}
-	table->sames[table->count] = (struct same){ .action = action,
-		                                    .vm = vm,
-		                                    .time = time,
-		                                    .next_time = NONE,
-		                                    .moved = ARENA_ARRAY(&table->arena, const struct moved *,
-		                                                         table->runs) };
+	table->sames[table->count] =
+		(struct same){ .action = action,
+		               .vm = vm,
+		               .time = time,
+		               .next_time = NONE,
+		               .moved = ARENA_ARRAY(&table->arena, const struct moved *, table->runs) };
 	return table->count++;
 }
 
@@ -296,7 +300,8 @@ static void table_add(struct table *table, const struct moved *moved, uint32_t r
 	at = *place;
 	while (table->sames[at].moved[run]) {
 		if (table->sames[at].next_time == NONE) {
-			uint32_t next = same_new(table, moved->activity, moved->vm, table->sames[at].time + 1);
+			uint32_t next = same_new(table, moved->activity, moved->vm,
+			                         table->sames[at].time + 1);
 
 			table->sames[at].next_time = next;
 		}
@@ -337,8 +342,8 @@ static double start_of(const struct moved *moved)
 }
 
 /* Percentiles of one number, over the runs that completed only or over all. */
-static void take(const struct same *same, uint32_t runs, double (*number)(const struct moved *), bool completed,
-                 double *values, double ret_percentiles[3])
+static void take(const struct same *same, uint32_t runs, double (*number)(const struct moved *),
+                 bool completed, double *values, double ret_percentiles[3])
 {
 	uint32_t count = 0;
 
@@ -385,8 +390,8 @@ void simulation_summarise(struct simulation *simulation)
 	struct table table = { .runs = simulation->runs };
 	double *values = MEMORY_ARRAY(double, simulation->runs);
 
-	simulation->actions =
-	        ARENA_ARRAY(&simulation->arena, struct action_summary, simulation->scenario->action_count);
+	simulation->actions = ARENA_ARRAY(&simulation->arena, struct action_summary,
+	                                  simulation->scenario->action_count);
 	for (uint32_t i = 0; i < simulation->scenario->action_count; i++)
 		summarise_action(simulation, i, values);
 	for (uint32_t run = 0; run < simulation->runs; run++) {

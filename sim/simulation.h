@@ -9,31 +9,31 @@
 
 struct simulation_options {
 	uint64_t seed;
-	uint32_t runs;    /* at least 1 */
-	unsigned threads; /* at least 1 */
+	uint32_t runs;      /* at least 1 */
+	unsigned threads;   /* at least 1 */
 	bool trace, record; /* of run 0 */
 	bool allowed;       /* find the allowed hosts of each action, unless that would be too many */
 };
 
 /* How one action went over all runs. */
 struct action_summary {
-	enum verdict verdict; /* the most frequent */
-	const char *message;  /* of the first run with that verdict; NULL: none */
-	double start_s, end_s; /* medians */
+	enum verdict verdict;    /* the most frequent */
+	const char *message;     /* of the first run with that verdict; NULL: none */
+	double start_s, end_s;   /* medians */
 	const uint32_t *allowed; /* run 0; NULL: not known */
 	uint32_t allowed_count;
 };
 
 /* One VM's migration by one action over all runs. Of three numbers: 10th, 50th and 90th percentile. */
 struct migration_summary {
-	uint32_t action; /* as written in the file */
+	uint32_t action;       /* as written in the file */
 	uint32_t vm, from, to; /* of the first run with the outcome */
 	enum method method;
 	enum outcome outcome; /* the most frequent */
-	double start_s; /* median */
+	double start_s;       /* median */
 	double duration_s[3], bytes[3], iterations[3];
-	double downtime_ms[3];       /* of the runs that completed */
-	double throttle_percent;     /* median, when it ended */
+	double downtime_ms[3];        /* of the runs that completed */
+	double throttle_percent;      /* median, when it ended */
 	double probability_converged; /* of the runs in which it was tried */
 };
 
@@ -55,9 +55,10 @@ struct simulation {
 	struct final_state final; /* run 0 */
 	struct arena arena;
 	/* filled in by simulation_summarise */
-	struct action_summary *actions;      /* as written in the file */
-	struct migration_summary *migrations; /* in the order in which run 0 started them, others after them */
-	struct alarm *alarms;                /* run 0 */
+	struct action_summary *actions; /* as written in the file */
+	struct migration_summary
+		*migrations;  /* in the order in which run 0 started them, others after them */
+	struct alarm *alarms; /* run 0 */
 	uint32_t migration_count, migration_room, alarm_count;
 };
 
@@ -67,8 +68,8 @@ void simulation_create(struct simulation *ret_simulation, const struct scenario 
 void simulation_free(struct simulation *simulation);
 
 /*
- * One run of [0, simulation->runs), by the given thread of [0, threads); the runs may come in any order and on any
- * thread, with the same result.
+ * One run of [0, simulation->runs), by the given thread of [0, threads); the runs may come in any order and
+ * on any thread, with the same result.
  */
 void simulation_run(struct simulation *simulation, uint32_t run, unsigned thread);
 

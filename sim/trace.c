@@ -51,8 +51,8 @@ static void begin_line(const struct world *world, const char *subject, const cha
 {
 	int64_t us = (world->now_ns + 500) / 1000;
 
-	print(world->trace, "[%6lld.%06lld] %-12s %-10s ", (long long)(us / 1000000), (long long)(us % 1000000),
-	      subject, word);
+	print(world->trace, "[%6lld.%06lld] %-12s %-10s ", (long long)(us / 1000000),
+	      (long long)(us % 1000000), subject, word);
 }
 
 void trace_line(struct world *world, const char *subject, const char *word, const char *format, ...)
@@ -75,7 +75,8 @@ void trace_move(struct world *world, const struct move *move, const char *word, 
 	if (!world->trace)
 		return;
 	begin_line(world, world_vm_name(world, move->vm), word);
-	print(world->trace, "%s > %s  ", world_host_name(world, move->from), world_host_name(world, move->to));
+	print(world->trace, "%s > %s  ", world_host_name(world, move->from),
+	      world_host_name(world, move->to));
 	va_start(arguments, format);
 	append(world->trace, format, arguments);
 	va_end(arguments);

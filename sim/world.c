@@ -13,7 +13,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const char *const verdicts[] = { "failed", "locked", "lock-failed", "rejected", "done", "failed", NULL };
+static const char *const verdicts[] = {
+	"failed", "locked", "lock-failed", "rejected", "done", "failed", NULL
+};
 static const char *const outcomes[] = { "aborted", "completed", "aborted", "rejected", NULL };
 const char *const *const verdict_words = verdicts;
 const char *const *const outcome_words = outcomes;
@@ -32,7 +34,8 @@ static uint32_t *none_array(uint32_t count)
 
 void world_create(struct world *ret_world, const struct cluster *cluster)
 {
-	*ret_world = (struct world){ .cluster = cluster, .vms_at_start = cluster->vm_count, .want_moved = true };
+	*ret_world =
+		(struct world){ .cluster = cluster, .vms_at_start = cluster->vm_count, .want_moved = true };
 	links_create(&ret_world->links, cluster);
 	ret_world->group_alarms = none_array(cluster->group_count);
 	ret_world->host_lock = none_array(cluster->host_count);
@@ -76,7 +79,8 @@ const char *world_text(struct world *world, const char *format, ...)
 	length = vsnprintf(text, sizeof(text), format, arguments);
 	va_end(arguments);
 	must(length >= 0);
-	return arena_text(&world->arena, text, (size_t)length < sizeof(text) ? (size_t)length : sizeof(text) - 1);
+	return arena_text(&world->arena, text,
+	                  (size_t)length < sizeof(text) ? (size_t)length : sizeof(text) - 1);
 }
 
 /* ------------------------------------------------------------------ actions, one after another or beside */
@@ -131,7 +135,8 @@ static void activity_due(struct world *world, uint32_t index)
 		return;
 	}
 	activity->start_ns = world->now_ns;
-	trace_line(world, subject_of(world, activity->action), action_words[activity->action->kind], "begins");
+	trace_line(world, subject_of(world, activity->action), action_words[activity->action->kind],
+	           "begins");
 	if (world->want_allowed)
 		allowed_find(world, activity);
 	conduct_of(activity->action)->start(world, activity);

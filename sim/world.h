@@ -30,8 +30,8 @@ extern const char *const *const verdict_words; /* in the enumerations' order, NU
 extern const char *const *const outcome_words;
 
 /*
- * Times that no platform promises and that the models leave out, in seconds: assumptions, of the size that one sees
- * with a small Linux guest, there to make what stands still visible. docs/model.md states them.
+ * Times that no platform promises and that the models leave out, in seconds: assumptions, of the size that
+ * one sees with a small Linux guest, there to make what stands still visible. docs/model.md states them.
  */
 enum {
 	GUEST_STOP_S = 5,  /* a guest shuts down: stop, cold migration, resize */
@@ -61,18 +61,18 @@ struct alarm {
 struct activity {
 	const struct action *action;
 	enum verdict verdict;
-	const char *message; /* NULL: none; in the world's arena */
+	const char *message;      /* NULL: none; in the world's arena */
 	int64_t start_ns, end_ns; /* < 0: not yet */
-	const uint32_t *allowed; /* targets that it could have taken when it began; NULL: not asked for */
+	const uint32_t *allowed;  /* targets that it could have taken when it began; NULL: not asked for */
 	uint32_t allowed_count;
 	/* below: its own business */
 	uint8_t stage;
-	uint32_t vm;            /* the one it is about now */
-	uint32_t move;          /* the move under way, NONE */
-	uint32_t *vms;          /* those that it works through, vms[next] being next */
+	uint32_t vm;   /* the one it is about now */
+	uint32_t move; /* the move under way, NONE */
+	uint32_t *vms; /* those that it works through, vms[next] being next */
 	uint32_t vm_count, next;
-	uint32_t lost;          /* recovery: how many found no host */
-	uint32_t queue_next;    /* the one behind it in the queue of a host's live migrations */
+	uint32_t lost;            /* recovery: how many found no host */
+	uint32_t queue_next;      /* the one behind it in the queue of a host's live migrations */
 	uint8_t host_operational; /* lock: what it was before */
 };
 
@@ -89,25 +89,25 @@ enum move_stage {
 struct move {
 	struct precopy precopy;
 	struct timing timing;
-	uint32_t index;  /* of world.moves */
+	uint32_t index; /* of world.moves */
 	uint32_t vm, from, to, activity;
 	uint32_t record; /* of world.moved, NONE: not recorded */
 	uint32_t flow;   /* NONE: none */
 	uint8_t kind;    /* enum move_kind */
 	uint8_t stage;   /* enum move_stage */
 	bool in_use, was_active;
-	bool noted; /* in world.changed */
-	double efficiency;  /* payload share of the wire */
-	double left_bytes;  /* of disks, payload */
+	bool noted;        /* in world.changed */
+	double efficiency; /* payload share of the wire */
+	double left_bytes; /* of disks, payload */
 	double copied_bytes;
 	int64_t start_ns, touched_ns;
-	int64_t memory_ns;  /* when precopy began */
-	int64_t stage_ns;   /* when STAGE_DOOMED, STAGE_STOP, STAGE_START end */
-	int64_t limit_ns;   /* when the downtime limit goes up next */
+	int64_t memory_ns; /* when precopy began */
+	int64_t stage_ns;  /* when STAGE_DOOMED, STAGE_STOP, STAGE_START end */
+	int64_t limit_ns;  /* when the downtime limit goes up next */
 	double limit_ms;
-	double low_bytes;   /* the least that was left to send, and when */
+	double low_bytes; /* the least that was left to send, and when */
 	int64_t low_ns;
-	double synced_bytes; /* what was left after the last sync */
+	double synced_bytes;    /* what was left after the last sync */
 	uint32_t before_flavor; /* resize: the flavor that it had; else NONE */
 };
 
@@ -137,15 +137,16 @@ struct world {
 	uint32_t *live_count;   /* by source: live migrations under way */
 	uint32_t *queue_first, *queue_last;
 	struct loads loads;
-	bool *stopped_by_lock;  /* by VM: start it again on unlock */
-	bool *born;             /* by VM: it exists */
-	uint64_t steps;         /* events handled so far */
+	bool *stopped_by_lock; /* by VM: start it again on unlock */
+	bool *born;            /* by VM: it exists */
+	uint64_t steps;        /* events handled so far */
 	/* what the caller wants to know, set before world_run */
 	struct trace *trace;       /* NULL: nothing */
 	struct recorder *recorder; /* NULL: nothing */
 	bool want_allowed, want_alarms, want_moved;
 	uint32_t vms_at_start; /* VMs from here on do not exist before they are booted */
-	/* Chooses where auto-scheduling sends a VM, when someone knows faster than schedule_best; NULL: nobody does. */
+	/* Chooses where auto-scheduling sends a VM, when someone knows faster than schedule_best; NULL:
+	 * nobody does. */
 	uint32_t (*choose)(void *context, const struct request *request);
 	void (*host_changed)(void *context, uint32_t host); /* called after what a host holds has changed */
 	void *choose_context;
@@ -156,8 +157,8 @@ void world_create(struct world *ret_world, const struct cluster *cluster);
 void world_free(struct world *world);
 
 /*
- * Runs the actions to their ends over a state, which is changed; what came of them is in activities, moved and alarms
- * until the next run. The same actions, state, seed and run give the same results to the last bit.
+ * Runs the actions to their ends over a state, which is changed; what came of them is in activities, moved
+ * and alarms until the next run. The same actions, state, seed and run give the same results to the last bit.
  */
 void world_run(struct world *world, struct state *state, const struct action *actions, uint32_t action_count,
                uint64_t seed, uint32_t run);

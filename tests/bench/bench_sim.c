@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * How long the simulator takes: 1,000 migrations at once over one backbone (the same that simgrid_migrations.c gives
- * SimGrid), 100,000 one after another per host on 1,000 hosts, and a lock's prediction for each of 10,000 hosts.
+ * How long the simulator takes: 1,000 migrations at once over one backbone (the same that
+ * simgrid_migrations.c gives SimGrid), 100,000 one after another per host on 1,000 hosts, and a lock's
+ * prediction for each of 10,000 hosts.
  */
 #include "core/arena.h"
 #include "core/must.h"
@@ -42,7 +43,8 @@ static void print_cluster(FILE *file, uint32_t hosts, uint32_t vms_a_host, bool 
 	        "{\"schema\":\"lockkeeper.scenario/1\",\"cluster\":{\"schema\":\"lockkeeper.cluster/1\","
 	        "\"name\":\"bench\",\"migration\":{\"timeout_s\":0},\"switches\":["
 	        "{\"name\":\"a\",\"uplink\":\"core\",\"uplink_mbit_s\":40000},"
-	        "{\"name\":\"b\",\"uplink\":\"core\",\"uplink_mbit_s\":40000},{\"name\":\"core\"}],\"hosts\":[");
+	        "{\"name\":\"b\",\"uplink\":\"core\",\"uplink_mbit_s\":40000},{\"name\":\"core\"}],"
+	        "\"hosts\":[");
 	for (uint32_t i = 0; i < 2 * hosts; i++)
 		fprintf(file,
 		        "%s{\"name\":\"%c%u\",\"cpus\":512,\"memory_mib\":4194304,\"switch\":\"%c\","
@@ -58,7 +60,8 @@ static void print_cluster(FILE *file, uint32_t hosts, uint32_t vms_a_host, bool 
 	fprintf(file, "]},\"actions\":[");
 }
 
-static double run(const struct scenario *scenario, uint32_t *ret_completed, uint64_t *ret_steps, double *ret_end_s)
+static double run(const struct scenario *scenario, uint32_t *ret_completed, uint64_t *ret_steps,
+                  double *ret_end_s)
 {
 	struct simulation_options options = { .seed = 1, .runs = 1, .threads = 1 };
 	struct simulation simulation;
@@ -75,13 +78,15 @@ static double run(const struct scenario *scenario, uint32_t *ret_completed, uint
 	for (uint32_t i = 0; i < simulation.migration_count; i++)
 		*ret_completed += simulation.migrations[i].outcome == OUTCOME_COMPLETED;
 	for (uint32_t i = 0; i < scenario->action_count; i++)
-		*ret_end_s = simulation.actions[i].end_s > *ret_end_s ? simulation.actions[i].end_s : *ret_end_s;
+		*ret_end_s = simulation.actions[i].end_s > *ret_end_s ? simulation.actions[i].end_s
+		                                                      : *ret_end_s;
 	simulation_free(&simulation);
 	return before;
 }
 
 /* One migration a host, all at once; or each host's VMs one after another, the hosts at the same time. */
-static double bench(const char *what, uint32_t hosts, uint32_t vms_a_host, bool different, bool named, double limit_s)
+static double bench(const char *what, uint32_t hosts, uint32_t vms_a_host, bool different, bool named,
+                    double limit_s)
 {
 	struct scenario scenario;
 	char *text = NULL;
@@ -93,7 +98,8 @@ static double bench(const char *what, uint32_t hosts, uint32_t vms_a_host, bool 
 
 	print_cluster(file, hosts, vms_a_host, different);
 	for (uint32_t i = 0; i < count; i++) {
-		fprintf(file, "%s{\"do\":\"live-migrate\",\"vm\":\"v%u\",\"concurrent\":true", i ? "," : "", i);
+		fprintf(file, "%s{\"do\":\"live-migrate\",\"vm\":\"v%u\",\"concurrent\":true", i ? "," : "",
+		        i);
 		if (named)
 			fprintf(file, ",\"to\":\"t%u\"", i / vms_a_host);
 		fprintf(file, "}");
@@ -104,8 +110,8 @@ static double bench(const char *what, uint32_t hosts, uint32_t vms_a_host, bool 
 	read_scenario(&scenario, text, length);
 	read_s = now_s() - read_s;
 	taken_s = run(&scenario, &completed, &steps, &end_s);
-	printf("%-58s %8.3f s (<= %.1f s)  %u completed, %.0f s simulated, read in %.2f s\n", what, taken_s, limit_s,
-	       completed, end_s, read_s);
+	printf("%-58s %8.3f s (<= %.1f s)  %u completed, %.0f s simulated, read in %.2f s\n", what, taken_s,
+	       limit_s, completed, end_s, read_s);
 	scenario_free(&scenario);
 	return taken_s;
 }
@@ -148,9 +154,9 @@ static void bench_predict(uint32_t hosts, uint32_t vms_a_host, bool different)
 		must(prediction.completed);
 	}
 	before = now_s() - before;
-	printf("%u predictions of a lock of %u %s VMs: %8.3f s, %.2f us a migration; %.1f s predicted\n", hosts,
-	       vms_a_host, different ? "different" : "equal", before, before / hosts / vms_a_host * 1e6,
-	       prediction.duration_s[1]);
+	printf("%u predictions of a lock of %u %s VMs: %8.3f s, %.2f us a migration; %.1f s predicted\n",
+	       hosts, vms_a_host, different ? "different" : "equal", before,
+	       before / hosts / vms_a_host * 1e6, prediction.duration_s[1]);
 	predictor_free(&predictor);
 	state_free(&state);
 	scenario_free(&scenario);

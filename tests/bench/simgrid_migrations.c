@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * The load of bench_sim.c's "different VMs", given to SimGrid 3.32's live-migration plugin: 1,000 VMs migrate at once
- * from one rack to another over 40 Gbit/s, while their guests compute and so, as the plugin has it, dirty memory. With
- * the time that bench_sim left in $OUT/sim-1000, the ratio is printed as well.
+ * The load of bench_sim.c's "different VMs", given to SimGrid 3.32's live-migration plugin: 1,000 VMs migrate
+ * at once from one rack to another over 40 Gbit/s, while their guests compute and so, as the plugin has it,
+ * dirty memory. With the time that bench_sim left in $OUT/sim-1000, the ratio is printed as well.
  */
 #include <simgrid/actor.h>
 #include <simgrid/engine.h>
@@ -35,13 +35,13 @@ static void write_platform(FILE *file)
 	        "<?xml version='1.0'?>\n"
 	        "<!DOCTYPE platform SYSTEM \"https://simgrid.org/simgrid.dtd\">\n"
 	        "<platform version=\"4.1\"><zone id=\"all\" routing=\"Full\">"
-	        "<cluster id=\"a\" prefix=\"s\" suffix=\"\" radical=\"0-%d\" speed=\"1Gf\" bw=\"1.25GBps\" lat=\"10us\" "
-	        "router_id=\"router_a\"/>"
-	        "<cluster id=\"b\" prefix=\"t\" suffix=\"\" radical=\"0-%d\" speed=\"1Gf\" bw=\"1.25GBps\" lat=\"10us\" "
-	        "router_id=\"router_b\"/>"
+	        "<cluster id=\"a\" prefix=\"s\" suffix=\"\" radical=\"0-%d\" speed=\"1Gf\" bw=\"1.25GBps\" "
+	        "lat=\"10us\" router_id=\"router_a\"/>"
+	        "<cluster id=\"b\" prefix=\"t\" suffix=\"\" radical=\"0-%d\" speed=\"1Gf\" bw=\"1.25GBps\" "
+	        "lat=\"10us\" router_id=\"router_b\"/>"
 	        "<link id=\"backbone\" bandwidth=\"5GBps\" latency=\"10us\"/>"
-	        "<zoneRoute src=\"a\" dst=\"b\" gw_src=\"router_a\" gw_dst=\"router_b\"><link_ctn id=\"backbone\"/>"
-	        "</zoneRoute></zone></platform>\n",
+	        "<zoneRoute src=\"a\" dst=\"b\" gw_src=\"router_a\" gw_dst=\"router_b\">"
+	        "<link_ctn id=\"backbone\"/></zoneRoute></zone></platform>\n",
 	        VMS - 1, VMS - 1);
 }
 
@@ -112,8 +112,8 @@ int main(int argc, char *argv[])
 	before = now_s();
 	simgrid_run();
 	before = now_s() - before;
-	printf("SimGrid: 1,000 at once over one backbone                   %8.3f s, %.0f s simulated\n", before,
-	       simgrid_get_clock());
+	printf("SimGrid: 1,000 at once over one backbone                   %8.3f s, %.0f s simulated\n",
+	       before, simgrid_get_clock());
 	if (ours_s() > 0)
 		printf("lockkeeper takes %.4f s: %.0f times faster\n", ours_s(), before / ours_s());
 	return 0;

@@ -12,15 +12,19 @@
 enum { MBIT = 125000 };
 
 /* hosts h0 … with 10,000 Mbit/s each; `extra` is the rest of the cluster, e.g. switches. */
-static void make_cluster(struct cluster *ret_cluster, uint32_t hosts, const char *extra, const char *host_extra)
+static void make_cluster(struct cluster *ret_cluster, uint32_t hosts, const char *extra,
+                         const char *host_extra)
 {
 	char text[8192];
-	int length = snprintf(text, sizeof(text), "{\"schema\":\"lockkeeper.cluster/1\",\"name\":\"c\",%s\"flavors\":[],"
-	                      "\"vms\":[],\"hosts\":[", extra);
+	int length = snprintf(text, sizeof(text),
+	                      "{\"schema\":\"lockkeeper.cluster/1\",\"name\":\"c\",%s\"flavors\":[],"
+	                      "\"vms\":[],\"hosts\":[",
+	                      extra);
 
 	for (uint32_t i = 0; i < hosts; i++)
 		length += snprintf(text + length, sizeof(text) - (size_t)length,
-		                   "%s{\"name\":\"h%u\",\"cpus\":1,\"memory_mib\":1024%s}", i ? "," : "", i, host_extra);
+		                   "%s{\"name\":\"h%u\",\"cpus\":1,\"memory_mib\":1024%s}", i ? "," : "", i,
+		                   host_extra);
 	snprintf(text + length, sizeof(text) - (size_t)length, "]}");
 	cluster_from_text(ret_cluster, text);
 }
@@ -111,9 +115,9 @@ Test(links, what_one_cannot_use_the_others_get)
 
 /* tor-1 and tor-2 hang below core, tor-1's uplink is the slowest; two roots are joined without limit. */
 static const char TREE[] = "\"switches\":["
-                           "{\"name\":\"tor-1\",\"uplink\":\"core\",\"uplink_mbit_s\":6000},"
-                           "{\"name\":\"tor-2\",\"uplink\":\"core\",\"uplink_mbit_s\":40000},"
-                           "{\"name\":\"core\"},{\"name\":\"other\"}],";
+			   "{\"name\":\"tor-1\",\"uplink\":\"core\",\"uplink_mbit_s\":6000},"
+			   "{\"name\":\"tor-2\",\"uplink\":\"core\",\"uplink_mbit_s\":40000},"
+			   "{\"name\":\"core\"},{\"name\":\"other\"}],";
 
 Test(links, a_path_goes_up_to_the_common_switch_and_down)
 {
@@ -211,7 +215,8 @@ struct expected {
 	double cap, rate, bytes, taken;
 };
 
-/* Progressive filling as the book has it: all rates rise together until a link or a cap stops some of them. */
+/* Progressive filling as the book has it: all rates rise together until a link or a cap stops some of them.
+ */
 static void fill_slowly(const struct links *links, struct expected *flows)
 {
 	bool frozen[FLOWS] = { false };
@@ -227,7 +232,8 @@ static void fill_slowly(const struct links *links, struct expected *flows)
 			for (uint32_t i = 0; i < FLOWS; i++) {
 				const struct flow *of = &links->flows[flows[i].flow];
 
-				for (uint32_t hop = 0; flows[i].open && flows[i].cap > 0 && hop < of->hop_count; hop++) {
+				for (uint32_t hop = 0;
+				     flows[i].open && flows[i].cap > 0 && hop < of->hop_count; hop++) {
 					if (links->hops[flows[i].flow * links->stride + hop].link != link)
 						continue;
 					used += flows[i].rate;
@@ -235,7 +241,8 @@ static void fill_slowly(const struct links *links, struct expected *flows)
 				}
 			}
 			if (rising > 0)
-				step = fmin(step, fmax(links->links[link].capacity_bytes_s - used, 0) / rising);
+				step = fmin(step,
+				            fmax(links->links[link].capacity_bytes_s - used, 0) / rising);
 		}
 		for (uint32_t i = 0; i < FLOWS; i++) {
 			if (flows[i].open && flows[i].cap > 0 && !frozen[i]) {
@@ -263,7 +270,8 @@ static void fill_slowly(const struct links *links, struct expected *flows)
 					const struct flow *other = &links->flows[flows[j].flow];
 
 					for (uint32_t k = 0; flows[j].open && k < other->hop_count; k++)
-						used += links->hops[flows[j].flow * links->stride + k].link == link
+						used += links->hops[flows[j].flow * links->stride + k].link ==
+						                        link
 						                ? flows[j].rate
 						                : 0;
 				}
@@ -290,7 +298,8 @@ static void change_one(struct draw *draw, struct links *links, struct expected *
 	if (!flow->open) {
 		uint32_t source = draw_below(draw, HOSTS);
 
-		flow->flow = links_open(links, source, (source + draw_between(draw, 1, HOSTS - 1)) % HOSTS, 0);
+		flow->flow = links_open(links, source, (source + draw_between(draw, 1, HOSTS - 1)) % HOSTS,
+		                        0);
 		flow->open = true;
 		flow->bytes = flow->taken = 0;
 		flow->cap = draw_percent(draw, 80) ? INFINITY : draw_cap(draw);
@@ -302,8 +311,8 @@ static void change_one(struct draw *draw, struct links *links, struct expected *
 		bool steady;
 
 		flow->taken += links_take(links, flow->flow, now_ns, &steady);
-		cr_assert(fabs(flow->taken - flow->bytes) <= 1e-9 * flow->bytes + 1e-3, "took %.10g, expected %.10g",
-		          flow->taken, flow->bytes);
+		cr_assert(fabs(flow->taken - flow->bytes) <= 1e-9 * flow->bytes + 1e-3,
+		          "took %.10g, expected %.10g", flow->taken, flow->bytes);
 		links_close(links, flow->flow, now_ns);
 		flow->open = false;
 	}
@@ -328,8 +337,8 @@ static void compare(const struct links *links, struct expected *flows)
 
 		if (!flows[i].open)
 			continue;
-		cr_assert(fabs(rate - flows[i].rate) <= 1e-7 * flows[i].rate, "flow %u has %.10g, expected %.10g", i, rate,
-		          flows[i].rate);
+		cr_assert(fabs(rate - flows[i].rate) <= 1e-7 * flows[i].rate,
+		          "flow %u has %.10g, expected %.10g", i, rate, flows[i].rate);
 		cr_assert(links_rate_most(links, flows[i].flow) >= rate);
 	}
 }
@@ -357,7 +366,8 @@ Test(links, rates_are_those_of_progressive_filling)
 			while (changes-- > 0)
 				change_one(&draw, &links, &flows[draw_below(&draw, FLOWS)], now_ns);
 			if (draw_percent(&draw, 3))
-				links_set_nic(&links, draw_below(&draw, HOSTS), draw_between(&draw, 1, 20) * 1000);
+				links_set_nic(&links, draw_below(&draw, HOSTS),
+				              draw_between(&draw, 1, 20) * 1000);
 			links_solve(&links, now_ns, ignore, NULL);
 			compare(&links, flows);
 		}
@@ -366,7 +376,8 @@ Test(links, rates_are_those_of_progressive_filling)
 	}
 }
 
-/* Many flows over one backbone, ending one by one: told only now and then, and the network is computed once. */
+/* Many flows over one backbone, ending one by one: told only now and then, and the network is computed once.
+ */
 struct told {
 	struct links *links;
 	uint64_t count;
@@ -391,11 +402,12 @@ Test(links, many_flows_of_one_bottleneck_cost_little)
 	size_t length;
 	FILE *file = open_memstream(&switches, &length);
 
-	fprintf(file, "{\"schema\":\"lockkeeper.cluster/1\",\"name\":\"c\",\"flavors\":[],\"vms\":[],\"switches\":["
-	              "{\"name\":\"a\",\"uplink\":\"core\",\"uplink_mbit_s\":40000},{\"name\":\"core\"}],\"hosts\":[");
+	fprintf(file,
+	        "{\"schema\":\"lockkeeper.cluster/1\",\"name\":\"c\",\"flavors\":[],\"vms\":[],"
+	        "\"switches\":[{\"name\":\"a\",\"uplink\":\"core\",\"uplink_mbit_s\":40000},{\"name\":\"core\"}],\"hosts\":[");
 	for (uint32_t i = 0; i < 2 * MANY; i++)
-		fprintf(file, "%s{\"name\":\"h%u\",\"cpus\":1,\"memory_mib\":1,\"switch\":\"%s\"}", i ? "," : "", i,
-		        i < MANY ? "a" : "core");
+		fprintf(file, "%s{\"name\":\"h%u\",\"cpus\":1,\"memory_mib\":1,\"switch\":\"%s\"}",
+		        i ? "," : "", i, i < MANY ? "a" : "core");
 	fprintf(file, "]}");
 	fclose(file);
 	cluster_from_text(&cluster, switches);
