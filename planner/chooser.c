@@ -351,7 +351,7 @@ bool chooser_may_prefer(struct chooser *chooser, uint32_t vm, uint32_t host, uin
 		out += chooser->shapes->group_first[group + 1] - chooser->shapes->group_first[group];
 	}
 	/* One mover may touch its target, and all of them their source, which is out anyway. */
-	return shape->dominators[at] < movers + out + chooser->touched_count || movers + out > DOMINATORS_MOST;
+	return shape->dominators[at] < movers + out || movers + out > DOMINATORS_MOST;
 }
 
 bool chooser_takes(struct chooser *chooser, uint32_t vm, uint32_t host)

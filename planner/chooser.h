@@ -43,7 +43,7 @@ void chooser_move(struct chooser *chooser, uint32_t vm, uint32_t target);
 uint32_t chooser_candidates(struct chooser *chooser, uint32_t vm, bool first_pass, uint32_t *ret_hosts, uint32_t room);
 
 /*
- * nova: whether the VM may ever be sent to the host while `movers` VMs move: not when so many untouched hosts are
+ * nova: whether the VM may ever be sent to the host in a drain of `movers` VMs in all: not when so many untouched hosts are
  * better in every term that the others cannot touch them all. Other profiles, soft groups: true.
  */
 bool chooser_may_prefer(struct chooser *chooser, uint32_t vm, uint32_t host, uint32_t movers);

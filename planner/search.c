@@ -7,6 +7,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* So many candidates are few: then those that compete for them are held against what they have left. */
+enum { FEW = 16 };
+
 static const struct vm *vm_at(const struct search *search, uint32_t mover)
 {
 	return &search->chooser->state.cluster->vms[search->movers[mover]];
@@ -24,10 +27,12 @@ void search_create(struct search *ret_search, struct chooser *chooser, const uin
                    uint64_t limit)
 {
 	*ret_search = (struct search){ .chooser = chooser, .movers = movers, .count = count, .limit = limit };
+	ret_search->crowd = count;
 	ret_search->kinds = ARENA_ARRAY(&ret_search->arena, uint32_t, count);
 	ret_search->firm = ARENA_ARRAY(&ret_search->arena, bool, count);
 	ret_search->scratch_hosts = ARENA_ARRAY(&ret_search->arena, uint32_t, count + 1);
 	ret_search->scratch_needs = ARENA_ARRAY(&ret_search->arena, __int128, count + 1);
+	ret_search->scratch_lists = ARENA_ARRAY(&ret_search->arena, uint32_t, (size_t)FEW *count);
 	for (uint32_t i = 0; i < count; i++) {
 		uint32_t kind = 0;
 
@@ -317,40 +322,70 @@ static const uint32_t *quest_key(struct quest *quest)
 	return quest->key;
 }
 
-/* Memory and CPUs of all that are left against what is free on all that they could use: too much never fits. */
+static bool list_has(const uint32_t *list, uint32_t count, uint32_t host)
+{
+	for (uint32_t i = 0; i < count; i++) {
+		if (list[i] == host)
+			return true;
+	}
+	return false;
+}
+
+static bool list_within(const uint32_t *list, uint32_t count, const uint32_t *of, uint32_t of_count)
+{
+	for (uint32_t i = 0; i < count; i++) {
+		if (!list_has(of, of_count, list[i]))
+			return false;
+	}
+	return true;
+}
+
+/* Whether VMs that need so much together cannot all fit a few hosts. Dedicated vCPUs are left out: too little is safe. */
+static bool too_much(const struct state *state, const uint32_t *hosts, uint32_t count, int64_t need_mib,
+                     int64_t need_vcpus)
+{
+	__int128 free_mib = 0, free_vcpus = 0;
+
+	for (uint32_t i = 0; i < count; i++) {
+		const struct host *of = &state->cluster->hosts[hosts[i]];
+		const struct host_use *use = &state->uses[hosts[i]];
+
+		free_mib += (__int128)(of->memory_mib - of->reserved_memory_mib) * of->memory_ratio -
+		            (__int128)use->memory_mib * RATIO_ONE;
+		free_vcpus += (__int128)(of->cpus - of->reserved_cpus) * of->cpu_ratio -
+		              (__int128)use->shared_vcpus * RATIO_ONE;
+		if (of->dedicated_cpus < 0)
+			free_vcpus -= (__int128)use->dedicated_vcpus * of->cpu_ratio;
+	}
+	return (__int128)need_mib * RATIO_ONE > free_mib ||
+	       (need_vcpus > 0 && (__int128)need_vcpus * RATIO_ONE > free_vcpus);
+}
+
+/* Whether some of those that are left, who may go to the same few hosts only, need more than is free there. */
 static bool overfull(struct quest *quest, const uint32_t *left, uint32_t count)
 {
 	struct search *search = quest->search;
 	const struct state *state = &search->chooser->state;
-	uint32_t hosts[256], found = 0;
-	int64_t need_mib = 0;
-	__int128 free_mib = 0;
+	uint32_t *lists = search->scratch_lists, *counts = search->scratch_hosts;
 
+	for (uint32_t i = 0; i < count; i++)
+		counts[i] = chooser_candidates(search->chooser, search->movers[left[i]], false, &lists[i * FEW], FEW);
 	for (uint32_t i = 0; i < count; i++) {
-		uint32_t candidates[64];
-		uint32_t n = chooser_candidates(search->chooser, search->movers[left[i]], false, candidates, 64);
+		int64_t need_mib = 0, need_vcpus = 0;
 
-		if (n == 64)
-			return false;
-		for (uint32_t j = 0; j < n; j++) {
-			uint32_t k = 0;
+		for (uint32_t j = 0; counts[i] < FEW && j < count; j++) {
+			const struct flavor *flavor = state_flavor(state, search->movers[left[j]]);
 
-			while (k < found && hosts[k] != candidates[j])
-				k++;
-			if (k == found && found == 256)
-				return false;
-			if (k == found)
-				hosts[found++] = candidates[j];
+			if (counts[j] > counts[i] ||
+			    !list_within(&lists[j * FEW], counts[j], &lists[i * FEW], counts[i]))
+				continue;
+			need_mib += flavor->memory_mib;
+			need_vcpus += flavor_shared_vcpus(flavor);
 		}
-		need_mib += state_flavor(state, search->movers[left[i]])->memory_mib;
+		if (counts[i] < FEW && too_much(state, &lists[i * FEW], counts[i], need_mib, need_vcpus))
+			return true;
 	}
-	for (uint32_t k = 0; k < found; k++) {
-		const struct host *of = &state->cluster->hosts[hosts[k]];
-
-		free_mib += (__int128)(of->memory_mib - of->reserved_memory_mib) * of->memory_ratio -
-		            (__int128)state->uses[hosts[k]].memory_mib * RATIO_ONE;
-	}
-	return (__int128)need_mib * RATIO_ONE > free_mib;
+	return false;
 }
 
 /* Whether those that are left cannot bar each other, by the closer look that search_parts takes. */
@@ -363,6 +398,7 @@ static bool all_firm(const struct search *search, const uint32_t *left, uint32_t
 	for (uint32_t i = 0; i < count; i++)
 		movers[i] = search->movers[left[i]];
 	search_create(&rest, search->chooser, movers, count, 0);
+	rest.crowd = search->crowd;
 	search_parts(&rest, part);
 	for (uint32_t i = 0; i < count && firm; i++)
 		firm = rest.firm[i];
@@ -633,7 +669,7 @@ static void reach_begin(struct search *search, uint32_t mover, struct reached *r
 static bool reaches(struct search *search, const struct reached *reached, uint32_t mover, uint32_t host)
 {
 	if (reached[mover].any_order)
-		return chooser_may_prefer(search->chooser, search->movers[mover], host, search->count) &&
+		return chooser_may_prefer(search->chooser, search->movers[mover], host, search->crowd) &&
 		       chooser_takes(search->chooser, search->movers[mover], host);
 	for (uint32_t i = 0; i < reached[mover].count; i++) {
 		if (reached[mover].hosts[i] == host)
@@ -742,26 +778,47 @@ static uint32_t part_of(uint32_t *parts, uint32_t i)
 	return i;
 }
 
-/* Whether two movers can influence each other: a group in common, or a host that one of them can be barred from. */
-static bool interact(struct search *search, const struct reached *reached, uint32_t a, uint32_t b)
+/*
+ * Whether another mover, by going somewhere first, may change where a mover goes: a group in common, or a host that
+ * the other may go to and that the mover then finds barred, or weighs anew.
+ */
+static bool influences(struct search *search, const struct reached *reached, uint32_t other, uint32_t mover)
 {
-	uint32_t group = vm_at(search, a)->group, i = 0, j = 0;
+	uint32_t group = vm_at(search, mover)->group;
+	bool nova = search->chooser->state.profile == PROFILE_NOVA;
 
-	if (group != NONE && group == vm_at(search, b)->group)
+	if (group != NONE && group == vm_at(search, other)->group)
 		return true;
-	/* What is in any order is not listed in full, and nova weighs by what all hosts have left. */
-	if (reached[a].any_order || reached[b].any_order)
+	/* Then the list does not hold all hosts that it may go to. */
+	if (reached[mover].any_order && reached[mover].count == search->count)
 		return true;
-	while (i < reached[a].count && j < reached[b].count) {
-		uint32_t x = reached[a].hosts[i], y = reached[b].hosts[j];
-
-		/* A host that nobody can bar to either of them is the same to both, whoever comes first. */
-		if (x == y && (reached[a].fewest[i] <= search->count || reached[b].fewest[j] <= search->count))
+	for (uint32_t i = 0; i < reached[mover].count; i++) {
+		if ((nova || reached[mover].fewest[i] <= search->count) &&
+		    reaches(search, reached, other, reached[mover].hosts[i]))
 			return true;
-		i += x <= y;
-		j += y <= x;
 	}
 	return false;
+}
+
+/* Joins to each mover that may fail all that influence it, and to these again; others are of no consequence. */
+static void parts_join(struct search *search, const struct reached *reached, uint32_t *parts)
+{
+	bool *matters = ARENA_ARRAY(&search->arena, bool, search->count), more = true;
+
+	for (uint32_t i = 0; i < search->count; i++)
+		matters[i] = !search->firm[i];
+	while (more) {
+		more = false;
+		for (uint32_t i = 0; i < search->count; i++) {
+			for (uint32_t other = 0; matters[i] && other < search->count; other++) {
+				if (part_of(parts, other) == part_of(parts, i) || !influences(search, reached, other, i))
+					continue;
+				parts[part_of(parts, other)] = part_of(parts, i);
+				more |= !matters[other];
+				matters[other] = true;
+			}
+		}
+	}
 }
 
 uint32_t search_parts(struct search *search, uint32_t *ret_part)
@@ -773,12 +830,7 @@ uint32_t search_parts(struct search *search, uint32_t *ret_part)
 	for (uint32_t i = 0; i < search->count; i++)
 		ret_part[i] = i;
 	reach_all(search, reached);
-	for (uint32_t i = 0; i < search->count; i++) {
-		for (uint32_t j = 0; j < i; j++) {
-			if (part_of(ret_part, i) != part_of(ret_part, j) && interact(search, reached, i, j))
-				ret_part[part_of(ret_part, i)] = part_of(ret_part, j);
-		}
-	}
+	parts_join(search, reached, ret_part);
 	for (uint32_t i = 0; i < search->count; i++)
 		numbers[i] = part_of(ret_part, i) == i ? parts++ : NONE;
 	for (uint32_t i = 0; i < search->count; i++) {

@@ -10,12 +10,14 @@ struct search {
 	struct chooser *chooser;
 	const uint32_t *movers;
 	uint32_t count;
+	uint32_t crowd;        /* how many VMs leave the host in all: these, and those that went before */
 	uint32_t *kinds;       /* movers of one kind are interchangeable: kinds[i] is the first such mover's place */
 	bool *firm;            /* by mover: finds a host whatever the others do (set by search_parts) */
 	uint64_t steps, limit; /* placements tried, and to try at the most */
 	struct arena arena;
 	uint32_t *scratch_hosts; /* count + 1 of room each */
 	__int128 *scratch_needs;
+	uint32_t *scratch_lists; /* FEW of room for each mover */
 };
 
 void search_create(struct search *ret_search, struct chooser *chooser, const uint32_t *movers, uint32_t count,
