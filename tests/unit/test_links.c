@@ -402,9 +402,9 @@ Test(links, many_flows_of_one_bottleneck_cost_little)
 	size_t length;
 	FILE *file = open_memstream(&switches, &length);
 
-	fprintf(file,
-	        "{\"schema\":\"lockkeeper.cluster/1\",\"name\":\"c\",\"flavors\":[],\"vms\":[],"
-	        "\"switches\":[{\"name\":\"a\",\"uplink\":\"core\",\"uplink_mbit_s\":40000},{\"name\":\"core\"}],\"hosts\":[");
+	fprintf(file, "{\"schema\":\"lockkeeper.cluster/1\",\"name\":\"c\",\"flavors\":[],\"vms\":[],");
+	fprintf(file, "\"switches\":[{\"name\":\"a\",\"uplink\":\"core\",\"uplink_mbit_s\":40000},");
+	fprintf(file, "{\"name\":\"core\"}],\"hosts\":[");
 	for (uint32_t i = 0; i < 2 * MANY; i++)
 		fprintf(file, "%s{\"name\":\"h%u\",\"cpus\":1,\"memory_mib\":1,\"switch\":\"%s\"}",
 		        i ? "," : "", i, i < MANY ? "a" : "core");
