@@ -84,6 +84,12 @@ columns = named ? 1160 / cell_wide : hosts <= 2500 ? 50 : 1200 / cell_wide
 index_wide = named ? 20 : name_wide
 cell_column(i) = int(i) % columns
 cell_line(i) = int(i) / columns
+# Where a symbol has no room, a verdict is told by the cell's size, and `never` by a dark middle.
+tiny = hosts > 6000
+array size[4] = [1, 0.55, 1, 0.3]
+half(w) = (cell_wide / 2.0 - 1) * (tiny ? size[kind(w)] : 1)
+half_high(w) = (cell_high / 2.0 - 1) * (tiny ? size[kind(w)] : 1)
+labelled(i) = !named && int(i) % columns == 0 && (!tiny || cell_line(i) % 2 == 0)
 cell_x(i) = index_wide + cell_wide * (cell_column(i) + 0.5)
 cell_y(i) = top + cell_high * (cell_line(i) + 0.5)
 
@@ -97,7 +103,8 @@ axis_most = most_s > 0 ? most_s / axis_s : 1.0
 
 title = hosts == 0 ? 'No host was checked' : hosts == 1 ? 'Can the host be locked?' : \
     sprintf('Can each host be locked?   %d hosts', hosts)
-legend(k) = sprintf('%s %s: %d', word(symbols, k), word(words, k), count[k])
+marks = '■ ▪ ▣ ·'
+legend(k) = sprintf('%s %s: %d', word(hosts > 6000 ? marks : symbols, k), word(words, k), count[k])
 verdict(w) = word(symbols, kind(w)).' '.(strlen(w) ? w : 'unknown')
 shown_downtime(moves, c) = number(moves) > 0 && strlen(strcol(c)) ? downtime(number(c)) : dash
 percent(p) = p > 0.995 && p < 1 ? '> 99 %' : sprintf('%.0f %%', 100 * p)
@@ -171,17 +178,21 @@ do for [form in 'svg png'] {
         unset xlabel
     }
     if (!rows) {
-        plot data skip 1 using (0):(0):(cell_x($0) - cell_wide / 2 + 1): \
-                (cell_x($0) + cell_wide / 2 - 1):(cell_y($0) - cell_high / 2 + 1): \
-                (cell_y($0) + cell_high / 2 - 1):(fill[kind(strcol(2))]) \
+        plot data skip 1 using (0):(0):(cell_x($0) - half(strcol(2))): \
+                (cell_x($0) + half(strcol(2))):(cell_y($0) - half_high(strcol(2))): \
+                (cell_y($0) + half_high(strcol(2))):(fill[kind(strcol(2))]) \
                 with boxxyerror linecolor rgb variable, \
+            '' skip 1 using (cell_x($0)):(cell_y($0)):(cell_x($0) - 2):(cell_x($0) + 2): \
+                (tiny && kind(strcol(2)) == 3 ? cell_y($0) - 2 : cell_y($0)): \
+                (tiny && kind(strcol(2)) == 3 ? cell_y($0) + 2 : cell_y($0)) \
+                with boxxyerror linecolor rgb tiny ? 0x000000 : 0xFFFFFF, \
             '' skip 1 using (cell_x($0)):(cell_y($0) + (named ? -9 : 0)): \
-                (named ? cut(strcol(1), 20) : hosts <= 6000 ? word(symbols, kind(strcol(2))) : ''): \
+                (named ? cut(strcol(1), 20) : !tiny ? word(symbols, kind(strcol(2))) : ''): \
                 (ink[kind(strcol(2))]) with labels center textcolor rgb variable, \
             '' skip 1 using (cell_x($0)):(cell_y($0) + 10):(named ? word(symbols, kind(strcol(2))).'  '. \
                 (strlen(strcol(5)) && number(3) > 0 ? seconds(number(5)) : '') : ''): \
                 (ink[kind(strcol(2))]) with labels center textcolor rgb variable, \
-            '' skip 1 using (20):(cell_y($0)):(named || int($0) % columns ? '' : cut(strcol(1), 26)) \
+            '' skip 1 using (20):(cell_y($0)):(labelled($0) ? cut(strcol(1), 26) : '') \
                 with labels left textcolor rgb grey
     }
     unset label
