@@ -118,8 +118,8 @@ static bool only_members(const struct chooser *chooser, const struct request *re
 	if (!of->best_effort)
 		return true;
 	/* A first pass that no other member narrows lets every host pass. */
-	return !request->group_forgotten &&
-	       state_group_placed(&chooser->state, group) > state_members(&chooser->state, group, request->source);
+	return !request->group_forgotten && state_group_placed(&chooser->state, group) >
+	                                            state_members(&chooser->state, group, request->source);
 }
 
 static uint32_t first_of_list(struct chooser *chooser, const struct request *request)
@@ -128,7 +128,8 @@ static uint32_t first_of_list(struct chooser *chooser, const struct request *req
 	uint32_t count = member_hosts(chooser, request->vm);
 
 	for (uint32_t i = 0; i < count; i++) {
-		if (shape_position(shape, chooser->list[i]) != NONE && passes(chooser, request, chooser->list[i]))
+		if (shape_position(shape, chooser->list[i]) != NONE &&
+		    passes(chooser, request, chooser->list[i]))
 			return chooser->list[i];
 	}
 	return NONE;
@@ -165,7 +166,8 @@ static double *own_weights(struct chooser *chooser, uint32_t vm)
 	return *own;
 }
 
-/* Hosts whose terms are not what the file says, or that may be out of the question: the source, touched, members'. */
+/* Hosts whose terms are not what the file says, or that may be out of the question: the source, touched,
+ * members'. */
 static uint32_t find_exceptions(struct chooser *chooser, const struct request *request)
 {
 	uint32_t group = chooser->state.cluster->vms[request->vm].group, count = 0, kept = 0, members = 0;
@@ -177,7 +179,8 @@ static uint32_t find_exceptions(struct chooser *chooser, const struct request *r
 		members = member_hosts(chooser, request->vm);
 	/* A host may be in both lists: sorting makes each stand once, so the room for all hosts suffices. */
 	for (uint32_t i = 0; i < members; i++) {
-		if (chooser->stamps[chooser->list[i]] != chooser->stamp && chooser->list[i] != request->source)
+		if (chooser->stamps[chooser->list[i]] != chooser->stamp &&
+		    chooser->list[i] != request->source)
 			chooser->exceptions[count++] = chooser->list[i];
 	}
 	qsort(chooser->exceptions, count, sizeof(chooser->exceptions[0]), index_compare);
@@ -203,8 +206,8 @@ static double part(double value, double largest)
 }
 
 /*
- * The best of the hosts that are no exceptions; *ret_weight is its weight. The sums are made in the order in which
- * weight_of makes them, so that ties are the same ties: nothing is under way, the soft term is 0.
+ * The best of the hosts that are no exceptions; *ret_weight is its weight. The sums are made in the order in
+ * which weight_of makes them, so that ties are the same ties: nothing is under way, the soft term is 0.
  */
 static uint32_t best_of_rest(const struct shape *shape, const double *own, const struct weight_terms *scale,
                              double *ret_weight)
@@ -214,7 +217,8 @@ static uint32_t best_of_rest(const struct shape *shape, const double *own, const
 	double best_weight = -INFINITY;
 
 	for (uint32_t i = 0; i < shape->count; i++) {
-		double weight = part(ram[i], scale->ram) + part(cpu[i], scale->cpu) + part(disk[i], scale->disk);
+		double weight = part(ram[i], scale->ram) + part(cpu[i], scale->cpu) +
+		                part(disk[i], scale->disk);
 
 		if (weight > best_weight && ram[i] > -INFINITY) {
 			best = i;
@@ -232,7 +236,8 @@ static void patch(struct chooser *chooser, const struct shape *shape, double *ow
 		uint32_t at = shape_position(shape, chooser->exceptions[i]);
 
 		for (size_t term = 0; at != NONE && term < 3; term++) {
-			double *value = &own[term * shape->count + at], *saved = &chooser->saved[3 * (size_t)i + term];
+			double *value = &own[term * shape->count + at],
+			       *saved = &chooser->saved[3 * (size_t)i + term];
 
 			if (out) {
 				*saved = *value;
@@ -296,8 +301,9 @@ static uint32_t pass_weighed(struct chooser *chooser, const struct request *requ
 uint32_t chooser_choose(struct chooser *chooser, uint32_t vm)
 {
 	struct request request = request_for(&chooser->state, MOVE_LIVE, vm);
-	uint32_t (*pass)(struct chooser *, const struct request *) =
-		chooser->state.profile == PROFILE_NOVA ? pass_weighed : pass_first;
+	uint32_t (*pass)(struct chooser *, const struct request *) = chooser->state.profile == PROFILE_NOVA
+	                                                                     ? pass_weighed
+	                                                                     : pass_first;
 	uint32_t best;
 
 	if (!group_has_first_pass(&chooser->state, chooser->state.cluster->vms[vm].group)) {
@@ -312,7 +318,8 @@ uint32_t chooser_choose(struct chooser *chooser, uint32_t vm)
 	return best;
 }
 
-uint32_t chooser_candidates(struct chooser *chooser, uint32_t vm, bool first_pass, uint32_t *ret_hosts, uint32_t room)
+uint32_t chooser_candidates(struct chooser *chooser, uint32_t vm, bool first_pass, uint32_t *ret_hosts,
+                            uint32_t room)
 {
 	struct request request = request_for(&chooser->state, MOVE_LIVE, vm);
 	const struct shape *shape = shape_of(chooser, vm);
@@ -323,7 +330,8 @@ uint32_t chooser_candidates(struct chooser *chooser, uint32_t vm, bool first_pas
 		uint32_t count = member_hosts(chooser, vm);
 
 		for (uint32_t i = 0; i < count && found < room; i++) {
-			if (shape_position(shape, chooser->list[i]) != NONE && passes(chooser, &request, chooser->list[i]))
+			if (shape_position(shape, chooser->list[i]) != NONE &&
+			    passes(chooser, &request, chooser->list[i]))
 				ret_hosts[found++] = chooser->list[i];
 		}
 		return found;
@@ -345,9 +353,11 @@ bool chooser_may_prefer(struct chooser *chooser, uint32_t vm, uint32_t host, uin
 	if (group != NONE) {
 		const struct group *of = &chooser->state.groups[group];
 
-		/* Hosts that the group's rules may take out; members' hosts are better or worse by a soft group's term. */
-		if (of->policy == POLICY_AFFINITY || of->policy == POLICY_SOFT_AFFINITY)
+		/* A strict affinity group leaves members' hosts only, whatever they weigh. */
+		if (of->policy == POLICY_AFFINITY && !of->best_effort)
 			return true;
+		/* Hosts of members, which the group's rules may take out or a soft group's term make worse.
+		 */
 		out += chooser->shapes->group_first[group + 1] - chooser->shapes->group_first[group];
 	}
 	/* One mover may touch its target, and all of them their source, which is out anyway. */

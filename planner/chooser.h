@@ -1,23 +1,24 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* chooser: what auto-scheduling takes while one host is drained, fast because little else changes meanwhile. */
+/* chooser: what auto-scheduling takes while one host is drained, fast because little else changes meanwhile.
+ */
 #ifndef PLANNER_CHOOSER_H
 #define PLANNER_CHOOSER_H
 
 #include "planner/shapes.h"
 
 /*
- * Gives the same answers as schedule_best on the same state (a property test holds them side by side), but looks
- * again only at the hosts that moves have touched. One thread each.
+ * Gives the same answers as schedule_best on the same state (a property test holds them side by side), but
+ * looks again only at the hosts that moves have touched. One thread each.
  */
 struct chooser {
 	const struct shapes *shapes;
-	struct state state;    /* its own copy, changed through chooser_move only */
-	uint32_t *touched;     /* hosts that moves have changed since chooser_begin, each once */
+	struct state state; /* its own copy, changed through chooser_move only */
+	uint32_t *touched;  /* hosts that moves have changed since chooser_begin, each once */
 	uint32_t touched_count;
 	uint32_t *stamps, stamp; /* stamps[host] == stamp: touched */
-	uint32_t *list;        /* hosts of group members, for affinity */
-	double **weights;      /* nova, by shape: a copy of ram, cpu and disk that can be patched */
-	uint32_t *exceptions;  /* nova: hosts weighed one by one */
+	uint32_t *list;          /* hosts of group members, for affinity */
+	double **weights;        /* nova, by shape: a copy of ram, cpu and disk that can be patched */
+	uint32_t *exceptions;    /* nova: hosts weighed one by one */
 	double *saved;
 };
 
@@ -37,18 +38,22 @@ void chooser_touch(struct chooser *chooser, uint32_t host);
 void chooser_move(struct chooser *chooser, uint32_t vm, uint32_t target);
 
 /*
- * Hosts that could take the VM now, in the file's order: at most `room` of them. first_pass: only those that the
- * scheduler's first pass leaves; else best-effort groups do not count. Returns how many were found.
+ * Hosts that could take the VM now, in the file's order: at most `room` of them. first_pass: only those that
+ * the scheduler's first pass leaves; else best-effort groups do not count. Returns how many were found.
  */
-uint32_t chooser_candidates(struct chooser *chooser, uint32_t vm, bool first_pass, uint32_t *ret_hosts, uint32_t room);
+uint32_t chooser_candidates(struct chooser *chooser, uint32_t vm, bool first_pass, uint32_t *ret_hosts,
+                            uint32_t room);
 
 /*
- * nova: whether the VM may ever be sent to the host in a drain of `movers` VMs in all: not when so many untouched hosts are
- * better in every term that the others cannot touch them all. Other profiles, soft groups: true.
+ * nova: whether the VM may ever be sent to the host in a drain of `movers` VMs in all: not when so many
+ * untouched hosts are better in every term that the others cannot touch them all. Does not hold for hosts of
+ * members of its affinity group, best effort or soft: these are preferred whatever they weigh. Other
+ * profiles: true.
  */
 bool chooser_may_prefer(struct chooser *chooser, uint32_t vm, uint32_t host, uint32_t movers);
 
-/* Whether the VM could go to the host now, best-effort groups not counting: whether it is one of the candidates. */
+/* Whether the VM could go to the host now, best-effort groups not counting: whether it is one of the
+ * candidates. */
 bool chooser_takes(struct chooser *chooser, uint32_t vm, uint32_t host);
 
 #endif

@@ -32,7 +32,7 @@ void search_create(struct search *ret_search, struct chooser *chooser, const uin
 	ret_search->firm = ARENA_ARRAY(&ret_search->arena, bool, count);
 	ret_search->scratch_hosts = ARENA_ARRAY(&ret_search->arena, uint32_t, count + 1);
 	ret_search->scratch_needs = ARENA_ARRAY(&ret_search->arena, __int128, count + 1);
-	ret_search->scratch_lists = ARENA_ARRAY(&ret_search->arena, uint32_t, (size_t)FEW *count);
+	ret_search->scratch_lists = ARENA_ARRAY(&ret_search->arena, uint32_t, (size_t)FEW * count);
 	for (uint32_t i = 0; i < count; i++) {
 		uint32_t kind = 0;
 
@@ -67,7 +67,8 @@ static struct slack slack_of(const struct search *search, uint32_t mover, uint32
 	            (__int128)(use->memory_mib + flavor->memory_mib) * RATIO_ONE;
 	if (slack.limits_disk)
 		slack.disk = (__int128)(of->disk_gib - of->reserved_disk_gib) * of->disk_ratio -
-		             (__int128)(use->disk_gib + flavor_disk_gib(flavor, vm_at(search, mover)->boot)) * RATIO_ONE;
+		             (__int128)(use->disk_gib + flavor_disk_gib(flavor, vm_at(search, mover)->boot)) *
+		                     RATIO_ONE;
 	slack.cpu = (__int128)(of->cpus - of->reserved_cpus) * of->cpu_ratio - (__int128)shared * RATIO_ONE;
 	if (slack.apart)
 		slack.dedicated = of->dedicated_cpus - dedicated;
@@ -90,7 +91,8 @@ static __int128 need_of(const struct search *search, uint32_t mover, uint32_t ho
 		return (__int128)flavor_disk_gib(flavor, vm_at(search, mover)->boot) * RATIO_ONE;
 	case 2:
 		return (__int128)flavor_shared_vcpus(flavor) * RATIO_ONE +
-		       (of->dedicated_cpus < 0 ? (__int128)flavor_dedicated_vcpus(flavor) * of->cpu_ratio : 0);
+		       (of->dedicated_cpus < 0 ? (__int128)flavor_dedicated_vcpus(flavor) * of->cpu_ratio
+		                               : 0);
 	default:
 		return of->dedicated_cpus < 0 ? 0 : flavor_dedicated_vcpus(flavor);
 	}
@@ -117,7 +119,8 @@ static uint32_t fewest_over(__int128 *needs, uint32_t count, __int128 slack)
 	return count + 1;
 }
 
-/* Whether another mover may bar the host to a mover by itself: same group, or devices and nodes that both need. */
+/* Whether another mover may bar the host to a mover by itself: same group, or devices and nodes that both
+ * need. */
 static bool may_bar_alone(const struct search *search, uint32_t mover, uint32_t other)
 {
 	const struct state *state = &search->chooser->state;
@@ -125,13 +128,14 @@ static bool may_bar_alone(const struct search *search, uint32_t mover, uint32_t 
 	const struct flavor *b = state_flavor(state, search->movers[other]);
 	uint32_t group = vm_at(search, mover)->group;
 
-	if (group != NONE && group == vm_at(search, other)->group && state->groups[group].policy == POLICY_ANTI_AFFINITY &&
-	    !state->groups[group].best_effort)
+	if (group != NONE && group == vm_at(search, other)->group &&
+	    state->groups[group].policy == POLICY_ANTI_AFFINITY && !state->groups[group].best_effort)
 		return true;
 	return (a->pci_count > 0 && b->pci_count > 0) || (a->numa_count > 0 && b->numa_count > 0);
 }
 
-/* Whether two movers are of one anti-affinity group: either makes a host unwelcome to the other in a first pass. */
+/* Whether two movers are of one anti-affinity group: either makes a host unwelcome to the other in a first
+ * pass. */
 static bool repel(const struct search *search, uint32_t mover, uint32_t other)
 {
 	uint32_t group = vm_at(search, mover)->group;
@@ -182,7 +186,8 @@ bool search_safe(struct search *search, uint32_t mover, const uint32_t *others, 
 
 	if (search->firm[mover])
 		return true;
-	/* Each candidate takes at least one other mover to bar it, and there are at most count - 1 of them. */
+	/* Each candidate takes at least one other mover to bar it, and there are at most count - 1 of them.
+	 */
 	found = chooser_candidates(search->chooser, search->movers[mover], false, candidates, count);
 	if (found >= count)
 		return true;
@@ -265,7 +270,8 @@ struct quest {
 	bool out_of_steps;
 };
 
-/* Where one mover is, for the key: its host, and with NUMA its nodes there, which depend on who came before it. */
+/* Where one mover is, for the key: its host, and with NUMA its nodes there, which depend on who came before
+ * it. */
 struct landed {
 	uint32_t target;
 	struct numa_claim claim; /* zeros when it is not NUMA-bound */
@@ -295,7 +301,8 @@ static void landed_fill(struct quest *quest, struct landed *landed)
 
 		landed[place] = (struct landed){ .target = quest->targets[place] };
 		if (quest->targets[place] != NONE)
-			memcpy(landed[place].claim.nodes, state->numa_here[vm].nodes, state_flavor(state, vm)->numa_count);
+			memcpy(landed[place].claim.nodes, state->numa_here[vm].nodes,
+			       state_flavor(state, vm)->numa_count);
 	}
 }
 
@@ -316,7 +323,8 @@ static const uint32_t *quest_key(struct quest *quest)
 		while (to < quest->count &&
 		       quest->search->kinds[quest->subset[to]] == quest->search->kinds[quest->subset[from]])
 			to++;
-		qsort((char *)quest->key + from * size, to - from, size, numa ? landed_compare : target_compare);
+		qsort((char *)quest->key + from * size, to - from, size,
+		      numa ? landed_compare : target_compare);
 		from = to;
 	}
 	return quest->key;
@@ -340,7 +348,8 @@ static bool list_within(const uint32_t *list, uint32_t count, const uint32_t *of
 	return true;
 }
 
-/* Whether VMs that need so much together cannot all fit a few hosts. Dedicated vCPUs are left out: too little is safe. */
+/* Whether VMs that need so much together cannot all fit a few hosts. Dedicated vCPUs are left out: too little
+ * is safe. */
 static bool too_much(const struct state *state, const uint32_t *hosts, uint32_t count, int64_t need_mib,
                      int64_t need_vcpus)
 {
@@ -361,7 +370,8 @@ static bool too_much(const struct state *state, const uint32_t *hosts, uint32_t 
 	       (need_vcpus > 0 && (__int128)need_vcpus * RATIO_ONE > free_vcpus);
 }
 
-/* Whether some of those that are left, who may go to the same few hosts only, need more than is free there. */
+/* Whether some of those that are left, who may go to the same few hosts only, need more than is free there.
+ */
 static bool overfull(struct quest *quest, const uint32_t *left, uint32_t count)
 {
 	struct search *search = quest->search;
@@ -369,7 +379,8 @@ static bool overfull(struct quest *quest, const uint32_t *left, uint32_t count)
 	uint32_t *lists = search->scratch_lists, *counts = search->scratch_hosts;
 
 	for (uint32_t i = 0; i < count; i++)
-		counts[i] = chooser_candidates(search->chooser, search->movers[left[i]], false, &lists[i * FEW], FEW);
+		counts[i] = chooser_candidates(search->chooser, search->movers[left[i]], false,
+		                               &lists[i * FEW], FEW);
 	for (uint32_t i = 0; i < count; i++) {
 		int64_t need_mib = 0, need_vcpus = 0;
 
@@ -419,7 +430,8 @@ static enum outlook outlook(struct quest *quest, const uint32_t *left, uint32_t 
 	for (uint32_t i = 0; i < count; i++) {
 		uint32_t candidate;
 
-		if (chooser_candidates(quest->search->chooser, quest->search->movers[left[i]], false, &candidate, 1) == 0) {
+		if (chooser_candidates(quest->search->chooser, quest->search->movers[left[i]], false,
+		                       &candidate, 1) == 0) {
 			*ret_stuck = i;
 			return OUTLOOK_FAILS;
 		}
@@ -431,7 +443,8 @@ static enum outlook outlook(struct quest *quest, const uint32_t *left, uint32_t 
 	return overfull(quest, left, count) ? OUTLOOK_FAILS : OUTLOOK_OPEN;
 }
 
-/* Fills the path with those that are left, in the subset's order, as far as they find hosts. Returns its length. */
+/* Fills the path with those that are left, in the subset's order, as far as they find hosts. Returns its
+ * length. */
 static uint32_t finish_path(struct quest *quest, uint32_t depth, uint32_t first)
 {
 	struct chooser *chooser = quest->search->chooser;
@@ -497,7 +510,8 @@ static bool quest_step(struct quest *quest, uint32_t depth, uint32_t *ret_length
 	uint32_t *left, *places, count = 0, stuck;
 
 	if (!quest->levels[depth])
-		quest->levels[depth] = ARENA_ARRAY(&quest->search->arena, uint32_t, 2 * (size_t)quest->count + 2);
+		quest->levels[depth] = ARENA_ARRAY(&quest->search->arena, uint32_t,
+		                                   2 * (size_t)quest->count + 2);
 	left = quest->levels[depth];
 	places = left + quest->count + 1;
 	for (uint32_t place = 0; place < quest->count; place++) {
@@ -556,7 +570,8 @@ static int loose_first(const void *a, const void *b)
 	return tight_first(a, b);
 }
 
-static void subset_sort(struct search *search, const uint32_t *subset, uint32_t count, bool good, uint32_t *ret_sorted)
+static void subset_sort(struct search *search, const uint32_t *subset, uint32_t count, bool good,
+                        uint32_t *ret_sorted)
 {
 	struct ranked *ranked = ARENA_ARRAY(&search->arena, struct ranked, count);
 	uint32_t candidates[64];
@@ -612,8 +627,8 @@ enum answer search_bad(struct search *search, const uint32_t *subset, uint32_t c
 }
 
 /*
- * Where a mover may land, whatever the others do first. Others' moves only take room away, so that is always one of
- * its candidates now; in the file's order it never gets past the first that the others cannot bar.
+ * Where a mover may land, whatever the others do first. Others' moves only take room away, so that is always
+ * one of its candidates now; in the file's order it never gets past the first that the others cannot bar.
  */
 struct reached {
 	uint32_t *hosts, *fewest; /* its first candidates, and how many others it takes to bar each */
@@ -633,9 +648,10 @@ static bool has_companion(const struct search *search, uint32_t mover)
 }
 
 /*
- * A best-effort group's first pass leaves out some hosts; the others are taken in the file's order. The list holds
- * when it is as long as there are movers, so that they cannot bar it whole and force the second pass; or when it is
- * empty and nobody changes that. An affinity group's list grows with the hosts that its members go to.
+ * A best-effort group's first pass leaves out some hosts; the others are taken in the file's order. The list
+ * holds when it is as long as there are movers, so that they cannot bar it whole and force the second pass;
+ * or when it is empty and nobody changes that. An affinity group's list grows with the hosts that its members
+ * go to.
  */
 static void reach_first_pass(struct search *search, uint32_t mover, struct reached *reached)
 {
@@ -645,7 +661,8 @@ static void reach_first_pass(struct search *search, uint32_t mover, struct reach
 
 	if (group->policy == POLICY_AFFINITY && companion)
 		return;
-	reached->count = chooser_candidates(search->chooser, search->movers[mover], true, reached->hosts, search->count);
+	reached->count = chooser_candidates(search->chooser, search->movers[mover], true, reached->hosts,
+	                                    search->count);
 	reached->first_pass = reached->count == search->count;
 	reached->any_order = !reached->first_pass && (reached->count > 0 || companion);
 }
@@ -657,22 +674,57 @@ static void reach_begin(struct search *search, uint32_t mover, struct reached *r
 	reached->hosts = ARENA_ARRAY(&search->arena, uint32_t, search->count);
 	reached->fewest = ARENA_ARRAY(&search->arena, uint32_t, search->count);
 	reached->first_pass = false;
-	reached->any_order = state->profile == PROFILE_NOVA || group_has_first_pass(state, vm_at(search, mover)->group);
+	reached->any_order = state->profile == PROFILE_NOVA ||
+	                     group_has_first_pass(state, vm_at(search, mover)->group);
 	if (reached->any_order && state->profile != PROFILE_NOVA)
 		reach_first_pass(search, mover, reached);
 	if (!reached->first_pass)
-		reached->count = chooser_candidates(search->chooser, search->movers[mover], false, reached->hosts, search->count);
+		reached->count = chooser_candidates(search->chooser, search->movers[mover], false,
+		                                    reached->hosts, search->count);
 	/* Each other mover lands on one host only, and there are count - 1 of them. */
 	search->firm[mover] = reached->count == search->count;
 }
 
+/* Whether a mover may land on a host that it takes, other than to follow members of its group. */
+static bool reaches_alone(struct search *search, const struct reached *reached, uint32_t mover, uint32_t host)
+{
+	const struct state *state = &search->chooser->state;
+	uint32_t group = vm_at(search, mover)->group;
+
+	if (state->profile == PROFILE_NOVA)
+		return chooser_may_prefer(search->chooser, search->movers[mover], host, search->crowd);
+	if (list_has(reached[mover].hosts, reached[mover].count, host))
+		return true;
+	/* A first pass with a list that is too short to hold, before a second pass in the file's order. */
+	return reached[mover].any_order && state->groups[group].policy == POLICY_ANTI_AFFINITY &&
+	       state_members(state, group, host) == 0;
+}
+
+/* Whether the scheduler sends a mover after other members of its group, but not only there. */
+static bool follows(const struct search *search, const struct reached *reached, uint32_t mover)
+{
+	uint32_t group = vm_at(search, mover)->group;
+	const struct group *of = group == NONE ? NULL : &search->chooser->state.groups[group];
+
+	return of && reached[mover].any_order &&
+	       ((of->policy == POLICY_AFFINITY && of->best_effort) || of->policy == POLICY_SOFT_AFFINITY);
+}
+
+/* A mover that follows lands where a member is, or where another of its group may have landed first. */
 static bool reaches(struct search *search, const struct reached *reached, uint32_t mover, uint32_t host)
 {
-	if (reached[mover].any_order)
-		return chooser_may_prefer(search->chooser, search->movers[mover], host, search->crowd) &&
-		       chooser_takes(search->chooser, search->movers[mover], host);
-	for (uint32_t i = 0; i < reached[mover].count; i++) {
-		if (reached[mover].hosts[i] == host)
+	uint32_t group = vm_at(search, mover)->group;
+
+	if (reached[mover].any_order && !chooser_takes(search->chooser, search->movers[mover], host))
+		return false;
+	if (reaches_alone(search, reached, mover, host))
+		return true;
+	if (!follows(search, reached, mover))
+		return false;
+	if (state_members(&search->chooser->state, group, host) > 0)
+		return true;
+	for (uint32_t other = 0; other < search->count; other++) {
+		if (vm_at(search, other)->group == group && reaches_alone(search, reached, other, host))
 			return true;
 	}
 	return false;
@@ -704,11 +756,11 @@ static bool bar(struct barring *barring, uint32_t slot)
 }
 
 /*
- * How many of a mover's hosts, from the first on, the others can bar together, even if each could choose freely among
- * the hosts that it may reach.
+ * How many of a mover's hosts, from the first on, the others can bar together, even if each could choose
+ * freely among the hosts that it may reach.
  */
-static uint32_t barred_together(struct search *search, const struct reached *reached, uint32_t mover, uint32_t *slots,
-                                uint32_t *by, bool *seen)
+static uint32_t barred_together(struct search *search, const struct reached *reached, uint32_t mover,
+                                uint32_t *slots, uint32_t *by, bool *seen)
 {
 	struct barring barring = { search, reached, slots, by, seen, mover };
 	uint32_t slot_count = 0;
@@ -720,7 +772,8 @@ static uint32_t barred_together(struct search *search, const struct reached *rea
 			if (other != mover && reaches(search, reached, other, host))
 				slots[comers++] = other;
 		}
-		reached[mover].fewest[i] = fewest_to_bar(search, mover, host, slots, comers, reached[mover].first_pass);
+		reached[mover].fewest[i] = fewest_to_bar(search, mover, host, slots, comers,
+		                                         reached[mover].first_pass);
 		/* Nobody who may come can bar it: say so in a way that no number of movers reaches. */
 		if (reached[mover].fewest[i] > comers)
 			reached[mover].fewest[i] = search->count + 1;
@@ -740,9 +793,10 @@ static uint32_t barred_together(struct search *search, const struct reached *rea
 	return reached[mover].count;
 }
 
-/* Cuts a mover's reach behind the first host that cannot be barred together with all before it. Whether it did. */
-static bool reach_cut(struct search *search, struct reached *reached, uint32_t mover, uint32_t *slots, uint32_t *by,
-                      bool *seen)
+/* Cuts a mover's reach behind the first host that cannot be barred together with all before it. Whether it
+ * did. */
+static bool reach_cut(struct search *search, struct reached *reached, uint32_t mover, uint32_t *slots,
+                      uint32_t *by, bool *seen)
 {
 	uint32_t barred;
 
@@ -779,8 +833,8 @@ static uint32_t part_of(uint32_t *parts, uint32_t i)
 }
 
 /*
- * Whether another mover, by going somewhere first, may change where a mover goes: a group in common, or a host that
- * the other may go to and that the mover then finds barred, or weighs anew.
+ * Whether another mover, by going somewhere first, may change where a mover goes: a group in common, or a
+ * host that the other may go to and that the mover then finds barred, or weighs anew.
  */
 static bool influences(struct search *search, const struct reached *reached, uint32_t other, uint32_t mover)
 {
@@ -800,7 +854,8 @@ static bool influences(struct search *search, const struct reached *reached, uin
 	return false;
 }
 
-/* Joins to each mover that may fail all that influence it, and to these again; others are of no consequence. */
+/* Joins to each mover that may fail all that influence it, and to these again; others are of no consequence.
+ */
 static void parts_join(struct search *search, const struct reached *reached, uint32_t *parts)
 {
 	bool *matters = ARENA_ARRAY(&search->arena, bool, search->count), more = true;
@@ -811,7 +866,8 @@ static void parts_join(struct search *search, const struct reached *reached, uin
 		more = false;
 		for (uint32_t i = 0; i < search->count; i++) {
 			for (uint32_t other = 0; matters[i] && other < search->count; other++) {
-				if (part_of(parts, other) == part_of(parts, i) || !influences(search, reached, other, i))
+				if (part_of(parts, other) == part_of(parts, i) ||
+				    !influences(search, reached, other, i))
 					continue;
 				parts[part_of(parts, other)] = part_of(parts, i);
 				more |= !matters[other];

@@ -223,6 +223,7 @@ Test(stock, verdicts_are_those_of_all_orders, .timeout = 100000)
 {
 	static const struct draw_size sizes[] = {
 		{ .hosts_most = 5, .first_host_vms_most = 6, .other_host_vms_most = 3, .moves = true },
+		{ .hosts_most = 14, .first_host_vms_most = 4, .other_host_vms_most = 1, .moves = true },
 		{ .hosts_most = 3, .first_host_vms_most = 7, .other_host_vms_most = 2, .moves = true },
 		{ .hosts_most = 8, .first_host_vms_most = 4, .other_host_vms_most = 2, .moves = true },
 		{ .hosts_most = 4, .first_host_vms_most = 4, .other_host_vms_most = 3, .moves = false },
@@ -237,7 +238,7 @@ Test(stock, verdicts_are_those_of_all_orders, .timeout = 100000)
 	struct tally tally = { 0 };
 
 	for (uint64_t end = seed + count; seed < end; seed++)
-		check_cluster(seed, &sizes[seed % 5], &tally);
+		check_cluster(seed, &sizes[seed % 6], &tally);
 	for (int profile = 0; profile < PROFILE_COUNT; profile++) {
 		if (getenv("LOCKKEEPER_CLUSTERS"))
 			fprintf(stderr, "%s: %llu always, %llu order-dependent, %llu never\n",

@@ -23,7 +23,8 @@ static void write_switches(FILE *file, uint32_t racks)
 {
 	fputs("\"switches\": [{\"name\": \"core\"}", file);
 	for (uint32_t i = 0; i < racks; i++)
-		fprintf(file, ",\n{\"name\": \"tor-%u\", \"uplink\": \"core\", \"uplink_mbit_s\": 100000}", i);
+		fprintf(file, ",\n{\"name\": \"tor-%u\", \"uplink\": \"core\", \"uplink_mbit_s\": 100000}",
+		        i);
 	fputs("],\n", file);
 }
 
@@ -31,7 +32,7 @@ static void write_hosts(FILE *file, const struct big_cluster *big, struct draw *
 {
 	fputs("\"hosts\": [", file);
 	for (uint32_t i = 0; i < big->hosts; i++) {
-		uint32_t generation = draw_below(draw, 3), cpus = 16u << generation, gib = 128u << generation;
+		uint32_t generation = draw_below(draw, 3), cpus = 16u << generation, gib = 80u << generation;
 
 		hosts[i] = (struct big_host){ cpus, gib * 1024, gib * 1024, cpus * 4, i / RACK };
 		fprintf(file,
@@ -40,12 +41,13 @@ static void write_hosts(FILE *file, const struct big_cluster *big, struct draw *
 		        "[{\"cpus\": %u, \"memory_mib\": %u, \"hugepages\": {\"1048576\": %u}}, "
 		        "{\"cpus\": %u, \"memory_mib\": %u}], \"zone\": \"az%u\", \"switch\": \"tor-%u\", "
 		        "\"nic_mbit_s\": 25000, \"cpu_model\": \"%s\"",
-		        i ? ",\n" : "", i, cpus, gib * 1024, gib * 20, cpus / 2, gib * 512, gib / 8, cpus / 2, gib * 512,
-		        i / RACK % 3, i / RACK, models[generation]);
+		        i ? ",\n" : "", i, cpus, gib * 1024, gib * 20, cpus / 2, gib * 512, gib / 8, cpus / 2,
+		        gib * 512, i / RACK % 3, i / RACK, models[generation]);
 		if (i % 16 == 0)
 			fputs(", \"pci\": {\"gpu\": 4}", file);
 		if (i % 8 == 0)
-			fputs(", \"aggregates\": [{\"name\": \"fast\", \"metadata\": {\"disk\": \"nvme\"}}]", file);
+			fputs(", \"aggregates\": [{\"name\": \"fast\", \"metadata\": {\"disk\": \"nvme\"}}]",
+			      file);
 		fputs("}", file);
 	}
 	fputs("],\n", file);
@@ -69,8 +71,8 @@ static void write_flavors(FILE *file, struct big_flavor *flavors)
 		flavor->plain = i % 4 != 3;
 		flavor->vcpus = flavor->plain ? 1u << i % 3 : 2 + 2 * (i % 2);
 		flavor->memory_mib = (2 + i % 12) * 1024;
-		fprintf(file, "%s{\"name\": \"m%u\", \"vcpus\": %u, \"memory_mib\": %u, \"disk_gib\": %u", i ? ",\n" : "",
-		        i, flavor->vcpus, flavor->memory_mib, 10 + i % 5 * 10);
+		fprintf(file, "%s{\"name\": \"m%u\", \"vcpus\": %u, \"memory_mib\": %u, \"disk_gib\": %u",
+		        i ? ",\n" : "", i, flavor->vcpus, flavor->memory_mib, 10 + i % 5 * 10);
 		if (!flavor->plain)
 			fprintf(file, ", \"extra_specs\": {%s}", specs[i / 4 % 6]);
 		fputs("}", file);
@@ -98,13 +100,14 @@ static void write_groups(FILE *file, uint32_t groups)
 {
 	fputs("\"groups\": [", file);
 	for (uint32_t i = 0; i < groups; i++)
-		fprintf(file, "%s{\"name\": \"group-%u\", \"policy\": %s}", i ? ",\n" : "", i, group_policy(i));
+		fprintf(file, "%s{\"name\": \"group-%u\", \"policy\": %s}", i ? ",\n" : "", i,
+		        group_policy(i));
 	fputs("],\n", file);
 }
 
 /* The first host from `from` on that has room; hosts are looked at at most once round. */
-static uint32_t find_room(const struct big_cluster *big, struct big_host *hosts, const struct big_flavor *flavor,
-                          uint32_t from)
+static uint32_t find_room(const struct big_cluster *big, struct big_host *hosts,
+                          const struct big_flavor *flavor, uint32_t from)
 {
 	for (uint32_t i = 0; i < big->hosts; i++) {
 		struct big_host *host = &hosts[(from + i) % big->hosts];
@@ -116,9 +119,11 @@ static uint32_t find_room(const struct big_cluster *big, struct big_host *hosts,
 	return from;
 }
 
-static void write_vm(FILE *file, struct draw *draw, uint32_t index, uint32_t flavor, uint32_t host, uint32_t group)
+static void write_vm(FILE *file, struct draw *draw, uint32_t index, uint32_t flavor, uint32_t host,
+                     uint32_t group)
 {
-	fprintf(file, "%s{\"name\": \"vm-%06u\", \"id\": \"%08x-aaaa-4bbb-8ccc-%012u\", \"flavor\": \"m%u\", \"host\": ",
+	fprintf(file,
+	        "%s{\"name\": \"vm-%06u\", \"id\": \"%08x-aaaa-4bbb-8ccc-%012u\", \"flavor\": \"m%u\", \"host\": ",
 	        index ? ",\n" : "", index, index * 2654435761u, index, flavor);
 	if (host == NONE)
 		fputs("null", file);
@@ -131,12 +136,14 @@ static void write_vm(FILE *file, struct draw *draw, uint32_t index, uint32_t fla
 	if (draw_percent(draw, 20))
 		fputs(", \"boot\": \"image\"", file);
 	if (draw_percent(draw, 50))
-		fprintf(file, ", \"dirty\": {\"model\": \"uniform\", \"working_set_mib\": %u, \"rate_pages_s\": %u}",
+		fprintf(file,
+		        ", \"dirty\": {\"model\": \"uniform\", \"working_set_mib\": %u, \"rate_pages_s\": %u}",
 		        64 + draw_below(draw, 512), 100 + draw_below(draw, 20000));
 	fputs(", \"vifs\": [{\"model\": \"virtio\", \"network\": \"tenant\"}]}", file);
 }
 
-/* Members of an affinity group share a host, those of an anti-affinity group stand apart; the rest are anywhere. */
+/* Members of an affinity group share a host, those of an anti-affinity group stand apart; the rest are
+ * anywhere. */
 static void write_vms(FILE *file, const struct big_cluster *big, struct draw *draw, struct big_host *hosts,
                       const struct big_flavor *flavors, uint32_t groups)
 {
@@ -146,7 +153,8 @@ static void write_vms(FILE *file, const struct big_cluster *big, struct draw *dr
 	for (uint32_t i = 0; i < big->vms; i++) {
 		uint32_t flavor = draw_below(draw, FLAVORS), own = NONE;
 
-		/* Special flavors are rarer than plain ones, and not for group members: their hosts are few. */
+		/* Special flavors are rarer than plain ones, and not for group members: their hosts are few.
+		 */
 		while (!flavors[flavor].plain && !draw_percent(draw, left ? 0 : 20))
 			flavor = draw_below(draw, FLAVORS);
 		if (left == 0 && group < groups && draw_percent(draw, 5))
@@ -158,10 +166,11 @@ static void write_vms(FILE *file, const struct big_cluster *big, struct draw *dr
 		if (own == NONE || group_policy(own)[1] != 'a' || group_policy(own)[2] != 'f')
 			at = draw_below(draw, big->hosts);
 		at = find_room(big, hosts, &flavors[flavor], at);
-		hosts[at].left_mib -= flavors[flavor].memory_mib < hosts[at].left_mib ? flavors[flavor].memory_mib
-		                                                                     : hosts[at].left_mib;
+		hosts[at].left_mib -= flavors[flavor].memory_mib < hosts[at].left_mib
+		                              ? flavors[flavor].memory_mib
+		                              : hosts[at].left_mib;
 		hosts[at].left_cpus -= flavors[flavor].vcpus < hosts[at].left_cpus ? flavors[flavor].vcpus
-		                                                                  : hosts[at].left_cpus;
+		                                                                   : hosts[at].left_cpus;
 		write_vm(file, draw, i, flavor, at, own);
 	}
 	fputs("]}\n", file);
@@ -174,7 +183,8 @@ void big_cluster_write(FILE *file, const struct big_cluster *big)
 	struct big_flavor flavors[FLAVORS];
 	uint32_t groups = big->vms / 40;
 
-	fprintf(file, "{\"schema\": \"lockkeeper.cluster/1\", \"name\": \"big\", \"profile\": \"%s\",\n", big->profile);
+	fprintf(file, "{\"schema\": \"lockkeeper.cluster/1\", \"name\": \"big\", \"profile\": \"%s\",\n",
+	        big->profile);
 	write_switches(file, (big->hosts + RACK - 1) / RACK);
 	write_hosts(file, big, &draw, hosts);
 	write_flavors(file, flavors);

@@ -14,9 +14,9 @@ struct big_cluster {
 };
 
 /*
- * Writes a cluster file: racks of 40 hosts under two levels of switches, three generations of hosts, three zones, a
- * few aggregates, dozens of flavors (dedicated CPUs, huge pages and PCI devices among them), a server group of each
- * policy for every 40 VMs or so, and members placed as their policy wants it.
+ * Writes a cluster file: racks of 40 hosts under two levels of switches, three generations of hosts, three
+ * zones, a few aggregates, dozens of flavors (dedicated CPUs, huge pages and PCI devices among them), a
+ * server group of each policy for every 40 VMs or so, and members placed as their policy wants it.
  */
 void big_cluster_write(FILE *file, const struct big_cluster *big);
 
