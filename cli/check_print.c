@@ -295,8 +295,8 @@ char *check_board_csv(const struct check *check, size_t *ret_length)
 		const struct checked *checked = &check->checked[i];
 		const struct prediction *prediction = &checked->prediction;
 
-		fprintf(out, "%s,%s,%u,", check->cluster.hosts[checked->host].name,
-		        stock_verdict_words[checked->stock.verdict], checked->stock.mover_count);
+		table_csv_cell(out, check->cluster.hosts[checked->host].name);
+		fprintf(out, ",%s,%u,", stock_verdict_words[checked->stock.verdict], checked->stock.mover_count);
 		if (checked->predicted)
 			fprintf(out, "%.3f,%.3f,%.3f,%.1f,%.3f,", prediction->duration_s[0], prediction->duration_s[1],
 			        prediction->duration_s[2], prediction->worst_downtime_ms[1],
@@ -304,8 +304,7 @@ char *check_board_csv(const struct check *check, size_t *ret_length)
 		else
 			fputs(",,,,,", out);
 		describe(check, checked, why, sizeof(why));
-		for (char *c = why; *c; c++)
-			fputc(*c == ',' ? ';' : *c == '"' ? '\'' : *c, out);
+		table_csv_cell(out, *why ? why : "-");
 		fputc('\n', out);
 	}
 	fclose(out);

@@ -12,7 +12,7 @@ static const struct command {
 	const char *name, *arguments, *does;
 	int (*run)(int argc, char **argv);
 } commands[] = {
-	{ "check", "CLUSTER [--host H]…", "can each host be locked? what stands in the way, how long it takes",
+	{ "check", "CLUSTER [--host H]...", "can each host be locked? what stands in the way, how long it takes",
 	  command_check },
 	{ "targets", "CLUSTER VM [--to H]", "where may this VM go, and why not elsewhere", command_targets },
 	{ "simulate", "SCENARIO|CLUSTER [--lock H]", "run a scenario in virtual time", command_simulate },
@@ -23,7 +23,7 @@ enum { COMMANDS = sizeof(commands) / sizeof(commands[0]) };
 
 static void print_help(FILE *out)
 {
-	fputs("Usage: lockkeeper COMMAND [OPTION…]\n"
+	fputs("Usage: lockkeeper COMMAND [OPTION...]\n"
 	      "Simulates and verifies live migrations of virtual machines before a host is locked.\n\n",
 	      out);
 	for (size_t i = 0; i < COMMANDS; i++)

@@ -75,7 +75,7 @@ static const struct argp argp = {
 	"how long its guest stands still, which alarms are raised, and where everything is at the end.\v"
 	"A cluster file with --lock is a scenario too. With more than one run, three numbers are the 10th, "
 	"50th and 90th percentile. Exits with 2 when an action was rejected, failed or was aborted.\n\n"
-	"Example:\n  lockkeeper simulate scenarios/lock-empties-a-node.json --trace lock.trace\n"
+	"Example:\n  lockkeeper simulate scenarios/rules/lock-empties-node.json --trace lock.trace\n"
 	"  lockkeeper simulate cluster.json --lock compute-0 --runs 100 --plots lock",
 	children,
 	NULL,

@@ -312,6 +312,17 @@ static void range_cell(struct table *table, const double percentiles[3], int dig
 		           percentiles[0], digits, percentiles[2]);
 }
 
+static void migration_cells(struct table *table, const struct migration_summary *of)
+{
+	double mib[3] = { of->bytes[0] / 1048576, of->bytes[1] / 1048576, of->bytes[2] / 1048576 };
+
+	range_cell(table, of->duration_s, 1);
+	range_cell(table, of->downtime_ms, 0);
+	range_cell(table, mib, 0);
+	range_cell(table, of->iterations, 0);
+	table_cell(table, COLOUR_NONE, "%.0f", of->throttle_percent);
+}
+
 static int print_migrations(const struct simulation *simulation, struct error *error)
 {
 	static const char *const columns[] = { "VM",       "FROM",        "TO",           "METHOD",
@@ -324,18 +335,18 @@ static int print_migrations(const struct simulation *simulation, struct error *e
 	table_create(&table, columns, 11);
 	for (uint32_t i = 0; i < simulation->migration_count; i++) {
 		const struct migration_summary *of = &simulation->migrations[i];
-		double mib[3] = { of->bytes[0] / 1048576, of->bytes[1] / 1048576, of->bytes[2] / 1048576 };
 
 		table_cell(&table, COLOUR_NONE, "%s", cluster->vms[of->vm].name);
 		table_cell(&table, COLOUR_NONE, "%s", of->from == NONE ? "-" : cluster->hosts[of->from].name);
 		table_cell(&table, COLOUR_NONE, "%s", of->to == NONE ? "-" : cluster->hosts[of->to].name);
 		table_cell(&table, COLOUR_NONE, "%s", method_words[of->method]);
 		table_cell(&table, COLOUR_NONE, "%.1f", of->start_s);
-		range_cell(&table, of->duration_s, 1);
-		range_cell(&table, of->downtime_ms, 0);
-		range_cell(&table, mib, 0);
-		range_cell(&table, of->iterations, 0);
-		table_cell(&table, COLOUR_NONE, "%.0f", of->throttle_percent);
+		if (of->outcome == OUTCOME_REJECTED) {
+			for (int cell = 0; cell < 5; cell++)
+				table_cell(&table, COLOUR_NONE, "-");
+		} else {
+			migration_cells(&table, of);
+		}
 		if (of->probability_converged > 0 && of->probability_converged < 1)
 			table_cell(&table, COLOUR_WARN, "%s (%.0f %% converge)", outcome_words[of->outcome],
 			           100 * of->probability_converged);

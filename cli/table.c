@@ -50,7 +50,7 @@ static size_t text_width(const char *text)
 	return width;
 }
 
-static void print_csv_cell(FILE *out, const char *text)
+void table_csv_cell(FILE *out, const char *text)
 {
 	if (!strpbrk(text, ",\"\r\n")) {
 		fputs(text, out);
@@ -73,11 +73,11 @@ static const char *heading(const struct table *table, uint32_t column)
 static void print_csv(FILE *out, const struct table *table)
 {
 	for (uint32_t i = 0; i < table->column_count; i++) {
-		print_csv_cell(out, heading(table, i));
+		table_csv_cell(out, heading(table, i));
 		fputs(i + 1 < table->column_count ? "," : "\n", out);
 	}
 	for (uint32_t i = 0; i < table->cell_count; i++) {
-		print_csv_cell(out, table->cells[i]);
+		table_csv_cell(out, table->cells[i]);
 		fputs((i + 1) % table->column_count ? "," : "\n", out);
 	}
 }

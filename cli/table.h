@@ -8,6 +8,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <stdio.h>
 
 enum colour { COLOUR_NONE, COLOUR_GOOD, COLOUR_WARN, COLOUR_BAD };
 
@@ -28,5 +29,8 @@ void table_cell(struct table *table, enum colour colour, const char *format, ...
 
 /* Prints the table on standard output: aligned, or as CSV with the headings in the first line. */
 int table_print(const struct table *table, bool csv, struct error *error);
+
+/* Writes one cell of CSV, quoted where it must be. */
+void table_csv_cell(FILE *out, const char *text);
 
 #endif

@@ -52,11 +52,11 @@ static void check_group(struct cluster *cluster, const struct state *state, uint
 		cluster_warn(cluster, "group %s: max_per_host is ignored by profile %s", group->name,
 		             profile_words[cluster->profile]);
 	if (group->policy == POLICY_AFFINITY && !group->best_effort && hosts > 1)
-		cluster_warn(cluster, "group %s (affinity) is already violated: its %u members are on %u hosts", group->name,
-		             placed, hosts);
+		cluster_warn(cluster, "group %s (affinity) is already violated: its %u members are on %u host%s", group->name,
+		             placed, hosts, hosts == 1 ? "" : "s");
 	if (group->policy == POLICY_ANTI_AFFINITY && !group->best_effort && group->max_per_host == 1 && placed > hosts)
-		cluster_warn(cluster, "group %s (anti-affinity) is already violated: its %u members are on %u hosts",
-		             group->name, placed, hosts);
+		cluster_warn(cluster, "group %s (anti-affinity) is already violated: its %u members are on %u host%s",
+		             group->name, placed, hosts, hosts == 1 ? "" : "s");
 }
 
 void cluster_check(struct cluster *cluster)

@@ -169,6 +169,9 @@ static bool allow_ram(const struct request *request, uint32_t host, struct reaso
 	if (amount_fits(used + (request->forced ? 1 : 0), n, of->memory_mib, of->reserved_memory_mib,
 	                of->memory_ratio))
 		return true;
+	if (n > of->memory_mib)
+		return no(reason, "%s has %lld MiB of memory, one VM alone needs %lld", of->name, (long long)of->memory_mib,
+		          (long long)n);
 	return no(reason, "%s has %lld MiB of memory left, %lld MiB are needed", of->name,
 	          amount_left(used, of->memory_mib, of->reserved_memory_mib, of->memory_ratio), (long long)n);
 }
@@ -183,6 +186,9 @@ static bool allow_disk(const struct request *request, uint32_t host, struct reas
 
 	if (amount_fits(used, n, of->disk_gib, of->reserved_disk_gib, of->disk_ratio))
 		return true;
+	if (n > of->disk_gib)
+		return no(reason, "%s has %lld GiB of disk, one VM alone needs %lld", of->name, (long long)of->disk_gib,
+		          (long long)n);
 	return no(reason, "%s has %lld GiB of disk left, %lld GiB are needed", of->name,
 	          amount_left(used, of->disk_gib, of->reserved_disk_gib, of->disk_ratio), (long long)n);
 }

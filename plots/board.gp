@@ -40,18 +40,9 @@ set table $NOTHING
 plot data skip 1 using (tally(strcol(1), strcol(2), number(3), number(6), strcol(9))) with table
 unset table
 
-# gnuplot reads whatever was there before in an empty last field: find these in the lines as they are.
 rows = hosts <= ROWS_MOST
-array is_blank[hosts + 1]
-last(s) = s[strlen(s):strlen(s)]
-if (rows && hosts > 0) {
-    set datafile separator "\001"
-    set table $NOTHING
-    plot data skip 1 using (is_blank[int($0) + 1] = last(strcol(1)) eq ',', 0) with table
-    unset table
-    set datafile separator ','
-}
-why(i, text) = is_blank[int(i) + 1] ? '' : cut(text, why_most)
+# gnuplot reads whatever was there before in an empty last field: the last column is never empty.
+why(text) = text eq '-' ? '' : cut(text, why_most)
 
 unset key
 unset border
@@ -155,7 +146,7 @@ do for [form in 'svg png'] {
                 with labels right, \
             '' skip 1 using (window_x):(row_y($0)):(strlen(strcol(8)) ? percent(number(8)) : dash) \
                 with labels right, \
-            '' skip 1 using (why_x):(row_y($0)):(why($0, strcol(9))) with labels left textcolor rgb grey
+            '' skip 1 using (why_x):(row_y($0)):(why(strcol(9))) with labels left textcolor rgb grey
         unset label
         unset object
     }
