@@ -191,12 +191,39 @@ static uint32_t find_exceptions(struct chooser *chooser, const struct request *r
 	return kept;
 }
 
-static double largest_of(const double *values, uint32_t count)
+/*
+ * The positions that matter once so many hosts of the shape are out: those that no other goes before, come
+ * what may, and for each term one that has the most of it. *ret_band NULL: all of the list, in its order.
+ */
+static uint32_t band_of(const struct shape *shape, uint32_t exceptions, const uint32_t **ret_band)
+{
+	uint32_t low = 0, high = shape->band_count;
+
+	*ret_band = shape->band;
+	if (!shape->dominators || exceptions >= DOMINATORS_MOST) {
+		*ret_band = NULL;
+		return shape->count;
+	}
+	while (low < high) {
+		uint32_t middle = low + (high - low) / 2;
+
+		if (shape->dominators[shape->band[middle]] <= exceptions)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low;
+}
+
+static double largest_of(const double *values, const uint32_t *band, uint32_t count)
 {
 	double largest = 0;
 
-	for (uint32_t i = 0; i < count; i++)
-		largest = values[i] > largest ? values[i] : largest;
+	for (uint32_t i = 0; i < count; i++) {
+		double value = values[band ? band[i] : i];
+
+		largest = value > largest ? value : largest;
+	}
 	return largest;
 }
 
@@ -209,19 +236,20 @@ static double part(double value, double largest)
  * The best of the hosts that are no exceptions; *ret_weight is its weight. The sums are made in the order in
  * which weight_of makes them, so that ties are the same ties: nothing is under way, the soft term is 0.
  */
-static uint32_t best_of_rest(const struct shape *shape, const double *own, const struct weight_terms *scale,
-                             double *ret_weight)
+static uint32_t best_of_rest(const struct shape *shape, const uint32_t *band, uint32_t count,
+                             const double *own, const struct weight_terms *scale, double *ret_weight)
 {
 	const double *ram = own, *cpu = own + shape->count, *disk = own + 2 * (size_t)shape->count;
 	uint32_t best = NONE;
 	double best_weight = -INFINITY;
 
-	for (uint32_t i = 0; i < shape->count; i++) {
-		double weight = part(ram[i], scale->ram) + part(cpu[i], scale->cpu) +
-		                part(disk[i], scale->disk);
+	for (uint32_t i = 0; i < count; i++) {
+		uint32_t at = band ? band[i] : i;
+		double weight = part(ram[at], scale->ram) + part(cpu[at], scale->cpu) +
+		                part(disk[at], scale->disk);
 
-		if (weight > best_weight && ram[i] > -INFINITY) {
-			best = i;
+		if (ram[at] > -INFINITY && (weight > best_weight || (weight == best_weight && at < best))) {
+			best = at;
 			best_weight = weight;
 		}
 	}
@@ -256,12 +284,15 @@ static uint32_t pass_weighed(struct chooser *chooser, const struct request *requ
 	uint32_t exceptions = find_exceptions(chooser, request), best = NONE;
 	bool members_only = only_members(chooser, request);
 	struct weight_terms scale = { 0 };
+	const uint32_t *band = NULL;
+	uint32_t count = 0;
 
 	patch(chooser, shape, own, exceptions, true);
 	if (!members_only) {
-		scale.ram = largest_of(own, shape->count);
-		scale.cpu = largest_of(own + shape->count, shape->count);
-		scale.disk = largest_of(own + 2 * (size_t)shape->count, shape->count);
+		count = band_of(shape, exceptions, &band);
+		scale.ram = largest_of(own, band, count);
+		scale.cpu = largest_of(own + shape->count, band, count);
+		scale.disk = largest_of(own + 2 * (size_t)shape->count, band, count);
 	}
 	for (uint32_t i = 0; i < exceptions; i++) {
 		struct weight_terms terms;
@@ -275,7 +306,7 @@ static uint32_t pass_weighed(struct chooser *chooser, const struct request *requ
 		weight_scale_add(&scale, &terms);
 	}
 	if (!members_only)
-		best = best_of_rest(shape, own, &scale, &best_weight);
+		best = best_of_rest(shape, band, count, own, &scale, &best_weight);
 	if (best_weight == -INFINITY)
 		best = NONE;
 	for (uint32_t i = 0; i < exceptions; i++) {

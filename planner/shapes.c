@@ -80,7 +80,8 @@ void shapes_create(struct shapes *ret_shapes, const struct state *state)
 		if (!table[at]) {
 			if (ret_shapes->count == shape_room) {
 				shape_room *= 2;
-				ret_shapes->shapes = memory_resize(ret_shapes->shapes, shape_room, sizeof(struct shape));
+				ret_shapes->shapes = memory_resize(ret_shapes->shapes, shape_room,
+				                                   sizeof(struct shape));
 			}
 			ret_shapes->shapes[ret_shapes->count++] = (struct shape){ .vm = vm };
 			table[at] = ret_shapes->count;
@@ -99,6 +100,7 @@ void shapes_free(struct shapes *shapes)
 		free(shapes->shapes[i].cpu);
 		free(shapes->shapes[i].disk);
 		free(shapes->shapes[i].dominators);
+		free(shapes->shapes[i].band);
 	}
 	free(shapes->shapes);
 	free(shapes->of_vm);
@@ -107,7 +109,8 @@ void shapes_free(struct shapes *shapes)
 	*shapes = (struct shapes){ 0 };
 }
 
-/* A host of the list and the sum of its terms, each by the largest: a host that is better in every term has more. */
+/* A host of the list and the sum of its terms, each by the largest: a host that is better in every term has
+ * more. */
 struct summed {
 	double sum;
 	uint32_t at;
@@ -122,11 +125,21 @@ static int summed_compare(const void *a, const void *b)
 	return x->at < y->at ? -1 : x->at > y->at;
 }
 
-static bool dominates(const struct shape *shape, uint32_t a, uint32_t b)
+/*
+ * Whether a host goes before another whatever else is left: nothing of it is less, and it either comes first
+ * in the file or has so much more of something that the sum of the scaled terms, rounded, is more. A term of
+ * which nobody has anything left, or in which one host has more than all others can be told from, adds
+ * nothing.
+ */
+static bool dominates(const struct shape *shape, const struct weight_terms *most, uint32_t a, uint32_t b)
 {
+	static const double told_apart = 1e-9;
+
 	if (shape->ram[a] < shape->ram[b] || shape->cpu[a] < shape->cpu[b] || shape->disk[a] < shape->disk[b])
 		return false;
-	return a < b || shape->ram[a] > shape->ram[b] || shape->cpu[a] > shape->cpu[b] || shape->disk[a] > shape->disk[b];
+	return a < b || (shape->ram[a] > 0 && shape->ram[a] - shape->ram[b] > told_apart * most->ram) ||
+	       (shape->cpu[a] > 0 && shape->cpu[a] - shape->cpu[b] > told_apart * most->cpu) ||
+	       (shape->disk[a] > 0 && shape->disk[a] - shape->disk[b] > told_apart * most->disk);
 }
 
 static double largest_of(const double *values, uint32_t count)
@@ -138,39 +151,65 @@ static double largest_of(const double *values, uint32_t count)
 	return largest;
 }
 
+static struct summed *order_by_sum(const struct shape *shape, const struct weight_terms *most)
+{
+	struct summed *order = MEMORY_ARRAY(struct summed, shape->count);
+
+	for (uint32_t i = 0; i < shape->count; i++)
+		order[i] = (struct summed){
+			shape->ram[i] / most->ram + shape->cpu[i] / most->cpu + shape->disk[i] / most->disk, i
+		};
+	qsort(order, shape->count, sizeof(order[0]), summed_compare);
+	return order;
+}
+
+/* Sorts the band by how many dominators its hosts have, stable in the order of sums. */
+static void band_sort(struct shape *shape)
+{
+	uint32_t *sorted = MEMORY_ARRAY(uint32_t, shape->band_count), used = 0;
+
+	for (uint32_t dominators = 0; dominators < DOMINATORS_MOST; dominators++) {
+		for (uint32_t i = 0; i < shape->band_count; i++) {
+			if (shape->dominators[shape->band[i]] == dominators)
+				sorted[used++] = shape->band[i];
+		}
+	}
+	free(shape->band);
+	shape->band = sorted;
+}
+
 /*
- * Counts dominators, best hosts first: those of a host that has fewer than the most are themselves such hosts, so
- * only these (the band) are compared. A band that grows too large is given up.
+ * Counts dominators, best hosts first: those of a host that has fewer than the most are themselves such
+ * hosts, so only these (the band) are compared. A band that grows too large is given up.
  */
 static void fill_dominators(struct shape *shape)
 {
 	enum { BAND_MOST = 2000 };
-	struct summed *order = MEMORY_ARRAY(struct summed, shape->count);
-	uint32_t *band = MEMORY_ARRAY(uint32_t, BAND_MOST), band_count = 0;
-	double ram = largest_of(shape->ram, shape->count), cpu = largest_of(shape->cpu, shape->count);
-	double disk = largest_of(shape->disk, shape->count);
+	const struct weight_terms most = { .ram = largest_of(shape->ram, shape->count),
+		                           .cpu = largest_of(shape->cpu, shape->count),
+		                           .disk = largest_of(shape->disk, shape->count) };
+	struct summed *order = order_by_sum(shape, &most);
 
 	shape->dominators = MEMORY_ARRAY(uint8_t, shape->count);
-	for (uint32_t i = 0; i < shape->count; i++)
-		order[i] = (struct summed){ shape->ram[i] / ram + shape->cpu[i] / cpu + shape->disk[i] / disk, i };
-	qsort(order, shape->count, sizeof(order[0]), summed_compare);
-	for (uint32_t i = 0; i < shape->count && shape->dominators; i++) {
+	shape->band = MEMORY_ARRAY(uint32_t, BAND_MOST);
+	for (uint32_t i = 0; i < shape->count; i++) {
 		uint32_t at = order[i].at, found = 0;
 
-		for (uint32_t j = 0; j < band_count && found < DOMINATORS_MOST; j++)
-			found += dominates(shape, band[j], at);
+		for (uint32_t j = 0; j < shape->band_count && found < DOMINATORS_MOST; j++)
+			found += dominates(shape, &most, shape->band[j], at);
 		shape->dominators[at] = (uint8_t)found;
 		if (found == DOMINATORS_MOST)
 			continue;
-		if (band_count == BAND_MOST) {
+		if (shape->band_count == BAND_MOST) {
 			free(shape->dominators);
 			shape->dominators = NULL;
 			break;
 		}
-		band[band_count++] = at;
+		shape->band[shape->band_count++] = at;
 	}
-	free(band);
 	free(order);
+	if (shape->dominators)
+		band_sort(shape);
 }
 
 static void fill_weights(struct shape *shape, const struct request *request)

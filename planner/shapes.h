@@ -8,16 +8,19 @@
 /* One shape: flavor, boot, requested zone, networks. Filled in by shapes_fill. */
 struct shape {
 	uint32_t vm;     /* one VM of it */
-	uint32_t *hosts; /* that pass every rule but the groups', in the file's order, the VM's own host not left out */
+	uint32_t *hosts; /* that pass every rule but the groups', in the file's order, the VM's own host not
+	                    left out */
 	uint32_t count;
-	bool wanted;     /* someone will ask for it */
+	bool wanted; /* someone will ask for it */
 	/* nova: what weighing needs, by position in hosts */
 	double *ram, *cpu, *disk;
 	/*
-	 * nova: how many hosts of the list are at least as good in every term (ties: come first), DOMINATORS_MOST at the
-	 * most. As long as one of them is as it was, the host is not taken. NULL: not known.
+	 * nova: how many hosts of the list go before this one whatever else is in the list: DOMINATORS_MOST
+	 * at the most. As long as one of them is as it was, the host is not taken. NULL: not known.
 	 */
 	uint8_t *dominators;
+	uint32_t *band; /* positions of those with fewer than DOMINATORS_MOST, by how many they have */
+	uint32_t band_count;
 };
 
 enum { DOMINATORS_MOST = 128 };
@@ -26,8 +29,8 @@ struct shapes {
 	const struct state *state; /* as the file describes it */
 	struct shape *shapes;
 	uint32_t count;
-	uint32_t *of_vm;          /* shape by VM */
-	uint32_t *group_first;    /* members of group g: group_members[group_first[g] … group_first[g + 1]) */
+	uint32_t *of_vm;       /* shape by VM */
+	uint32_t *group_first; /* members of group g: group_members[group_first[g] … group_first[g + 1]) */
 	uint32_t *group_members;
 };
 

@@ -53,10 +53,10 @@ static uint32_t candidates_of(const struct state *state, uint32_t vm, uint32_t *
 
 static void compare_candidates(struct pair_of *pair, uint32_t vm, uint64_t seed, const char *text)
 {
-	uint32_t expected[64], actual[64];
+	uint32_t expected[128], actual[128];
 	uint32_t count = candidates_of(&pair->chooser.state, vm, expected);
 
-	cr_assert_eq(chooser_candidates(&pair->chooser, vm, false, actual, 64), count,
+	cr_assert_eq(chooser_candidates(&pair->chooser, vm, false, actual, 128), count,
 	             "seed %llu: candidates of v%u\n%s", (unsigned long long)seed, vm, text);
 	for (uint32_t i = 0; i < count; i++)
 		cr_assert_eq(actual[i], expected[i], "seed %llu: candidates of v%u\n%s",
@@ -84,11 +84,12 @@ static void compare_all(struct pair_of *pair, uint32_t host, uint64_t seed, cons
 
 static void check_cluster(uint64_t seed, uint64_t *moved)
 {
-	static const struct draw_size size = {
-		.hosts_most = 12, .first_host_vms_most = 8, .other_host_vms_most = 4, .moves = true
+	static const struct draw_size sizes[] = {
+		{ .hosts_most = 12, .first_host_vms_most = 8, .other_host_vms_most = 4, .moves = true },
+		{ .hosts_most = 70, .first_host_vms_most = 12, .other_host_vms_most = 2, .moves = true },
 	};
 	struct draw draw = { seed };
-	char *text = draw_cluster_text(seed, &size);
+	char *text = draw_cluster_text(seed, &sizes[seed % 8 == 0]);
 	struct pair_of pair;
 
 	pair_create(&pair, text);

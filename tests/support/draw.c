@@ -169,7 +169,7 @@ static void print_host(FILE *file, struct draw *draw, const struct traits *trait
 	if (traits->ratios)
 		fprintf(file, ", \"memory_ratio\": %s, \"reserved\": {\"memory_mib\": %u, \"cpus\": %u}",
 		        DRAW_WORD(draw, "1", "1.25", "1.5"), 512 * draw_below(draw, 3), draw_below(draw, 2));
-	if (traits->disks)
+	if (traits->disks && draw_percent(draw, 85))
 		fprintf(file, ", \"disk_gib\": %u, \"disk_ratio\": %s", draw_between(draw, 10, 60),
 		        DRAW_WORD(draw, "1", "1.5"));
 	if (traits->numa && draw_percent(draw, 80))
