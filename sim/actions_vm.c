@@ -30,12 +30,27 @@ static void reject(struct world *world, struct activity *activity, const char *m
 	action_reject(world, activity, NONE, NONE, METHOD_NONE, message);
 }
 
+/*
+ * Why nothing can be asked of a guest on its host. A locked host runs none, but for nova, where a lock is the
+ * service disabled and the guests are left alone.
+ */
+static const char *host_refusal(struct world *world, uint32_t host)
+{
+	if (host == NONE)
+		return "it is on no host";
+	if (!state_host_up(world->state, host))
+		return "its host is down";
+	if (world->state->profile != PROFILE_NOVA && world->state->hosts[host].administrative == ADMIN_LOCKED)
+		return "its host is locked";
+	return NULL;
+}
+
 void vm_change_start(struct world *world, struct activity *activity)
 {
 	const struct change *change = &changes[activity->action->kind];
 	struct state *state = world->state;
 	uint32_t vm = activity->action->vm, host = state->vm_host[vm];
-	const char *name = world_vm_name(world, vm), *task = world->cluster->vms[vm].task;
+	const char *name = world_vm_name(world, vm), *task = world->cluster->vms[vm].task, *message;
 
 	if (!is_there(world, vm)) {
 		reject(world, activity, world_text(world, "Instance %s could not be found.", name));
@@ -53,10 +68,10 @@ void vm_change_start(struct world *world, struct activity *activity)
 		                  name, task ? task : "migrating"));
 		return;
 	}
-	if (host == NONE || !state_host_up(state, host)) {
+	message = host_refusal(world, host);
+	if (message) {
 		reject(world, activity,
-		       world_text(world, "Cannot '%s' instance %s: %s", change->what, name,
-		                  host == NONE ? "it is on no host" : "its host is down"));
+		       world_text(world, "Cannot '%s' instance %s: %s", change->what, name, message));
 		return;
 	}
 	activity->stage = state->vm_state[vm];
@@ -68,10 +83,18 @@ void vm_change_due(struct world *world, struct activity *activity)
 {
 	const struct change *change = &changes[activity->action->kind];
 	uint32_t vm = activity->action->vm;
+	const char *message;
 
-	if (world->state->vm_state[vm] != activity->stage || world->state->vm_target[vm] != NONE) {
+	if (world->state->vm_state[vm] != activity->stage || world->state->vm_target[vm] != NONE)
+		message = "it was lost or stopped meanwhile";
+	else
+		message = host_refusal(world, world->state->vm_host[vm]);
+	if (message) {
+		if (world->state->vm_target[vm] == NONE)
+			state_set_vm_busy(world->state, vm, false);
 		activity_end(world, activity, VERDICT_FAILED,
-		             world_text(world, "Instance %s was lost meanwhile.", world_vm_name(world, vm)));
+		             world_text(world, "Failed to '%s' instance %s: %s", change->what,
+		                        world_vm_name(world, vm), message));
 		return;
 	}
 	state_set_vm_busy(world->state, vm, false);

@@ -116,8 +116,10 @@ static void finish(struct world *world, struct activity *activity)
 /* The only host there is: nobody could take its VMs, so they are stopped. */
 static void stop_all(struct world *world, struct activity *activity)
 {
-	for (uint32_t i = 0; i < activity->vm_count; i++)
+	for (uint32_t i = 0; i < activity->vm_count; i++) {
+		state_set_vm_busy(world->state, activity->vms[i], true);
 		trace_line(world, world_vm_name(world, activity->vms[i]), "stops", "there is no other host");
+	}
 	activity->stage = LOCK_STOPPING;
 	activity_wait(world, activity, activity->vm_count > 0 ? GUEST_STOP_S : 0);
 }
@@ -131,6 +133,7 @@ void lock_due(struct world *world, struct activity *activity)
 
 		if (world->state->vm_host[vm] != activity->action->host || lock_leaves(world->state, vm))
 			continue;
+		state_set_vm_busy(world->state, vm, false);
 		state_set_vm_state(world->state, vm, VM_STOPPED);
 		world->stopped_by_lock[vm] = true;
 	}

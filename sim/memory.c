@@ -22,8 +22,9 @@ static const double SECONDS_PER_NS = 1e-9;
 static const double CLOSE_S = 1e-3;
 
 /*
- * Without a time limit and a progress timer, a migration that has made no progress for so long never will:
- * QEMU would go on for ever, we do not.
+ * A migration that has made no progress for so long, and whose limit did not rise, never will as long as its
+ * rate stays the same. QEMU would go on round by round: we wait for its time limit, and give it up when it
+ * has none.
  */
 static const double NEVER_S = 6 * 3600;
 
@@ -123,6 +124,7 @@ void memory_start(struct world *world, struct move *move)
 	move->memory_ns = world->now_ns;
 	move->limit_ms = timing_limit_ms(&move->timing, elapsed_s(world, move));
 	move->limit_ns = after_start(move, timing_next_step_s(&move->timing, elapsed_s(world, move)));
+	move->limit_since_ns = world->now_ns;
 	precopy_start(&move->precopy, &input, move->limit_ms / 1000);
 	move->low_bytes = precopy_remaining_bytes(&move->precopy);
 	move->low_ns = world->now_ns;
@@ -184,6 +186,10 @@ bool memory_pass(struct world *world, struct move *move, double dt_s, double wir
 {
 	struct precopy *precopy = &move->precopy;
 
+	if (move->hopeless) {
+		move->vain_bytes += wire_bytes * move->efficiency;
+		return false;
+	}
 	if (!steady && dt_s > 0)
 		precopy_set_rate(precopy, wire_bytes * move->efficiency / dt_s);
 	for (;;) {
@@ -220,25 +226,21 @@ bool memory_can_abort(const struct move *move)
 	       move->precopy.phase == PRECOPY_COPYING;
 }
 
-/* After so long without a new low of what is left, the migration is given up. */
-static double no_progress_s(const struct timing *timing)
-{
-	return isfinite(timing->no_progress_s) || isfinite(timing->timeout_s) ? timing->no_progress_s
-	                                                                      : NEVER_S;
-}
-
 static int64_t time_out_ns(const struct move *move)
 {
 	return after_start(move, move->timing.timeout_s);
 }
 
+/* When it will have made no new low of what is left for too long. */
 static int64_t stalled_ns(const struct move *move)
 {
-	double seconds = no_progress_s(&move->timing);
+	int64_t since_ns = move->low_ns > move->limit_since_ns ? move->low_ns : move->limit_since_ns;
 
-	if (move->stage != STAGE_MEMORY || move->precopy.phase != PRECOPY_COPYING || !isfinite(seconds))
+	if (move->stage != STAGE_MEMORY || move->precopy.phase != PRECOPY_COPYING || move->hopeless)
 		return TIME_NEVER;
-	return move->low_ns + seconds_ns(seconds);
+	if (isfinite(move->timing.no_progress_s))
+		return move->low_ns + seconds_ns(move->timing.no_progress_s);
+	return since_ns + seconds_ns(NEVER_S);
 }
 
 const char *memory_given_up(struct world *world, struct move *move)
@@ -253,7 +255,12 @@ const char *memory_given_up(struct world *world, struct move *move)
 	}
 	if (late)
 		return world_text(world, "it did not finish within %.10g s", move->timing.timeout_s);
-	return world_text(world, "it made no progress for %.10g s", no_progress_s(&move->timing));
+	if (isfinite(move->timing.timeout_s) && !isfinite(move->timing.no_progress_s)) {
+		move->hopeless = true;
+		return NULL;
+	}
+	return world_text(world, "it made no progress for %.10g s",
+	                  isfinite(move->timing.no_progress_s) ? move->timing.no_progress_s : NEVER_S);
 }
 
 void memory_limit(struct world *world, struct move *move)
@@ -262,6 +269,8 @@ void memory_limit(struct world *world, struct move *move)
 		return;
 	move->limit_ms = timing_limit_ms(&move->timing, elapsed_s(world, move));
 	move->limit_ns = after_start(move, timing_next_step_s(&move->timing, elapsed_s(world, move)));
+	move->limit_since_ns = world->now_ns;
+	move->hopeless = false;
 	if (memory_can_abort(move)) {
 		precopy_set_downtime_limit(&move->precopy, move->limit_ms / 1000);
 		trace_move(world, move, "limit", "%.0f ms", move->limit_ms);
@@ -278,7 +287,7 @@ int64_t memory_next_ns(const struct world *world, struct move *move)
 	int64_t next_ns = TIME_NEVER;
 	double next_s;
 
-	if (move->stage == STAGE_MEMORY) {
+	if (move->stage == STAGE_MEMORY && !move->hopeless) {
 		double rate = links_rate(&world->links, move->flow) * move->efficiency;
 		double most = links_rate_most(&world->links, move->flow) * move->efficiency;
 
@@ -291,9 +300,9 @@ int64_t memory_next_ns(const struct world *world, struct move *move)
 		}
 		if (next_s < 6e9)
 			next_ns = world->now_ns + (int64_t)ceil(next_s * 1e9);
-		if (memory_can_abort(move))
-			next_ns = earlier(next_ns, move->limit_ns);
 	}
+	if (move->stage == STAGE_MEMORY && memory_can_abort(move))
+		next_ns = earlier(next_ns, move->limit_ns);
 	if (memory_can_abort(move)) {
 		int64_t give_up_ns = earlier(time_out_ns(move), stalled_ns(move));
 

@@ -296,7 +296,7 @@ static void fill_record(struct world *world, const struct move *move, enum outco
 		if (outcome == OUTCOME_COMPLETED && move->was_active)
 			moved->downtime_s = (double)(moved->end_ns - moved->start_ns) * SECONDS_PER_NS;
 	} else if (move->stage == STAGE_MEMORY) {
-		moved->bytes = precopy->sent_bytes;
+		moved->bytes = precopy->sent_bytes + move->vain_bytes;
 		moved->iterations = precopy->iterations;
 		moved->throttle = precopy->throttle;
 		if (outcome == OUTCOME_COMPLETED)
@@ -434,7 +434,13 @@ void move_due(struct world *world, struct move *move)
 
 void move_rate_changed(struct world *world, struct move *move)
 {
-	if (settle(world, move))
+	bool over = settle(world, move);
+
+	/* Another rate, another chance. */
+	if (move->hopeless)
+		move->low_ns = world->now_ns;
+	move->hopeless = false;
+	if (over)
 		complete(world, move);
 	else
 		plan(world, move);

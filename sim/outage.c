@@ -221,8 +221,10 @@ void unlock_due(struct world *world, struct activity *activity)
 		if (state->vm_host[vm] != activity->action->host || state->vm_state[vm] == VM_DELETED)
 			continue;
 		state_set_vm_busy(state, vm, false);
-		if (state_host_up(state, activity->action->host))
+		if (state_host_enabled(state, activity->action->host))
 			state_set_vm_state(state, vm, VM_ACTIVE);
+		else
+			world->stopped_by_lock[vm] = true; /* locked again before it ran */
 	}
 	activity_end(world, activity, VERDICT_DONE, NULL);
 }

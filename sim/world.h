@@ -101,13 +101,16 @@ struct move {
 	double left_bytes; /* of disks, payload */
 	double copied_bytes;
 	int64_t start_ns, touched_ns;
-	int64_t memory_ns; /* when precopy began */
-	int64_t stage_ns;  /* when STAGE_DOOMED, STAGE_STOP, STAGE_START end */
-	int64_t limit_ns;  /* when the downtime limit goes up next */
+	int64_t memory_ns;      /* when precopy began */
+	int64_t stage_ns;       /* when STAGE_DOOMED, STAGE_STOP, STAGE_START end */
+	int64_t limit_ns;       /* when the downtime limit goes up next */
+	int64_t limit_since_ns; /* when it last went up */
 	double limit_ms;
 	double low_bytes; /* the least that was left to send, and when */
 	int64_t low_ns;
-	double synced_bytes;    /* what was left after the last sync */
+	double synced_bytes; /* what was left after the last sync */
+	bool hopeless;       /* it has run so long without progress that only its time limit is waited for */
+	double vain_bytes;   /* sent meanwhile */
 	uint32_t before_flavor; /* resize: the flavor that it had; else NONE */
 };
 
