@@ -18,7 +18,7 @@ static const char *vote_message(struct world *world, uint32_t vm)
 /* The state's own words for what does not exist, as the API would answer. NULL: it is there. */
 static const char *missing_message(struct world *world, uint32_t vm)
 {
-	if (world->state->vm_state[vm] != VM_DELETED && (vm < world->vms_at_start || world->born[vm]))
+	if (world_vm_exists(world, vm))
 		return NULL;
 	return world_text(world, "Instance %s could not be found.", world_vm_name(world, vm));
 }

@@ -20,11 +20,6 @@ static const struct change {
 	[ACTION_RESUME] = { "resume", 1u << VM_SUSPENDED | 1u << VM_PAUSED, VM_ACTIVE, 0 },
 };
 
-static bool is_there(const struct world *world, uint32_t vm)
-{
-	return world->state->vm_state[vm] != VM_DELETED && (vm < world->vms_at_start || world->born[vm]);
-}
-
 static void reject(struct world *world, struct activity *activity, const char *message)
 {
 	action_reject(world, activity, NONE, NONE, METHOD_NONE, message);
@@ -52,7 +47,7 @@ void vm_change_start(struct world *world, struct activity *activity)
 	uint32_t vm = activity->action->vm, host = state->vm_host[vm];
 	const char *name = world_vm_name(world, vm), *task = world->cluster->vms[vm].task, *message;
 
-	if (!is_there(world, vm)) {
+	if (!world_vm_exists(world, vm)) {
 		reject(world, activity, world_text(world, "Instance %s could not be found.", name));
 		return;
 	}
@@ -107,7 +102,7 @@ void delete_start(struct world *world, struct activity *activity)
 	struct state *state = world->state;
 	uint32_t vm = activity->action->vm, host = state->vm_host[vm];
 
-	if (!is_there(world, vm)) {
+	if (!world_vm_exists(world, vm)) {
 		reject(world, activity,
 		       world_text(world, "Instance %s could not be found.", world_vm_name(world, vm)));
 		return;

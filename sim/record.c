@@ -64,6 +64,7 @@ static void sample(struct record_track *track, bool always, struct record_sample
 		track->room = track->room ? track->room * 2 : 32;
 		track->samples = memory_resize(track->samples, track->room, sizeof(*track->samples));
 	}
+	must(track->samples != NULL);
 	track->samples[track->count++] = sample;
 }
 

@@ -139,8 +139,7 @@ static void keep_first(struct simulation *simulation, const struct world *world)
 	for (uint32_t i = 0; i < vm_count; i++) {
 		final->vm_hosts[i] = state->vm_host[i];
 		final->vm_states[i] = state->vm_state[i];
-		final->vm_exists[i] = state->vm_state[i] != VM_DELETED &&
-		                      (i < world->vms_at_start || world->born[i]);
+		final->vm_exists[i] = world_vm_exists(world, i);
 	}
 	simulation->alarm_count = world->alarm_count;
 	simulation->alarms = ARENA_ARRAY(arena, struct alarm, world->alarm_count);

@@ -12,7 +12,8 @@ void trace_free(struct trace *trace)
 	*trace = (struct trace){ 0 };
 }
 
-static void append(struct trace *trace, const char *format, va_list arguments)
+__attribute__((format(printf, 2, 0))) static void append(struct trace *trace, const char *format,
+                                                         va_list arguments)
 {
 	va_list again;
 	int length;

@@ -183,6 +183,14 @@ static inline const char *world_host_name(const struct world *world, uint32_t ho
 	return world->cluster->hosts[host].name;
 }
 
+/* Whether a VM is there: not booted later, not deleted before. */
+static inline bool world_vm_exists(const struct world *world, uint32_t vm)
+{
+	bool born = vm >= world->vms_at_start ? world->born[vm] : true;
+
+	return born && world->state->vm_state[vm] != VM_DELETED;
+}
+
 static inline int64_t seconds_ns(double seconds)
 {
 	return seconds < 6e9 ? (int64_t)(seconds * 1e9 + 0.5) : TIME_NEVER;
