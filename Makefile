@@ -26,7 +26,7 @@ docdir ?= $(datadir)/doc/lockkeeper
 
 # ---------------------------------------------------------------------- sources
 
-MODULES := core models sim planner real-driver web cli
+MODULES := core import models sim planner real-driver web cli
 SOURCES := $(sort $(foreach m,$(MODULES),$(wildcard $(m)/*.c)))
 MAIN := $(wildcard cli/main.c)
 LIBRARY_SOURCES := $(filter-out cli/main.c,$(SOURCES))

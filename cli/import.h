@@ -5,7 +5,7 @@
 
 #include "core/arena.h"
 #include "core/error.h"
-#include "core/openstack.h"
+#include "import/openstack.h"
 
 #include <stddef.h>
 

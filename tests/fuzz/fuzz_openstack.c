@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "core/cluster.h"
 #include "core/must.h"
-#include "core/openstack.h"
+#include "import/openstack.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "cli/import.h"
 #include "core/cluster.h"
-#include "core/openstack.h"
-#include "core/openstack_value.h"
+#include "import/openstack.h"
+#include "import/openstack_value.h"
 
 #include <criterion/criterion.h>
 #include <stdio.h>

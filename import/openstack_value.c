@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-#include "core/openstack_value.h"
+#include "import/openstack_value.h"
 
 #include <math.h>
 #include <stdlib.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-#include "core/openstack_facts.h"
+#include "import/openstack_facts.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* openstack_value: values of OpenStack's JSON in the shapes that its versions give them. */
-#ifndef CORE_OPENSTACK_VALUE_H
-#define CORE_OPENSTACK_VALUE_H
+#ifndef IMPORT_OPENSTACK_VALUE_H
+#define IMPORT_OPENSTACK_VALUE_H
 
 #include "core/arena.h"
 #include "core/json.h"

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-#include "core/openstack.h"
+#include "import/openstack.h"
 
-#include "core/openstack_facts.h"
+#include "import/openstack_facts.h"
 
 #include <stdarg.h>
 #include <stdio.h>

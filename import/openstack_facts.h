@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* openstack_facts: what the files of an export say, merged, before a cluster is made of it. */
-#ifndef CORE_OPENSTACK_FACTS_H
-#define CORE_OPENSTACK_FACTS_H
+#ifndef IMPORT_OPENSTACK_FACTS_H
+#define IMPORT_OPENSTACK_FACTS_H
 
-#include "core/openstack.h"
-#include "core/openstack_value.h"
+#include "import/openstack.h"
+#include "import/openstack_value.h"
 
 /* Placement's resource classes that hosts' capacities are made of. */
 enum openstack_resource { RESOURCE_VCPU, RESOURCE_PCPU, RESOURCE_MEMORY, RESOURCE_DISK, RESOURCE_COUNT };

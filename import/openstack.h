@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* openstack: makes a cluster file out of what an OpenStack's command line or REST interface printed. */
-#ifndef CORE_OPENSTACK_H
-#define CORE_OPENSTACK_H
+#ifndef IMPORT_OPENSTACK_H
+#define IMPORT_OPENSTACK_H
 
 #include "core/error.h"
 #include "core/json.h"
