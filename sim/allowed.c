@@ -5,6 +5,9 @@
 
 #include <stdlib.h>
 
+/* So many kinds of VMs of one host are told apart; any more are looked at one by one. */
+enum { SEEN_MOST = 32 };
+
 /* Hosts that the request's VM may be sent to when an admin names them, added to `allowed`. */
 static void add_named(const struct world *world, const struct request *request, bool *allowed)
 {
@@ -23,17 +26,33 @@ static void add_ranked(const struct world *world, const struct request *request,
 	free(ranks);
 }
 
+/* Whether two VMs in no group are the same to the scheduler. */
+static bool is_alike(const struct world *world, uint32_t a, uint32_t b)
+{
+	const struct vm *x = &world->cluster->vms[a], *y = &world->cluster->vms[b];
+
+	return x->group == NONE && y->group == NONE &&
+	       world->state->vm_flavor[a] == world->state->vm_flavor[b] && x->boot == y->boot &&
+	       x->zone == y->zone && x->vif_count == 0 && y->vif_count == 0;
+}
+
 /* What at least one of the host's VMs could take. */
 static void add_lock(const struct world *world, uint32_t host, bool *allowed)
 {
 	const struct state *state = world->state;
+	uint32_t seen[SEEN_MOST], seen_count = 0;
 
 	for (uint32_t vm = state_vms_first(state, host); vm != NONE; vm = state_vms_next(state, vm)) {
 		enum method method = lock_leaves(state, vm) ? METHOD_NONE : lock_method(state, vm);
 		struct request request;
+		bool known = false;
 
-		if (method == METHOD_NONE)
+		for (uint32_t i = 0; i < seen_count && !known; i++)
+			known = is_alike(world, vm, seen[i]);
+		if (method == METHOD_NONE || known)
 			continue;
+		if (seen_count < SEEN_MOST)
+			seen[seen_count++] = vm;
 		request = request_for(state, method == METHOD_LIVE ? MOVE_LIVE : MOVE_COLD, vm);
 		add_ranked(world, &request, allowed);
 	}
