@@ -463,8 +463,16 @@ static void undo_one(struct state *state, const struct undo *undo)
 void state_rollback(struct state *state, uint32_t mark)
 {
 	must(mark <= state->undo_count);
-	while (state->undo_count > mark)
-		undo_one(state, &state->undo[--state->undo_count]);
+	while (state->undo_count > mark) {
+		const struct undo *undo = &state->undo[--state->undo_count];
+
+		undo_one(state, undo);
+		/* Claims that no longer count as well, so that a state is its old self byte for byte. */
+		if (undo->vm != NONE && state->numa_here) {
+			state->numa_here[undo->vm] = undo->here;
+			state->numa_coming[undo->vm] = undo->coming;
+		}
+	}
 	if (mark == 0)
 		state->undo_on = false;
 }
