@@ -15,6 +15,14 @@ void cluster_free(struct cluster *cluster)
 	*cluster = (struct cluster){ 0 };
 }
 
+void cluster_move(struct cluster *ret_cluster, struct cluster *cluster)
+{
+	*ret_cluster = *cluster;
+	*cluster = (struct cluster){ 0 };
+	if (ret_cluster->interns)
+		interns_move(ret_cluster->interns, &ret_cluster->arena);
+}
+
 uint32_t cluster_host(const struct cluster *cluster, const char *name)
 {
 	return intern_find(cluster->interns, NAME_HOST, name);

@@ -239,6 +239,9 @@ int cluster_read_value(struct cluster *ret_cluster, const struct json_doc *doc, 
 
 void cluster_free(struct cluster *cluster);
 
+/* Moves a cluster to another place; the old one is empty then. A plain copy would still point to the old one's arena. */
+void cluster_move(struct cluster *ret_cluster, struct cluster *cluster);
+
 /* Index by name; NONE when there is none. cluster_vm also finds by id. */
 uint32_t cluster_host(const struct cluster *cluster, const char *name);
 uint32_t cluster_vm(const struct cluster *cluster, const char *name);

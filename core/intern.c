@@ -35,6 +35,11 @@ struct interns *interns_new(struct arena *arena)
 	return interns;
 }
 
+void interns_move(struct interns *interns, struct arena *arena)
+{
+	interns->arena = arena;
+}
+
 static struct entry *entry_place(const struct interns *interns, const char *text, uint32_t kind, uint32_t hash)
 {
 	for (size_t at = hash & (interns->room - 1);; at = (at + 1) & (interns->room - 1)) {

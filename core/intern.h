@@ -12,6 +12,9 @@ struct interns;
 /* The table lives in the arena. */
 struct interns *interns_new(struct arena *arena);
 
+/* The arena that the table lives in is from now on at another address. */
+void interns_move(struct interns *interns, struct arena *arena);
+
 /* The one copy of a text. */
 const char *intern(struct interns *interns, const char *text);
 

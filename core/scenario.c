@@ -451,24 +451,25 @@ int scenario_read(struct scenario *ret_scenario, const struct json_doc *doc, enu
 	if (!result)
 		sort_actions(&scenario, actions);
 	free(actions);
-	if (result)
+	if (result) {
 		cluster_free(&scenario.cluster);
-	else
+	} else {
 		*ret_scenario = scenario;
+		cluster_move(&ret_scenario->cluster, &scenario.cluster);
+	}
 	return result;
 }
 
 void scenario_lock(struct scenario *ret_scenario, struct cluster *cluster, const uint32_t *hosts,
                    uint32_t count)
 {
-	*ret_scenario = (struct scenario){ .cluster = *cluster,
-		                           .hosts_at_start = cluster->host_count,
+	*ret_scenario = (struct scenario){ .hosts_at_start = cluster->host_count,
 		                           .vms_at_start = cluster->vm_count,
 		                           .action_count = count,
 		                           .seed = 1,
 		                           .runs = 1,
 		                           .window_s = 1800 };
-	*cluster = (struct cluster){ 0 };
+	cluster_move(&ret_scenario->cluster, cluster);
 	ret_scenario->actions = ARENA_ARRAY(&ret_scenario->cluster.arena, struct action, count);
 	ret_scenario->as_written = ARENA_ARRAY(&ret_scenario->cluster.arena, uint32_t, count);
 	for (uint32_t i = 0; i < count; i++) {

@@ -134,6 +134,13 @@ Test(scenario, many_boots_cost_little)
 		0);
 	cr_assert_eq(scenario.cluster.vm_count, 100002);
 	cr_assert_eq(cluster_vm(&scenario.cluster, "n-100000"), 100001);
+	/* The cluster was moved into the scenario: its texts are where it is. */
+	for (int i = 0; i < 5000; i++) {
+		char name[16];
+
+		snprintf(name, sizeof(name), "late-%d", i);
+		cr_assert_str_eq(cluster_intern(&scenario.cluster, name), name);
+	}
 	scenario_free(&scenario);
 }
 
