@@ -12,14 +12,18 @@
 
 enum { KEY_HOST = 0x100, KEY_LIMIT, KEY_WINDOW, KEY_PLOTS };
 
-/* Runs of a prediction in which something is drawn, and how many migrations all of them together may simulate. */
+/* Runs of a prediction in which something is drawn, and how many migrations all of them together may
+ * simulate. */
 enum { RUNS_MOST = 25, RUNS_LEAST = 5, RUNS_MIGRATIONS = 2000000 };
 
 static const struct argp_option options[] = {
-	{ "host", KEY_HOST, "HOST", 0, "check this host (may be given more than once); all when not given", 1 },
-	{ "limit", KEY_LIMIT, "SECONDS", 0, "about so long for one host's verdict, then \"unknown\" (= 10)", 1 },
+	{ "host", KEY_HOST, "HOST", 0, "check this host (may be given more than once); all when not given",
+	  1 },
+	{ "limit", KEY_LIMIT, "SECONDS", 0, "about so long for one host's verdict, then \"unknown\" (= 10)",
+	  1 },
 	{ "window", KEY_WINDOW, "SECONDS", 0, "the maintenance window of probability_in_window (= 1800)", 1 },
-	{ "plots", KEY_PLOTS, "DIR", 0, "draw the lock board: board.svg, board.png, and what it was drawn from", 1 },
+	{ "plots", KEY_PLOTS, "DIR", 0,
+	  "draw the lock board: board.svg, board.png, and what it was drawn from", 1 },
 	{ 0 },
 };
 
@@ -65,9 +69,9 @@ static const struct argp argp = {
 	parse,
 	"CLUSTER",
 	"Can each host be locked? What stands in the way, and how long it takes.\v"
-	"The verdict is about the platform's own lock, over every order in which it may take the VMs: always, "
-	"order-dependent, never, or unknown past --limit. Exits with 2 when a host asked for can never be locked, with 6 "
-	"when one is unknown.\n\n"
+	"The verdict is about the platform's own lock, over every order in which it may take the VMs: "
+	"always, order-dependent, never, or unknown past --limit. Exits with 2 when a host asked for can "
+	"never be locked, with 6 when one is unknown.\n\n"
 	"Example:\n  lockkeeper check scenarios/clusters/lab.json --host compute-0",
 	children,
 	NULL,
@@ -85,7 +89,8 @@ static int find_hosts(struct check *check, struct error *error)
 		uint32_t host = cluster_host(cluster, check->names[i]);
 
 		if (host == NONE)
-			result = error_set(error, ERROR_INPUT, "%s: no host is named \"%s\", expected one of the file's",
+			result = error_set(error, ERROR_INPUT,
+			                   "%s: no host is named \"%s\", expected one of the file's",
 			                   check->path, check->names[i]);
 		else
 			wanted[host] = true;
@@ -125,7 +130,8 @@ static void check_host(void *context, uint32_t index, unsigned thread)
 	struct chooser *chooser = &check->choosers[thread];
 	const struct stock *stock = &checked->stock;
 
-	stock_find(chooser, checked->host, (uint64_t)(check->limit_s * STOCK_STEPS_PER_SECOND), &checked->stock);
+	stock_find(chooser, checked->host, (uint64_t)(check->limit_s * STOCK_STEPS_PER_SECOND),
+	           &checked->stock);
 	checked->predicted = stock->good_order || stock->verdict == STOCK_ALWAYS;
 	chooser_begin(chooser);
 	if (checked->predicted)

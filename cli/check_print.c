@@ -30,7 +30,8 @@ static void add_percentiles(json_t *object, const char *key, const double values
 	json_add_number(percentiles, "p90", rounded(values[2]));
 }
 
-static void add_order(const struct check *check, json_t *object, const char *key, const uint32_t *order, uint32_t count)
+static void add_order(const struct check *check, json_t *object, const char *key, const uint32_t *order,
+                      uint32_t count)
 {
 	json_t *names = json_add(object, key, json_array_new());
 
@@ -105,7 +106,8 @@ static void describe(const struct check *check, const struct checked *checked, c
 		size_t length = strlen(text);
 
 		snprintf(text + length, room - length, "%s%s (%s): %s", i ? "; " : "",
-		         vm_name(check, stock->blockers[i].vm), stock->blockers[i].rule, stock->blockers[i].why);
+		         vm_name(check, stock->blockers[i].vm), stock->blockers[i].rule,
+		         stock->blockers[i].why);
 	}
 	if (shown < stock->blocker_count) {
 		size_t length = strlen(text);
@@ -183,18 +185,22 @@ static int print_details(const struct check *check, const struct checked *checke
 	if (stock->message && print_line(error, "  the platform says: %s\n", stock->message))
 		return ERROR_IO;
 	for (uint32_t i = 0; i < stock->blocker_count; i++) {
-		if (print_line(error, "  in the way: %s, by rule %s: %s\n", vm_name(check, stock->blockers[i].vm),
-		               stock->blockers[i].rule, stock->blockers[i].why))
+		if (print_line(error, "  in the way: %s, by rule %s: %s\n",
+		               vm_name(check, stock->blockers[i].vm), stock->blockers[i].rule,
+		               stock->blockers[i].why))
 			return ERROR_IO;
 	}
 	if (stock->verdict == STOCK_ORDER_DEPENDENT && stock->good_order &&
 	    print_order(check, "an order that works", stock->good_order, stock->mover_count, error))
 		return ERROR_IO;
-	if (stock->bad_order && print_order(check, "an order that fails", stock->bad_order, stock->mover_count, error))
+	if (stock->bad_order &&
+	    print_order(check, "an order that fails", stock->bad_order, stock->mover_count, error))
 		return ERROR_IO;
 	if (!checked->predicted || stock->mover_count == 0)
 		return 0;
-	if (print_line(error, "  takes %.1f s (p10 %.1f, p90 %.1f), worst downtime %.0f ms (p10 %.0f, p90 %.0f), %.1f MiB\n",
+	if (print_line(error,
+	               "  takes %.1f s (p10 %.1f, p90 %.1f), "
+	               "worst downtime %.0f ms (p10 %.0f, p90 %.0f), %.1f MiB\n",
 	               prediction->duration_s[1], prediction->duration_s[0], prediction->duration_s[2],
 	               prediction->worst_downtime_ms[1], prediction->worst_downtime_ms[0],
 	               prediction->worst_downtime_ms[2], prediction->bytes / 1048576))
@@ -205,7 +211,8 @@ static int print_details(const struct check *check, const struct checked *checke
 
 static int print_people(const struct check *check, struct error *error)
 {
-	static const char *const columns[] = { "HOST", "LOCK", ">MOVES", ">TIME", ">WORST DOWNTIME", "IN THE WAY" };
+	static const char *const columns[] = { "HOST",      "LOCK", ">MOVES", ">TIME", ">WORST DOWNTIME",
+		                               "IN THE WAY" };
 	struct table table;
 	int result;
 
@@ -289,18 +296,20 @@ char *check_board_csv(const struct check *check, size_t *ret_length)
 	FILE *out = open_memstream(&text, ret_length);
 
 	must(out);
-	fputs("host,verdict,moves,duration_p10_s,duration_p50_s,duration_p90_s,downtime_p50_ms,probability_in_window,why\n",
+	fputs("host,verdict,moves,duration_p10_s,duration_p50_s,duration_p90_s,downtime_p50_ms,"
+	      "probability_in_window,why\n",
 	      out);
 	for (uint32_t i = 0; i < check->count; i++) {
 		const struct checked *checked = &check->checked[i];
 		const struct prediction *prediction = &checked->prediction;
 
 		table_csv_cell(out, check->cluster.hosts[checked->host].name);
-		fprintf(out, ",%s,%u,", stock_verdict_words[checked->stock.verdict], checked->stock.mover_count);
+		fprintf(out, ",%s,%u,", stock_verdict_words[checked->stock.verdict],
+		        checked->stock.mover_count);
 		if (checked->predicted)
-			fprintf(out, "%.3f,%.3f,%.3f,%.1f,%.3f,", prediction->duration_s[0], prediction->duration_s[1],
-			        prediction->duration_s[2], prediction->worst_downtime_ms[1],
-			        prediction->probability_in_window);
+			fprintf(out, "%.3f,%.3f,%.3f,%.1f,%.3f,", prediction->duration_s[0],
+			        prediction->duration_s[1], prediction->duration_s[2],
+			        prediction->worst_downtime_ms[1], prediction->probability_in_window);
 		else
 			fputs(",,,,,", out);
 		describe(check, checked, why, sizeof(why));

@@ -16,10 +16,12 @@ struct cli_options cli_options_default(void)
 
 	return (struct cli_options){ .profile = PROFILE_COUNT,
 		                     .seed = 1,
-		                     .threads = processors > 0 && processors < 1024 ? (unsigned)processors : 1 };
+		                     .threads = processors > 0 && processors < 1024 ? (unsigned)processors
+		                                                                    : 1 };
 }
 
-uint64_t cli_whole(const struct argp_state *state, const char *option, const char *text, uint64_t low, uint64_t high)
+uint64_t cli_whole(const struct argp_state *state, const char *option, const char *text, uint64_t low,
+                   uint64_t high)
 {
 	char *end;
 	unsigned long long value;
@@ -27,22 +29,25 @@ uint64_t cli_whole(const struct argp_state *state, const char *option, const cha
 	errno = 0;
 	value = strtoull(text, &end, 10);
 	if (end == text || *end || errno || *text == '-' || value < low || value > high)
-		argp_failure(state, EXIT_ERROR, 0, "%s: \"%s\", expected a whole number from %llu to %llu", option, text,
-		             (unsigned long long)low, (unsigned long long)high);
+		argp_failure(state, EXIT_ERROR, 0, "%s: \"%s\", expected a whole number from %llu to %llu",
+		             option, text, (unsigned long long)low, (unsigned long long)high);
 	return value;
 }
 
-double cli_number(const struct argp_state *state, const char *option, const char *text, double low, double high)
+double cli_number(const struct argp_state *state, const char *option, const char *text, double low,
+                  double high)
 {
 	char *end;
 	double value = strtod(text, &end);
 
 	if (end == text || *end || !isfinite(value) || value < low || value > high)
-		argp_failure(state, EXIT_ERROR, 0, "%s: \"%s\", expected a number from %g to %g", option, text, low, high);
+		argp_failure(state, EXIT_ERROR, 0, "%s: \"%s\", expected a number from %g to %g", option,
+		             text, low, high);
 	return value;
 }
 
-unsigned cli_word(const struct argp_state *state, const char *option, const char *text, const char *const *words)
+unsigned cli_word(const struct argp_state *state, const char *option, const char *text,
+                  const char *const *words)
 {
 	char list[128] = "";
 

@@ -34,8 +34,8 @@ struct cli_options {
 struct cli_options cli_options_default(void);
 
 /*
- * The common options as an argp child. The parent's parser sets state->child_inputs[0] to the struct cli_options
- * in ARGP_KEY_INIT.
+ * The common options as an argp child. The parent's parser sets state->child_inputs[0] to the struct
+ * cli_options in ARGP_KEY_INIT.
  */
 extern const struct argp cli_common;
 
@@ -43,11 +43,14 @@ extern const struct argp cli_common;
 void cli_parse(const struct argp *argp, int argc, char **argv, void *input);
 
 /* For option parsers: a whole number or a number in a range, or ends the program with one line. */
-uint64_t cli_whole(const struct argp_state *state, const char *option, const char *text, uint64_t low, uint64_t high);
-double cli_number(const struct argp_state *state, const char *option, const char *text, double low, double high);
+uint64_t cli_whole(const struct argp_state *state, const char *option, const char *text, uint64_t low,
+                   uint64_t high);
+double cli_number(const struct argp_state *state, const char *option, const char *text, double low,
+                  double high);
 
 /* The index of a word in a NULL-ended list, or ends the program with one line. */
-unsigned cli_word(const struct argp_state *state, const char *option, const char *text, const char *const *words);
+unsigned cli_word(const struct argp_state *state, const char *option, const char *text,
+                  const char *const *words);
 
 /* A whole file, "-" for standard input; *ret_text is the caller's to free, with a NUL behind. */
 int cli_read_file(const char *path, char **ret_text, size_t *ret_length, struct error *error);
@@ -56,14 +59,15 @@ int cli_read_file(const char *path, char **ret_text, size_t *ret_length, struct 
 int cli_read_json(const char *path, struct json_doc **ret_doc, struct error *error);
 
 /* Reads a cluster file and prints its warnings on standard error. */
-int cli_read_cluster(const char *path, enum profile profile, struct cluster *ret_cluster, struct error *error);
+int cli_read_cluster(const char *path, enum profile profile, struct cluster *ret_cluster,
+                     struct error *error);
 
 /* Prints a cluster's warnings on standard error, the first ones when there are many. */
 void cli_print_warnings(const struct cluster *cluster);
 
 /*
- * Writes a whole file or nothing: to a temporary file beside it, fsync, rename. Refuses to overwrite without force
- * (ERROR_EXISTS). Not for "-".
+ * Writes a whole file or nothing: to a temporary file beside it, fsync, rename. Refuses to overwrite without
+ * force (ERROR_EXISTS). Not for "-".
  */
 int cli_write_file(const char *path, const char *bytes, size_t length, bool force, struct error *error);
 
@@ -83,16 +87,17 @@ int cli_fail(const struct error *error);
 bool cli_colour(void);
 
 /*
- * Calls work(context, index, thread) for each index in [0, count), on so many threads; work must depend on its index
- * alone, so that results do not depend on the number of threads. With progress, a bar with the time left appears on
- * a terminal once a second has passed.
+ * Calls work(context, index, thread) for each index in [0, count), on so many threads; work must depend on
+ * its index alone, so that results do not depend on the number of threads. With progress, a bar with the time
+ * left appears on a terminal once a second has passed.
  */
-void cli_parallel(unsigned threads, uint32_t count, void (*work)(void *context, uint32_t index, unsigned thread),
-                  void *context, const char *progress);
+void cli_parallel(unsigned threads, uint32_t count,
+                  void (*work)(void *context, uint32_t index, unsigned thread), void *context,
+                  const char *progress);
 
 /*
- * The path of a file that ships with the program ("plots/board.gp"): in the source tree for a program run from its
- * build folder, else where it was installed; LOCKKEEPER_DATA in the environment goes before both.
+ * The path of a file that ships with the program ("plots/board.gp"): in the source tree for a program run
+ * from its build folder, else where it was installed; LOCKKEEPER_DATA in the environment goes before both.
  * Returns ERROR_IO when it is nowhere.
  */
 int cli_data_file(const char *name, char *ret_path, size_t room, struct error *error);

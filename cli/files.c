@@ -94,7 +94,8 @@ int cli_write_file(const char *path, const char *bytes, size_t length, bool forc
 	int file, result = 0;
 
 	if (!force && !access(path, F_OK))
-		return error_set(error, ERROR_EXISTS, "%s: is there already, expected --force to overwrite it", path);
+		return error_set(error, ERROR_EXISTS,
+		                 "%s: is there already, expected --force to overwrite it", path);
 	if ((size_t)snprintf(temporary, sizeof(temporary), "%s.XXXXXX", path) >= sizeof(temporary))
 		return error_set(error, ERROR_IO, "%s: the path is too long", path);
 	file = mkstemp(temporary);
@@ -106,7 +107,8 @@ int cli_write_file(const char *path, const char *bytes, size_t length, bool forc
 		result = error_set(error, ERROR_IO, "%s: %s", path, strerror(errno));
 	/* link() refuses what appeared in the meantime, where rename() would replace it. */
 	if (!result && !force && link(temporary, path))
-		result = error_set(error, errno == EEXIST ? ERROR_EXISTS : ERROR_IO, "%s: %s", path, strerror(errno));
+		result = error_set(error, errno == EEXIST ? ERROR_EXISTS : ERROR_IO, "%s: %s", path,
+		                   strerror(errno));
 	if (!result && force && rename(temporary, path))
 		result = error_set(error, ERROR_IO, "%s: %s", path, strerror(errno));
 	if (result || !force)
@@ -164,7 +166,9 @@ int cli_data_file(const char *name, char *ret_path, size_t room, struct error *e
 		if (file_in(folder, name, ret_path, room))
 			return 0;
 	}
-	if (file_in(LOCKKEEPER_SOURCE_DIR, name, ret_path, room) || file_in(LOCKKEEPER_DATA_DIR, name, ret_path, room))
+	if (file_in(LOCKKEEPER_SOURCE_DIR, name, ret_path, room) ||
+	    file_in(LOCKKEEPER_DATA_DIR, name, ret_path, room))
 		return 0;
-	return error_set(error, ERROR_IO, "%s: not found, expected in " LOCKKEEPER_DATA_DIR " or $LOCKKEEPER_DATA", name);
+	return error_set(error, ERROR_IO,
+	                 "%s: not found, expected in " LOCKKEEPER_DATA_DIR " or $LOCKKEEPER_DATA", name);
 }

@@ -12,8 +12,8 @@ static const struct command {
 	const char *name, *arguments, *does;
 	int (*run)(int argc, char **argv);
 } commands[] = {
-	{ "check", "CLUSTER [--host H]...", "can each host be locked? what stands in the way, how long it takes",
-	  command_check },
+	{ "check", "CLUSTER [--host H]...",
+	  "can each host be locked? what stands in the way, how long it takes", command_check },
 	{ "targets", "CLUSTER VM [--to H]", "where may this VM go, and why not elsewhere", command_targets },
 	{ "simulate", "SCENARIO|CLUSTER [--lock H]", "run a scenario in virtual time", command_simulate },
 	{ "import", "openstack DIR|-", "a cluster file from what is there", command_import },

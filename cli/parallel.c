@@ -68,16 +68,17 @@ static void *progress_main(void *argument)
 		drawn = now;
 		left = (now - start) * (double)(crew->count - done) / done;
 		bar = (int)(30.0 * done / crew->count);
-		fprintf(stderr, "\r%.*s%.*s %3.0f %%, %.0f s left ", bar, "##############################", 30 - bar,
-		        "..............................", 100.0 * done / crew->count, left);
+		fprintf(stderr, "\r%.*s%.*s %3.0f %%, %.0f s left ", bar, "##############################",
+		        30 - bar, "..............................", 100.0 * done / crew->count, left);
 	}
 	if (drawn > start + 0.75)
 		fprintf(stderr, "\r%60s\r", "");
 	return NULL;
 }
 
-void cli_parallel(unsigned threads, uint32_t count, void (*work)(void *context, uint32_t index, unsigned thread),
-                  void *context, const char *progress)
+void cli_parallel(unsigned threads, uint32_t count,
+                  void (*work)(void *context, uint32_t index, unsigned thread), void *context,
+                  const char *progress)
 {
 	struct crew crew = { .work = work, .context = context, .count = count };
 	struct worker *workers, watcher = { .crew = &crew };

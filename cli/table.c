@@ -92,8 +92,8 @@ static uint32_t last_column(const struct table *table, const char *const *cells)
 	return last;
 }
 
-static void print_padded(FILE *out, const struct table *table, uint32_t column, const char *text, size_t width,
-                         const char *colour, bool last)
+static void print_padded(FILE *out, const struct table *table, uint32_t column, const char *text,
+                         size_t width, const char *colour, bool last)
 {
 	bool right = table->columns[column][0] == '>';
 	int padding = (int)(width - text_width(text));

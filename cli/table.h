@@ -15,7 +15,8 @@ enum colour { COLOUR_NONE, COLOUR_GOOD, COLOUR_WARN, COLOUR_BAD };
 struct table {
 	struct arena arena;
 	uint32_t column_count;
-	const char *const *columns; /* headings, for people; a heading that begins with '>' is a right-aligned column's */
+	const char *const *columns; /* headings, for people; a heading that begins with '>' is a right-aligned
+	                               column's */
 	const char **cells;
 	uint8_t *colours;
 	uint32_t cell_count, room;
@@ -25,7 +26,8 @@ void table_create(struct table *ret_table, const char *const *columns, uint32_t 
 void table_free(struct table *table);
 
 /* Adds a cell, row by row. */
-void table_cell(struct table *table, enum colour colour, const char *format, ...) __attribute__((format(printf, 3, 4)));
+void table_cell(struct table *table, enum colour colour, const char *format, ...)
+	__attribute__((format(printf, 3, 4)));
 
 /* Prints the table on standard output: aligned, or as CSV with the headings in the first line. */
 int table_print(const struct table *table, bool csv, struct error *error);

@@ -51,9 +51,9 @@ static const struct argp argp = {
 	parse,
 	"CLUSTER VM",
 	"Where may this VM go, and why not elsewhere; which host auto-scheduling takes.\v"
-	"A host is allowed when the platform would accept a live migration of the VM to it, named by the admin. The "
-	"rank orders what auto-scheduling would consider, 1 first. Exits with 2 when no host is allowed (with --to: "
-	"when that one is not).\n\n"
+	"A host is allowed when the platform would accept a live migration of the VM to it, named by the "
+	"admin. The rank orders what auto-scheduling would consider, 1 first. Exits with 2 when no host is "
+	"allowed (with --to: when that one is not).\n\n"
 	"Example:\n  lockkeeper targets scenarios/clusters/lab.json web-0 --to compute-1",
 	children,
 	NULL,
@@ -66,7 +66,7 @@ struct answer {
 	uint32_t vm, best;
 	enum method method;
 	bool forbidden;
-	struct reason reason;  /* why no live migration at all, when forbidden */
+	struct reason reason;   /* why no live migration at all, when forbidden */
 	struct request request; /* as the profile's lock would move it */
 	uint32_t *ranks;
 	bool *allowed;
@@ -183,8 +183,8 @@ static int print_table(const struct answer *answer, bool csv, struct error *erro
 		for (size_t i = 0; i < count; i++) {
 			size_t length = strlen(why);
 
-			snprintf(why + length, sizeof(why) - length, "%s%s: %s", i ? "; " : "", reasons[i].rule,
-			         reasons[i].why);
+			snprintf(why + length, sizeof(why) - length, "%s%s: %s", i ? "; " : "",
+			         reasons[i].rule, reasons[i].why);
 		}
 		table_cell(&table, COLOUR_NONE, "%s", cluster->hosts[host].name);
 		table_cell(&table, answer->allowed[host] ? COLOUR_GOOD : COLOUR_BAD, "%s",
@@ -213,7 +213,8 @@ static int print_people(const struct answer *answer, struct error *error)
 		length = snprintf(text, sizeof(text), "%s is on %s. No other hosts available\n",
 		                  cluster->vms[answer->vm].name, cluster->hosts[current].name);
 	else
-		length = snprintf(text, sizeof(text), "%s is on %s; a lock of its host %s%s. Auto-scheduling takes %s.\n",
+		length = snprintf(text, sizeof(text),
+		                  "%s is on %s; a lock of its host %s%s. Auto-scheduling takes %s.\n",
 		                  cluster->vms[answer->vm].name, cluster->hosts[current].name,
 		                  answer->method == METHOD_NONE ? "does not move it" : "moves it ",
 		                  answer->method == METHOD_NONE ? "" : method_words[answer->method],
@@ -258,8 +259,8 @@ int command_targets(int argc, char **argv)
 	if (targets.to)
 		to = cluster_host(&cluster, targets.to);
 	if (vm == NONE || (targets.to && to == NONE)) {
-		error_set(&error, ERROR_INPUT, "%s: no %s is named \"%s\", expected one of the file's", targets.cluster,
-		          vm == NONE ? "VM" : "host", vm == NONE ? targets.vm : targets.to);
+		error_set(&error, ERROR_INPUT, "%s: no %s is named \"%s\", expected one of the file's",
+		          targets.cluster, vm == NONE ? "VM" : "host", vm == NONE ? targets.vm : targets.to);
 		cluster_free(&cluster);
 		return cli_fail(&error);
 	}

@@ -85,11 +85,11 @@ uint32_t cluster_add_vm(struct cluster *cluster, const char *name, uint32_t flav
 		cluster->vm_room = room;
 	}
 	cluster->vms[index] = (struct vm){ .name = cluster_intern(cluster, name),
-		                  .host = NONE,
-		                  .flavor = flavor,
-		                  .group = group,
-		                  .used_mib = (double)cluster->flavors[flavor].memory_mib,
-		                  .dirty = dirty_default() };
+		                           .host = NONE,
+		                           .flavor = flavor,
+		                           .group = group,
+		                           .used_mib = (double)cluster->flavors[flavor].memory_mib,
+		                           .dirty = dirty_default() };
 	cluster->vms[index].id = cluster->vms[index].name;
 	intern_bind(cluster->interns, NAME_VM, name, index);
 	cluster->vm_count++;

@@ -43,7 +43,15 @@ enum vm_state {
 	VM_DELETED /* by a scenario; never in a file */
 };
 enum boot { BOOT_VOLUME, BOOT_IMAGE };
-enum vif_model { VIF_VIRTIO, VIF_AVP, VIF_AVP_DPDK, VIF_E1000, VIF_RTL8139, VIF_PCI_SRIOV, VIF_PCI_PASSTHROUGH };
+enum vif_model {
+	VIF_VIRTIO,
+	VIF_AVP,
+	VIF_AVP_DPDK,
+	VIF_E1000,
+	VIF_RTL8139,
+	VIF_PCI_SRIOV,
+	VIF_PCI_PASSTHROUGH
+};
 enum dirty_model {
 	DIRTY_MODEL_IDLE,
 	DIRTY_MODEL_UNIFORM,
@@ -65,7 +73,8 @@ extern const char *const *const boot_words;
 extern const char *const *const vif_model_words;
 extern const char *const *const dirty_model_words;
 
-/* Free-form text members (metadata, extra specs), in the file's order. Texts are interned: equal means same pointer. */
+/* Free-form text members (metadata, extra specs), in the file's order. Texts are interned: equal means same
+ * pointer. */
 struct pair {
 	const char *key, *value;
 };
@@ -121,13 +130,14 @@ struct host {
 	int64_t memory_mib, disk_gib; /* disk_gib may be UNLIMITED */
 	int64_t reserved_cpus, reserved_memory_mib, reserved_disk_gib;
 	const struct numa_node *numa; /* at least one */
-	uint32_t numa_count, numa_first; /* numa_first: this host's first in the cluster's numbering of all nodes */
+	uint32_t numa_count,
+		numa_first; /* numa_first: this host's first in the cluster's numbering of all nodes */
 	const struct aggregate *aggregates;
 	const char *const *features; /* interned, sorted by text */
 	const char *const *networks; /* interned */
 	const struct pci_count *pci;
 	uint32_t aggregate_count, feature_count, network_count, pci_count;
-	uint32_t pci_first; /* this host's first in the cluster's numbering of all PCI pools */
+	uint32_t pci_first;    /* this host's first in the cluster's numbering of all PCI pools */
 	uint32_t switch_index; /* NONE: the one non-blocking switch */
 	double nic_mbit_s;
 };
@@ -148,14 +158,15 @@ struct flavor {
 	int64_t vcpus, memory_mib, disk_gib, swap_mib, ephemeral_gib;
 	struct pairs extra_specs;
 	/* derived from extra_specs */
-	bool dedicated;             /* hw:cpu_policy=dedicated */
-	bool passthrough;           /* hw:cpu_model=Passthrough */
-	int64_t counted_vcpus;      /* vcpus, one less with hw:wrs:shared_vcpu */
-	const char *cpu_model;      /* hw:cpu_model, NULL: none or Passthrough */
-	int32_t page_kib;           /* hw:mem_page_size: KiB or PAGE_… */
-	const struct numa_demand *numa; /* what each guest node takes; only with hw:mem_page_size or hw:numa_nodes */
-	uint32_t numa_count;        /* 0: the NUMA and page rules do not bind it */
-	uint8_t storage;            /* aggregate_instance_extra_specs:storage, STORAGE_UNSAID */
+	bool dedicated;        /* hw:cpu_policy=dedicated */
+	bool passthrough;      /* hw:cpu_model=Passthrough */
+	int64_t counted_vcpus; /* vcpus, one less with hw:wrs:shared_vcpu */
+	const char *cpu_model; /* hw:cpu_model, NULL: none or Passthrough */
+	int32_t page_kib;      /* hw:mem_page_size: KiB or PAGE_… */
+	const struct numa_demand
+		*numa;       /* what each guest node takes; only with hw:mem_page_size or hw:numa_nodes */
+	uint32_t numa_count; /* 0: the NUMA and page rules do not bind it */
+	uint8_t storage;     /* aggregate_instance_extra_specs:storage, STORAGE_UNSAID */
 	const struct pci_count *pci; /* pci_passthrough:alias */
 	uint32_t pci_count;
 	struct pair *aggregate_specs; /* keys without their scope; values are what is required */
@@ -179,8 +190,8 @@ struct vif {
 
 struct vm {
 	const char *name, *id;
-	const char *zone; /* requested; NULL: none */
-	const char *task; /* NULL: none */
+	const char *zone;             /* requested; NULL: none */
+	const char *task;             /* NULL: none */
 	uint32_t host, flavor, group; /* NONE: none */
 	uint8_t state, boot;
 	bool vote_reject;
@@ -218,18 +229,19 @@ struct cluster {
 	uint32_t switch_count, host_count, flavor_count, vm_count, group_count;
 	uint32_t host_room, vm_room;         /* 0: the arrays are as long as their counts */
 	uint32_t numa_count, pci_pool_count; /* over all hosts */
-	const char **warnings;               /* one line each, about what real clusters have but rules forbid */
+	const char **warnings; /* one line each, about what real clusters have but rules forbid */
 	uint32_t warning_count, warning_room;
 	char digest[65]; /* SHA-256 of the canonical bytes, hexadecimal */
 };
 
 /*
- * Reads a parsed document. Every member is checked: types, ranges, unknown names (with a suggestion), duplicate
- * names, dangling references, cycles. What the platforms' own clusters can have (a host overfull, a group in
- * violation) is a warning; profile < PROFILE_COUNT takes the place of the file's, as --profile does.
+ * Reads a parsed document. Every member is checked: types, ranges, unknown names (with a suggestion),
+ * duplicate names, dangling references, cycles. What the platforms' own clusters can have (a host overfull, a
+ * group in violation) is a warning; profile < PROFILE_COUNT takes the place of the file's, as --profile does.
  * The document is not needed afterwards. Free with cluster_free.
  */
-int cluster_read(struct cluster *ret_cluster, const struct json_doc *doc, enum profile profile, struct error *error);
+int cluster_read(struct cluster *ret_cluster, const struct json_doc *doc, enum profile profile,
+                 struct error *error);
 
 /*
  * The same for a value inside a document (a scenario's cluster in place). The digest is that of the value.
@@ -239,7 +251,8 @@ int cluster_read_value(struct cluster *ret_cluster, const struct json_doc *doc, 
 
 void cluster_free(struct cluster *cluster);
 
-/* Moves a cluster to another place; the old one is empty then. A plain copy would still point to the old one's arena. */
+/* Moves a cluster to another place; the old one is empty then. A plain copy would still point to the old
+ * one's arena. */
 void cluster_move(struct cluster *ret_cluster, struct cluster *cluster);
 
 /* Index by name; NONE when there is none. cluster_vm also finds by id. */
@@ -255,11 +268,11 @@ const char *cluster_intern(struct cluster *cluster, const char *text);
 void cluster_warn(struct cluster *cluster, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 /*
- * For scenarios that add to a cluster: appends a host read from a value (add-host), or a VM made of a flavor and a
- * group (boot). Returns the new index. Pointers into the arrays of that kind do not survive it.
+ * For scenarios that add to a cluster: appends a host read from a value (add-host), or a VM made of a flavor
+ * and a group (boot). Returns the new index. Pointers into the arrays of that kind do not survive it.
  */
-int cluster_add_host(struct cluster *cluster, const struct json_doc *doc, const json_t *value, uint32_t *ret_host,
-                     struct error *error);
+int cluster_add_host(struct cluster *cluster, const struct json_doc *doc, const json_t *value,
+                     uint32_t *ret_host, struct error *error);
 uint32_t cluster_add_vm(struct cluster *cluster, const char *name, uint32_t flavor, uint32_t group);
 
 /* The value for a key, NULL when absent. */

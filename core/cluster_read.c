@@ -38,16 +38,24 @@ static int keep_value(struct reader *reader, const json_t *value, void *into)
 	return 0;
 }
 
-#define SECTION(section)                                                                                           \
-	{ .name = #section, .kind = READ_BY, .offset = offsetof(struct root, sections.section), .by = keep_value }
-#define REQUIRED_SECTION(section)                                                                                  \
-	{ .name = #section, .kind = READ_BY, .offset = offsetof(struct root, sections.section), .by = keep_value,  \
-	  .required = true }
+#define SECTION(section)                                                                              \
+	{                                                                                             \
+		.name = #section, .kind = READ_BY, .offset = offsetof(struct root, sections.section), \
+		.by = keep_value                                                                      \
+	}
+#define REQUIRED_SECTION(section)                                                                     \
+	{                                                                                             \
+		.name = #section, .kind = READ_BY, .offset = offsetof(struct root, sections.section), \
+		.by = keep_value, .required = true                                                    \
+	}
 
 static const struct read_member root_members[] = {
 	{ .name = "schema", .kind = READ_TEXT, .offset = offsetof(struct root, schema), .required = true },
 	{ .name = "name", .kind = READ_TEXT, .offset = offsetof(struct root, name), .required = true },
-	{ .name = "profile", .kind = READ_WORD, .offset = offsetof(struct root, profile), .words = &profile_words },
+	{ .name = "profile",
+	  .kind = READ_WORD,
+	  .offset = offsetof(struct root, profile),
+	  .words = &profile_words },
 	SECTION(migration),
 	SECTION(switches),
 	REQUIRED_SECTION(hosts),
@@ -72,9 +80,11 @@ static int read_hypervisor(struct reader *reader, const json_t *value, void *int
 	return 0;
 }
 
-#define SETTING(member_, kind_, min_, max_)                                                                        \
-	{ .name = #member_, .kind = kind_, .offset = offsetof(struct migration_settings, member_), .min = min_,    \
-	  .max = max_ }
+#define SETTING(member_, kind_, min_, max_)                                                              \
+	{                                                                                                \
+		.name = #member_, .kind = kind_, .offset = offsetof(struct migration_settings, member_), \
+		.min = min_, .max = max_                                                                 \
+	}
 
 static const struct read_member migration_members[] = {
 	{ .name = "hypervisor",
@@ -111,14 +121,15 @@ static int read_array(struct reader *reader, const json_t *array, const char *ex
 		return ERROR_INPUT;
 	count = json_count(array);
 	if (count > 100 * 1000 * 1000)
-		return json_fail(reader->doc, array, reader->error, "too many entries, expected at most 100000000");
+		return json_fail(reader->doc, array, reader->error,
+		                 "too many entries, expected at most 100000000");
 	*ret_count = (uint32_t)count;
 	return 0;
 }
 
 /* Binds a name; two of a kind are an error at the later one. */
-static int bind_name(struct reader *reader, const json_t *entity, unsigned kind, const char *name, const char *key,
-                     uint32_t index)
+static int bind_name(struct reader *reader, const json_t *entity, unsigned kind, const char *name,
+                     const char *key, uint32_t index)
 {
 	const json_t *member = json_get(entity, key);
 
@@ -137,8 +148,9 @@ static int refer(struct reader *reader, const json_t *value, unsigned kind, cons
 		return ERROR_INPUT;
 	index = intern_find(reader->cluster->interns, kind, json_text(value));
 	if (index == NONE)
-		return json_fail(reader->doc, value, reader->error, "no %s is named \"%.80s\", expected one of the file's",
-		                 what, json_text(value));
+		return json_fail(reader->doc, value, reader->error,
+		                 "no %s is named \"%.80s\", expected one of the file's", what,
+		                 json_text(value));
 	*into = index;
 	return 0;
 }
@@ -203,9 +215,10 @@ static int check_switch_tree(struct reader *reader, const json_t *array)
 
 		for (uint32_t at = index; at != NONE; at = cluster->switches[at].uplink) {
 			if (steps++ > cluster->switch_count)
-				return json_fail(reader->doc, json_get(entry, "uplink"), reader->error,
-				                 "the uplinks from switch \"%.80s\" go in a circle, expected a tree",
-				                 cluster->switches[index].name);
+				return json_fail(
+					reader->doc, json_get(entry, "uplink"), reader->error,
+					"the uplinks from switch \"%.80s\" go in a circle, expected a tree",
+					cluster->switches[index].name);
 		}
 	}
 	return 0;
@@ -218,7 +231,8 @@ static int read_switches(struct reader *reader, const json_t *array)
 
 	if (!array)
 		return 0;
-	if (read_array(reader, array, "an array of switches", &cluster->switch_count) || bind_switches(reader, array))
+	if (read_array(reader, array, "an array of switches", &cluster->switch_count) ||
+	    bind_switches(reader, array))
 		return ERROR_INPUT;
 	cluster->switches = ARENA_ARRAY(&cluster->arena, struct switch_node, cluster->switch_count);
 	for (const json_t *entry = json_first(array); entry; entry = json_next(entry), index++) {
@@ -238,9 +252,18 @@ static int read_switches(struct reader *reader, const json_t *array)
 }
 
 static const struct read_member reserved_members[] = {
-	{ .name = "cpus", .kind = READ_COUNT, .offset = offsetof(struct host, reserved_cpus), .max = CPUS_MAX },
-	{ .name = "memory_mib", .kind = READ_COUNT, .offset = offsetof(struct host, reserved_memory_mib), .max = MIB_MAX },
-	{ .name = "disk_gib", .kind = READ_COUNT, .offset = offsetof(struct host, reserved_disk_gib), .max = GIB_MAX },
+	{ .name = "cpus",
+	  .kind = READ_COUNT,
+	  .offset = offsetof(struct host, reserved_cpus),
+	  .max = CPUS_MAX },
+	{ .name = "memory_mib",
+	  .kind = READ_COUNT,
+	  .offset = offsetof(struct host, reserved_memory_mib),
+	  .max = MIB_MAX },
+	{ .name = "disk_gib",
+	  .kind = READ_COUNT,
+	  .offset = offsetof(struct host, reserved_disk_gib),
+	  .max = GIB_MAX },
 	{ 0 },
 };
 
@@ -250,8 +273,14 @@ static int read_reserved(struct reader *reader, const json_t *value, void *into)
 }
 
 static const struct read_member hugepage_members[] = {
-	{ .name = "2048", .kind = READ_COUNT, .offset = offsetof(struct numa_node, pages_2m), .max = MIB_MAX },
-	{ .name = "1048576", .kind = READ_COUNT, .offset = offsetof(struct numa_node, pages_1g), .max = MIB_MAX },
+	{ .name = "2048",
+	  .kind = READ_COUNT,
+	  .offset = offsetof(struct numa_node, pages_2m),
+	  .max = MIB_MAX },
+	{ .name = "1048576",
+	  .kind = READ_COUNT,
+	  .offset = offsetof(struct numa_node, pages_1g),
+	  .max = MIB_MAX },
 	{ 0 },
 };
 
@@ -316,7 +345,8 @@ static int read_aggregates(struct reader *reader, const json_t *value, void *int
 	for (const json_t *entry = json_first(value); entry; entry = json_next(entry), aggregates++) {
 		int result = json_type(entry) == JSON_TEXT
 		                     ? read_value(reader, entry, &name, &aggregates->name)
-		                     : read_object(reader, entry, aggregate_members, aggregates, "an aggregate's name");
+		                     : read_object(reader, entry, aggregate_members, aggregates,
+		                                   "an aggregate's name");
 
 		if (result)
 			return result;
@@ -324,8 +354,8 @@ static int read_aggregates(struct reader *reader, const json_t *value, void *int
 	return 0;
 }
 
-static int read_texts(struct reader *reader, const json_t *value, const char *expected, const char *const **ret_texts,
-                      uint32_t *ret_count)
+static int read_texts(struct reader *reader, const json_t *value, const char *expected,
+                      const char *const **ret_texts, uint32_t *ret_count)
 {
 	static const struct read_member text = { .name = "", .kind = READ_TEXT };
 	const char **texts;
@@ -395,14 +425,24 @@ static int read_pci(struct reader *reader, const json_t *value, void *into)
 	return 0;
 }
 
-#define HOST(member_, kind_, max_)                                                                                 \
-	{ .name = #member_, .kind = kind_, .offset = offsetof(struct host, member_), .max = max_ }
-#define HOST_RATIO(member_)                                                                                        \
-	{ .name = #member_, .kind = READ_RATIO, .offset = offsetof(struct host, member_), .min = 1e-6,             \
-	  .max = RATIO_MAX }
-#define HOST_WORD(member_, words_)                                                                                 \
-	{ .name = #member_, .kind = READ_WORD, .offset = offsetof(struct host, member_), .words = &words_ }
-#define HOST_BY(member_, by_) { .name = #member_, .kind = READ_BY, .offset = 0, .by = by_ }
+#define HOST(member_, kind_, max_)                                                                     \
+	{                                                                                              \
+		.name = #member_, .kind = kind_, .offset = offsetof(struct host, member_), .max = max_ \
+	}
+#define HOST_RATIO(member_)                                                                                  \
+	{                                                                                                    \
+		.name = #member_, .kind = READ_RATIO, .offset = offsetof(struct host, member_), .min = 1e-6, \
+		.max = RATIO_MAX                                                                             \
+	}
+#define HOST_WORD(member_, words_)                                                             \
+	{                                                                                      \
+		.name = #member_, .kind = READ_WORD, .offset = offsetof(struct host, member_), \
+		.words = &words_                                                               \
+	}
+#define HOST_BY(member_, by_)                                             \
+	{                                                                 \
+		.name = #member_, .kind = READ_BY, .offset = 0, .by = by_ \
+	}
 
 static const struct read_member host_members[] = {
 	{ .name = "name", .kind = READ_TEXT, .offset = offsetof(struct host, name), .required = true },
@@ -411,7 +451,11 @@ static const struct read_member host_members[] = {
 	HOST_WORD(availability, availability_words),
 	{ .name = "zone", .kind = READ_TEXT, .offset = offsetof(struct host, zone) },
 	HOST_BY(aggregates, read_aggregates),
-	{ .name = "cpus", .kind = READ_COUNT, .offset = offsetof(struct host, cpus), .max = CPUS_MAX, .required = true },
+	{ .name = "cpus",
+	  .kind = READ_COUNT,
+	  .offset = offsetof(struct host, cpus),
+	  .max = CPUS_MAX,
+	  .required = true },
 	HOST_RATIO(cpu_ratio),
 	{ .name = "dedicated_cpus",
 	  .kind = READ_COUNT,
@@ -432,7 +476,10 @@ static const struct read_member host_members[] = {
 	HOST_RATIO(disk_ratio),
 	HOST_BY(reserved, read_reserved),
 	HOST_BY(numa, read_numa),
-	{ .name = "cpu_model", .kind = READ_TEXT, .offset = offsetof(struct host, cpu_model), .nullable = true },
+	{ .name = "cpu_model",
+	  .kind = READ_TEXT,
+	  .offset = offsetof(struct host, cpu_model),
+	  .nullable = true },
 	HOST_BY(cpu_features, read_features),
 	HOST_WORD(storage, storage_words),
 	{ .name = "networks", .kind = READ_BY, .offset = 0, .by = read_networks, .nullable = true },
@@ -507,9 +554,11 @@ static int read_hosts(struct reader *reader, const json_t *array)
 	return 0;
 }
 
-#define FLAVOR_COUNT(member_, min_, max_, required_)                                                               \
-	{ .name = #member_, .kind = READ_COUNT, .offset = offsetof(struct flavor, member_), .min = min_,           \
-	  .max = max_, .required = required_ }
+#define FLAVOR_COUNT(member_, min_, max_, required_)                                              \
+	{                                                                                         \
+		.name = #member_, .kind = READ_COUNT, .offset = offsetof(struct flavor, member_), \
+		.min = min_, .max = max_, .required = required_                                   \
+	}
 
 static const struct read_member flavor_members[] = {
 	{ .name = "name", .kind = READ_TEXT, .offset = offsetof(struct flavor, name), .required = true },
@@ -539,7 +588,8 @@ static int read_flavors(struct reader *reader, const json_t *array)
 			return ERROR_INPUT;
 		wrong = flavor_derive(cluster, flavor);
 		if (wrong)
-			return json_fail(reader->doc, json_get(entry, "extra_specs"), reader->error, "%s", wrong);
+			return json_fail(reader->doc, json_get(entry, "extra_specs"), reader->error, "%s",
+			                 wrong);
 	}
 	return 0;
 }
@@ -585,9 +635,11 @@ static int read_groups(struct reader *reader, const json_t *array)
 			return ERROR_INPUT;
 		/* Nova's words, when `rules` come with another policy (os-server-groups, 2.64). */
 		if (group->max_per_host != 1 && group->policy != POLICY_ANTI_AFFINITY)
-			return json_fail(reader->doc, json_get(entry, "max_per_host"), reader->error,
-			                 "Only anti-affinity policy supports rules. (expected policy anti-affinity)");
-		if (group->best_effort && group->policy != POLICY_AFFINITY && group->policy != POLICY_ANTI_AFFINITY)
+			return json_fail(
+				reader->doc, json_get(entry, "max_per_host"), reader->error,
+				"Only anti-affinity policy supports rules. (expected policy anti-affinity)");
+		if (group->best_effort && group->policy != POLICY_AFFINITY &&
+		    group->policy != POLICY_ANTI_AFFINITY)
 			return json_fail(reader->doc, json_get(entry, "best_effort"), reader->error,
 			                 "best_effort with policy %s, expected affinity or anti-affinity",
 			                 policy_words[group->policy]);
@@ -641,7 +693,8 @@ static int read_vm_dirty(struct reader *reader, const json_t *value, void *into)
 
 static int read_vm_migration(struct reader *reader, const json_t *value, void *into)
 {
-	struct migration_settings *settings = ARENA_ARRAY(&reader->cluster->arena, struct migration_settings, 1);
+	struct migration_settings *settings = ARENA_ARRAY(&reader->cluster->arena, struct migration_settings,
+	                                                  1);
 
 	*settings = migration_settings_none();
 	if (read_migration(reader, value, settings))
@@ -650,9 +703,15 @@ static int read_vm_migration(struct reader *reader, const json_t *value, void *i
 	return 0;
 }
 
-#define VM(member_, kind_) { .name = #member_, .kind = kind_, .offset = offsetof(struct vm, member_) }
-#define VM_NULLABLE(member_, kind_, by_)                                                                           \
-	{ .name = #member_, .kind = kind_, .offset = offsetof(struct vm, member_), .by = by_, .nullable = true }
+#define VM(member_, kind_)                                                              \
+	{                                                                               \
+		.name = #member_, .kind = kind_, .offset = offsetof(struct vm, member_) \
+	}
+#define VM_NULLABLE(member_, kind_, by_)                                                            \
+	{                                                                                           \
+		.name = #member_, .kind = kind_, .offset = offsetof(struct vm, member_), .by = by_, \
+		.nullable = true                                                                    \
+	}
 
 static const struct read_member vm_members[] = {
 	{ .name = "name", .kind = READ_TEXT, .offset = offsetof(struct vm, name), .required = true },
@@ -669,17 +728,26 @@ static const struct read_member vm_members[] = {
 	  .by = refer_flavor,
 	  .required = true },
 	VM_NULLABLE(group, READ_BY, refer_group),
-	{ .name = "state", .kind = READ_WORD, .offset = offsetof(struct vm, state), .words = &vm_state_words },
+	{ .name = "state",
+	  .kind = READ_WORD,
+	  .offset = offsetof(struct vm, state),
+	  .words = &vm_state_words },
 	VM_NULLABLE(task, READ_TEXT, NULL),
 	{ .name = "boot", .kind = READ_WORD, .offset = offsetof(struct vm, boot), .words = &boot_words },
 	{ .name = "vifs", .kind = READ_BY, .offset = 0, .by = read_vifs },
 	VM_NULLABLE(zone, READ_TEXT, NULL),
 	VM(metadata, READ_PAIRS),
 	VM(image, READ_PAIRS),
-	{ .name = "heartbeat_vote", .kind = READ_BY, .offset = offsetof(struct vm, vote_reject), .by = read_vote },
+	{ .name = "heartbeat_vote",
+	  .kind = READ_BY,
+	  .offset = offsetof(struct vm, vote_reject),
+	  .by = read_vote },
 	{ .name = "used_mib", .kind = READ_NUMBER, .offset = offsetof(struct vm, used_mib), .max = MIB_MAX },
 	{ .name = "dirty", .kind = READ_BY, .offset = offsetof(struct vm, dirty), .by = read_vm_dirty },
-	{ .name = "migration", .kind = READ_BY, .offset = offsetof(struct vm, migration), .by = read_vm_migration },
+	{ .name = "migration",
+	  .kind = READ_BY,
+	  .offset = offsetof(struct vm, migration),
+	  .by = read_vm_migration },
 	{ 0 },
 };
 
@@ -699,7 +767,8 @@ static int read_vm(struct reader *reader, const json_t *value, uint32_t index, s
 	memory_mib = cluster->flavors[vm->flavor].memory_mib;
 	if (vm->used_mib > (double)memory_mib)
 		return json_fail(reader->doc, json_get(value, "used_mib"), reader->error,
-		                 "more than the flavor's memory, expected at most %lld", (long long)memory_mib);
+		                 "more than the flavor's memory, expected at most %lld",
+		                 (long long)memory_mib);
 	if (vm->used_mib < 0)
 		vm->used_mib = (double)memory_mib;
 	if (!vm->dirty)
@@ -764,13 +833,14 @@ int cluster_read_value(struct cluster *ret_cluster, const struct json_doc *doc, 
 	return 0;
 }
 
-int cluster_read(struct cluster *ret_cluster, const struct json_doc *doc, enum profile profile, struct error *error)
+int cluster_read(struct cluster *ret_cluster, const struct json_doc *doc, enum profile profile,
+                 struct error *error)
 {
 	return cluster_read_value(ret_cluster, doc, json_doc_root(doc), profile, error);
 }
 
-int cluster_add_host(struct cluster *cluster, const struct json_doc *doc, const json_t *value, uint32_t *ret_host,
-                     struct error *error)
+int cluster_add_host(struct cluster *cluster, const struct json_doc *doc, const json_t *value,
+                     uint32_t *ret_host, struct error *error)
 {
 	struct reader reader = { .doc = doc, .cluster = cluster, .error = error };
 	struct host host;

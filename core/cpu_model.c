@@ -6,16 +6,18 @@
 
 /* Oldest first. Variants (-IBRS, -noTSX, -v2 …) count as the model they vary. */
 static const char *const intel[] = {
-	"486",     "pentium",   "pentium2",       "pentium3",        "pentiumpro",    "coreduo",
-	"core2duo", "Conroe",   "Penryn",         "Nehalem",         "Westmere",      "SandyBridge",
-	"IvyBridge", "Haswell", "Broadwell",      "Skylake",  "Skylake-Client",  "Skylake-Server", "Cascadelake",
-	"Cooperlake", "Icelake", "Icelake-Client", "Icelake-Server", "SapphireRapids", "GraniteRapids", NULL,
+	"486",           "pentium",    "pentium2",  "pentium3",       "pentiumpro",     "coreduo",
+	"core2duo",      "Conroe",     "Penryn",    "Nehalem",        "Westmere",       "SandyBridge",
+	"IvyBridge",     "Haswell",    "Broadwell", "Skylake",        "Skylake-Client", "Skylake-Server",
+	"Cascadelake",   "Cooperlake", "Icelake",   "Icelake-Client", "Icelake-Server", "SapphireRapids",
+	"GraniteRapids", NULL,
 };
 static const char *const amd[] = {
 	"athlon",     "phenom", "Opteron_G1", "Opteron_G2", "Opteron_G3", "Opteron_G4",
 	"Opteron_G5", "EPYC",   "EPYC-Rome",  "EPYC-Milan", "EPYC-Genoa", NULL,
 };
-static const char *const generic[] = { "qemu32", "kvm32", "qemu64", "kvm64", "cpu64-rhel5", "cpu64-rhel6", NULL };
+static const char *const generic[] = { "qemu32",      "kvm32",       "qemu64", "kvm64",
+	                               "cpu64-rhel5", "cpu64-rhel6", NULL };
 
 /* The longest model of a list that the name is, or is a variant of; -1: none. */
 static int generation(const char *const *models, const char *name)

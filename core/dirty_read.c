@@ -3,9 +3,11 @@
 
 #include <stddef.h>
 
-#define DIRTY(member_, max_)                                                                                       \
-	{ .name = #member_, .kind = READ_NUMBER, .offset = offsetof(struct dirty_settings, member_), .max = max_,  \
-	  .required = true }
+#define DIRTY(member_, max_)                                                                               \
+	{                                                                                                  \
+		.name = #member_, .kind = READ_NUMBER, .offset = offsetof(struct dirty_settings, member_), \
+		.max = max_, .required = true                                                              \
+	}
 
 static const struct read_member duty_members[] = {
 	{ .name = "period_s",
@@ -42,50 +44,54 @@ static int read_points(struct reader *reader, const json_t *value, void *into)
 		double *point = points[count];
 
 		if (json_type(pair) != JSON_ARRAY || json_count(pair) != 2)
-			return json_fail(reader->doc, pair, reader->error, "expected a pair [seconds, unique_mib]");
+			return json_fail(reader->doc, pair, reader->error,
+			                 "expected a pair [seconds, unique_mib]");
 		if (read_value(reader, json_first(pair), &seconds, &point[0]) ||
 		    read_value(reader, json_next(json_first(pair)), &mib, &point[1]))
 			return ERROR_INPUT;
 		if (count == 0 && point[0] == 0 && point[1] == 0)
 			continue; /* [0, 0] is implied */
 		if (point[0] <= (count ? points[count - 1][0] : 0))
-			return json_fail(reader->doc, pair, reader->error, "expected more seconds than in the point before");
+			return json_fail(reader->doc, pair, reader->error,
+			                 "expected more seconds than in the point before");
 		if (point[1] < (count ? points[count - 1][1] : 0))
 			return json_fail(reader->doc, pair, reader->error,
 			                 "expected at least the memory of the point before");
 		count++;
 	}
 	if (count == 0)
-		return json_fail(reader->doc, value, reader->error, "no point, expected at least one beside [0, 0]");
+		return json_fail(reader->doc, value, reader->error,
+		                 "no point, expected at least one beside [0, 0]");
 	dirty->points = (const double(*)[2])points;
 	dirty->point_count = count;
 	return 0;
 }
 
-#define DIRTY_ALWAYS                                                                                               \
-	{ .name = "model",                                                                                         \
-	  .kind = READ_WORD,                                                                                       \
-	  .offset = offsetof(struct dirty_settings, model),                                                        \
-	  .words = &dirty_model_words,                                                                             \
-	  .required = true },                                                                                      \
-		{ .name = "duty", .kind = READ_BY, .by = read_duty },                                              \
-	{                                                                                                          \
-		.name = "background_pages_s", .kind = READ_NUMBER,                                                 \
-		.offset = offsetof(struct dirty_settings, background_pages_s), .max = 1e12                         \
+#define DIRTY_ALWAYS                                                                       \
+	{ .name = "model",                                                                 \
+	  .kind = READ_WORD,                                                               \
+	  .offset = offsetof(struct dirty_settings, model),                                \
+	  .words = &dirty_model_words,                                                     \
+	  .required = true },                                                              \
+		{ .name = "duty", .kind = READ_BY, .by = read_duty },                      \
+	{                                                                                  \
+		.name = "background_pages_s", .kind = READ_NUMBER,                         \
+		.offset = offsetof(struct dirty_settings, background_pages_s), .max = 1e12 \
 	}
-#define DIRTY_WORKING                                                                                              \
-	{ .name = "working_set_mib",                                                                               \
-	  .kind = READ_NUMBER,                                                                                     \
-	  .offset = offsetof(struct dirty_settings, working_set_mib),                                              \
-	  .max = 1e11,                                                                                             \
-	  .above = true,                                                                                           \
-	  .required = true },                                                                                      \
+#define DIRTY_WORKING                                                 \
+	{ .name = "working_set_mib",                                  \
+	  .kind = READ_NUMBER,                                        \
+	  .offset = offsetof(struct dirty_settings, working_set_mib), \
+	  .max = 1e11,                                                \
+	  .above = true,                                              \
+	  .required = true },                                         \
 		DIRTY(rate_pages_s, 1e12)
 
 static const struct read_member idle_members[] = { DIRTY_ALWAYS, { 0 } };
 static const struct read_member uniform_members[] = { DIRTY_ALWAYS, DIRTY_WORKING, { 0 } };
-static const struct read_member hotcold_members[] = { DIRTY_ALWAYS, DIRTY_WORKING, DIRTY(hot_fraction, 1),
-	                                              DIRTY(hot_probability, 1), { 0 } };
+static const struct read_member hotcold_members[] = {
+	DIRTY_ALWAYS, DIRTY_WORKING, DIRTY(hot_fraction, 1), DIRTY(hot_probability, 1), { 0 }
+};
 static const struct read_member zipf_members[] = { DIRTY_ALWAYS, DIRTY_WORKING, DIRTY(exponent, 20), { 0 } };
 static const struct read_member measured_members[] = {
 	DIRTY_ALWAYS,
@@ -94,8 +100,8 @@ static const struct read_member measured_members[] = {
 };
 
 static const struct read_member *const members_of[] = {
-	[DIRTY_MODEL_IDLE] = idle_members,         [DIRTY_MODEL_UNIFORM] = uniform_members,
-	[DIRTY_MODEL_HOTCOLD] = hotcold_members,   [DIRTY_MODEL_ZIPF] = zipf_members,
+	[DIRTY_MODEL_IDLE] = idle_members,          [DIRTY_MODEL_UNIFORM] = uniform_members,
+	[DIRTY_MODEL_HOTCOLD] = hotcold_members,    [DIRTY_MODEL_ZIPF] = zipf_members,
 	[DIRTY_MODEL_SEQUENTIAL] = uniform_members, [DIRTY_MODEL_MEASURED] = measured_members,
 };
 
@@ -109,7 +115,8 @@ int dirty_read(struct reader *reader, const json_t *value, void *into)
 	if (read_type(reader, value, JSON_OBJECT, "a dirty model (an object)"))
 		return ERROR_INPUT;
 	if (!model)
-		return json_fail(reader->doc, value, reader->error, "member \"model\" is missing, expected in dirty");
+		return json_fail(reader->doc, value, reader->error,
+		                 "member \"model\" is missing, expected in dirty");
 	if (read_value(reader, model, &idle_members[0], dirty))
 		return ERROR_INPUT;
 	word = dirty->model;

@@ -22,7 +22,8 @@ static bool whole_number(const char *text, int64_t low, int64_t high, int64_t *r
 	return true;
 }
 
-/* hw:mem_page_size: small, large, any, or a size in KiB, or with a unit (KB, MB, GB; Nova's units are binary). */
+/* hw:mem_page_size: small, large, any, or a size in KiB, or with a unit (KB, MB, GB; Nova's units are
+ * binary). */
 static bool page_size(const char *text, int32_t *ret_kib)
 {
 	char *end;
@@ -127,11 +128,13 @@ static const char *numa_demands(struct cluster *cluster, struct flavor *flavor, 
 		snprintf(key, sizeof(key), "hw:numa_cpus.%d", (int)i);
 		text = pairs_get(&flavor->extra_specs, key);
 		if (text && (demands[i].cpus = set_size(text)) < 0)
-			return arena_print(&cluster->arena, "%s: \"%.40s\", expected a set of vCPUs like 0-1", key, text);
+			return arena_print(&cluster->arena, "%s: \"%.40s\", expected a set of vCPUs like 0-1",
+			                   key, text);
 		snprintf(key, sizeof(key), "hw:numa_mem.%d", (int)i);
 		text = pairs_get(&flavor->extra_specs, key);
 		if (text && !whole_number(text, 1, flavor->memory_mib, &demands[i].memory_mib))
-			return arena_print(&cluster->arena, "%s: \"%.40s\", expected MiB within the flavor's memory", key,
+			return arena_print(&cluster->arena,
+			                   "%s: \"%.40s\", expected MiB within the flavor's memory", key,
 			                   text);
 		cpus += demands[i].cpus;
 		memory_mib += demands[i].memory_mib;
@@ -162,7 +165,8 @@ static void aggregate_spec(struct cluster *cluster, struct flavor *flavor, const
 	}
 }
 
-/* hw:cpu_policy and hw:cpu_model. "mixed" counts as dedicated: what the mask leaves shared is not known to fit. */
+/* hw:cpu_policy and hw:cpu_model. "mixed" counts as dedicated: what the mask leaves shared is not known to
+ * fit. */
 static const char *cpu_specs(struct cluster *cluster, struct flavor *flavor)
 {
 	const char *policy = pairs_get(&flavor->extra_specs, "hw:cpu_policy");
@@ -170,7 +174,8 @@ static const char *cpu_specs(struct cluster *cluster, struct flavor *flavor)
 
 	flavor->counted_vcpus = flavor->vcpus;
 	if (policy && strcmp(policy, "shared") && strcmp(policy, "dedicated") && strcmp(policy, "mixed"))
-		return arena_print(&cluster->arena, "hw:cpu_policy: \"%.40s\", expected shared or dedicated", policy);
+		return arena_print(&cluster->arena, "hw:cpu_policy: \"%.40s\", expected shared or dedicated",
+		                   policy);
 	flavor->dedicated = policy && strcmp(policy, "shared");
 	if (pairs_get(&flavor->extra_specs, "hw:wrs:shared_vcpu") && flavor->counted_vcpus > 0)
 		flavor->counted_vcpus--;
@@ -197,19 +202,23 @@ const char *flavor_derive(struct cluster *cluster, struct flavor *flavor)
 	if (wrong)
 		return wrong;
 	if (pages && !page_size(pages, &flavor->page_kib))
-		return arena_print(&cluster->arena,
-		                   "hw:mem_page_size: \"%.40s\", expected small, large, any, 4, 2048 or 1048576", pages);
+		return arena_print(
+			&cluster->arena,
+			"hw:mem_page_size: \"%.40s\", expected small, large, any, 4, 2048 or 1048576", pages);
 	if (nodes && !whole_number(nodes, 1, NUMA_GUEST_MAX, &node_count))
-		return arena_print(&cluster->arena, "hw:numa_nodes: \"%.40s\", expected 1 to %d", nodes, NUMA_GUEST_MAX);
+		return arena_print(&cluster->arena, "hw:numa_nodes: \"%.40s\", expected 1 to %d", nodes,
+		                   NUMA_GUEST_MAX);
 	if (pci && !pci_requests(cluster, pci, flavor))
-		return arena_print(&cluster->arena, "pci_passthrough:alias: \"%.40s\", expected like gpu:1,nic:2", pci);
+		return arena_print(&cluster->arena,
+		                   "pci_passthrough:alias: \"%.40s\", expected like gpu:1,nic:2", pci);
 	return pages || nodes ? numa_demands(cluster, flavor, node_count) : NULL;
 }
 
 int64_t flavor_disk_gib(const struct flavor *flavor, enum boot boot)
 {
 	/* Nova's request to placement: swap is rounded up to whole GiB, a volume's root disk is not local. */
-	return (boot == BOOT_VOLUME ? 0 : flavor->disk_gib) + flavor->ephemeral_gib + (flavor->swap_mib + 1023) / 1024;
+	return (boot == BOOT_VOLUME ? 0 : flavor->disk_gib) + flavor->ephemeral_gib +
+	       (flavor->swap_mib + 1023) / 1024;
 }
 
 int64_t flavor_shared_vcpus(const struct flavor *flavor)
@@ -242,7 +251,7 @@ static bool matches_or(const char *value, const char *words)
 	return false;
 }
 
-static bool matches_number(const char *value, const char *operator, const char *wanted)
+static bool matches_number(const char *value, const char *operator, const char * wanted)
 {
 	double have = strtod(value, NULL), want = strtod(wanted, NULL);
 

@@ -6,12 +6,14 @@
 #include "core/cluster.h"
 
 /*
- * Fills in what follows from flavor->extra_specs. Returns NULL, or what is wrong with which key (in the cluster's
- * arena) and leaves the flavor half filled in. Source of the keys: Nova's and StarlingX's flavor extra specs.
+ * Fills in what follows from flavor->extra_specs. Returns NULL, or what is wrong with which key (in the
+ * cluster's arena) and leaves the flavor half filled in. Source of the keys: Nova's and StarlingX's flavor
+ * extra specs.
  */
 const char *flavor_derive(struct cluster *cluster, struct flavor *flavor);
 
-/* GiB of local disk that a VM of the flavor takes: the root disk unless it boots from a volume, ephemeral, swap. */
+/* GiB of local disk that a VM of the flavor takes: the root disk unless it boots from a volume, ephemeral,
+ * swap. */
 int64_t flavor_disk_gib(const struct flavor *flavor, enum boot boot);
 
 /* vCPUs that are counted against shared CPUs, and against whole CPUs. One of the two is 0. */

@@ -12,7 +12,8 @@ struct entry {
 /* kind 0 is for texts alone; bindings have kind + 1. */
 struct interns {
 	struct arena *arena;
-	struct entry *entries; /* in the arena as well: old tables stay until the end, half the memory at the most */
+	struct entry *entries; /* in the arena as well: old tables stay until the end, half the memory at the
+	                          most */
 	size_t room, used;
 };
 
@@ -40,12 +41,14 @@ void interns_move(struct interns *interns, struct arena *arena)
 	interns->arena = arena;
 }
 
-static struct entry *entry_place(const struct interns *interns, const char *text, uint32_t kind, uint32_t hash)
+static struct entry *entry_place(const struct interns *interns, const char *text, uint32_t kind,
+                                 uint32_t hash)
 {
 	for (size_t at = hash & (interns->room - 1);; at = (at + 1) & (interns->room - 1)) {
 		struct entry *entry = &interns->entries[at];
 
-		if (!entry->text || (entry->hash == hash && entry->kind == kind && !strcmp(entry->text, text)))
+		if (!entry->text ||
+		    (entry->hash == hash && entry->kind == kind && !strcmp(entry->text, text)))
 			return entry;
 	}
 }
@@ -75,7 +78,8 @@ static struct entry *entry_make(struct interns *interns, const char *text, uint3
 		entry = entry_place(interns, text, kind, hash);
 	}
 	interns->used++;
-	*entry = (struct entry){ kept ? kept : arena_text(interns->arena, text, strlen(text)), hash, kind, UINT32_MAX };
+	*entry = (struct entry){ kept ? kept : arena_text(interns->arena, text, strlen(text)), hash, kind,
+		                 UINT32_MAX };
 	return entry;
 }
 

@@ -19,8 +19,8 @@ void interns_move(struct interns *interns, struct arena *arena);
 const char *intern(struct interns *interns, const char *text);
 
 /*
- * Binds an index to (kind, text); kinds keep hosts and VMs of one name apart. Returns the index that was bound
- * before, or UINT32_MAX when the binding is new.
+ * Binds an index to (kind, text); kinds keep hosts and VMs of one name apart. Returns the index that was
+ * bound before, or UINT32_MAX when the binding is new.
  */
 uint32_t intern_bind(struct interns *interns, unsigned kind, const char *text, uint32_t index);
 

@@ -54,7 +54,8 @@ static struct entry *entry_place(const struct members *members, uint32_t group, 
 {
 	uint64_t hash = ((uint64_t)group << 32 | host) * UINT64_C(0x9e3779b97f4a7c15);
 
-	for (uint32_t at = (uint32_t)(hash >> 40) & (members->room - 1);; at = (at + 1) & (members->room - 1)) {
+	for (uint32_t at = (uint32_t)(hash >> 40) & (members->room - 1);;
+	     at = (at + 1) & (members->room - 1)) {
 		struct entry *entry = &members->entries[at];
 
 		if (entry->host == UINT32_MAX || (entry->group == group && entry->host == host))

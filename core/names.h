@@ -11,8 +11,9 @@ enum name_kind { NAME_SWITCH, NAME_HOST, NAME_FLAVOR, NAME_GROUP, NAME_VM, NAME_
 int dirty_read(struct reader *reader, const json_t *value, void *into);
 
 /*
- * How a guest of which nothing is known is taken to dirty memory: 1,000 writes a second, uniformly over 128 MiB,
- * besides the background. An assumption, not a measurement: a server with little to do. docs/formats.md states it.
+ * How a guest of which nothing is known is taken to dirty memory: 1,000 writes a second, uniformly over 128
+ * MiB, besides the background. An assumption, not a measurement: a server with little to do. docs/formats.md
+ * states it.
  */
 const struct dirty_settings *dirty_default(void);
 

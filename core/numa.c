@@ -13,8 +13,8 @@ static bool pages_fit(int64_t memory_mib, int64_t page_mib, int64_t pages, int64
 }
 
 /*
- * The page size that a guest node gets on a host's node, as bits of a claim; -1: it does not fit. Nova tries the
- * largest first for "large" and "any" (nova/virt/hardware.py, pages of a cell).
+ * The page size that a guest node gets on a host's node, as bits of a claim; -1: it does not fit. Nova tries
+ * the largest first for "large" and "any" (nova/virt/hardware.py, pages of a cell).
  */
 static int page_bits(const struct host *host, const struct numa_node *node, const struct numa_use *use,
                      int32_t page_kib, int64_t memory_mib)
@@ -36,12 +36,13 @@ static int page_bits(const struct host *host, const struct numa_node *node, cons
 	return -1;
 }
 
-static int node_bits(const struct host *host, uint32_t at, const struct numa_use *use, const struct flavor *flavor,
-                     const struct numa_demand *demand)
+static int node_bits(const struct host *host, uint32_t at, const struct numa_use *use,
+                     const struct flavor *flavor, const struct numa_demand *demand)
 {
 	const struct numa_node *node = &host->numa[at];
 	__int128 room = (__int128)node->cpus * host->cpu_ratio;
-	__int128 taken = (__int128)use->shared_cpus * RATIO_ONE + (__int128)use->dedicated_cpus * host->cpu_ratio;
+	__int128 taken = (__int128)use->shared_cpus * RATIO_ONE +
+	                 (__int128)use->dedicated_cpus * host->cpu_ratio;
 
 	taken += (__int128)demand->cpus * (flavor->dedicated ? host->cpu_ratio : RATIO_ONE);
 	if (taken > room || demand->cpus > node->cpus)
@@ -92,8 +93,9 @@ bool numa_fit(const struct host *host, const struct numa_use *uses, const struct
 		int guest = matching.taken_by[at];
 
 		if (guest >= 0)
-			ret_claim->nodes[guest] =
-				(uint8_t)(at | (uint32_t)node_bits(host, at, &uses[at], flavor, &flavor->numa[guest]));
+			ret_claim->nodes[guest] = (uint8_t)(at |
+			                                    (uint32_t)node_bits(host, at, &uses[at], flavor,
+			                                                        &flavor->numa[guest]));
 	}
 	return true;
 }

@@ -6,8 +6,9 @@
 #include "core/state.h"
 
 /*
- * Whether every guest node of a NUMA-bound flavor fits a host node of its own, given what is in use there. Fills
- * *ret_claim (may be NULL). As Nova fits an instance's topology: cells are tried in order, each used once.
+ * Whether every guest node of a NUMA-bound flavor fits a host node of its own, given what is in use there.
+ * Fills *ret_claim (may be NULL). As Nova fits an instance's topology: cells are tried in order, each used
+ * once.
  */
 bool numa_fit(const struct host *host, const struct numa_use *uses, const struct flavor *flavor,
               struct numa_claim *ret_claim);

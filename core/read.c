@@ -16,7 +16,8 @@ int read_type(struct reader *reader, const json_t *value, enum json_type type, c
 {
 	if (json_type(value) == type)
 		return 0;
-	return json_fail(reader->doc, value, reader->error, "%s, expected %s", json_type_name(value), expected);
+	return json_fail(reader->doc, value, reader->error, "%s, expected %s", json_type_name(value),
+	                 expected);
 }
 
 /* Optimal string alignment distance, cut off at `most`; names are short. */
@@ -38,7 +39,8 @@ static size_t name_distance(const char *a, const char *b, size_t most)
 
 			best = last[j] + 1 < best ? last[j] + 1 : best;
 			best = now[j - 1] + 1 < best ? now[j - 1] + 1 : best;
-			if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1] && before[j - 2] + 1 < best)
+			if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1] &&
+			    before[j - 2] + 1 < best)
 				best = before[j - 2] + 1;
 			now[j] = best;
 		}
@@ -80,7 +82,8 @@ static int read_text(struct reader *reader, const json_t *value, const char **in
 	return 0;
 }
 
-static int read_in_range(struct reader *reader, const json_t *value, const struct read_member *member, double *ret)
+static int read_in_range(struct reader *reader, const json_t *value, const struct read_member *member,
+                         double *ret)
 {
 	double number, max = member->max;
 	char low[32], high[32], got[32];
@@ -97,8 +100,8 @@ static int read_in_range(struct reader *reader, const json_t *value, const struc
 		json_number_text(member->min, low);
 		if (isfinite(max))
 			json_number_text(max, high);
-		return json_fail(reader->doc, value, reader->error, "%s is out of range, expected %s %s%s%s", got,
-		                 member->above ? "more than" : "at least", low,
+		return json_fail(reader->doc, value, reader->error, "%s is out of range, expected %s %s%s%s",
+		                 got, member->above ? "more than" : "at least", low,
 		                 isfinite(max) ? " and at most " : "", isfinite(max) ? high : "");
 	}
 	*ret = number == 0 ? 0 : number;
@@ -125,8 +128,8 @@ static int read_word(struct reader *reader, const json_t *value, const char *con
 	suggestion = read_suggest(json_text(value), words, count);
 	if (suggestion)
 		return json_fail(reader->doc, value, reader->error,
-		                 "unknown word \"%.80s\" (did you mean \"%s\"?), expected one of %s", json_text(value),
-		                 suggestion, list);
+		                 "unknown word \"%.80s\" (did you mean \"%s\"?), expected one of %s",
+		                 json_text(value), suggestion, list);
 	return json_fail(reader->doc, value, reader->error, "unknown word \"%.80s\", expected one of %s",
 	                 json_text(value), list);
 }
@@ -217,10 +220,11 @@ static int fail_unknown(struct reader *reader, const json_t *member, const struc
 	}
 	suggestion = read_suggest(json_key(member), names, count);
 	if (suggestion)
-		return json_fail(reader->doc, member, reader->error, "unknown member \"%.80s\" (did you mean \"%s\"?)",
-		                 json_key(member), suggestion);
-	return json_fail(reader->doc, member, reader->error, "unknown member \"%.80s\", expected one of the format's",
-	                 json_key(member));
+		return json_fail(reader->doc, member, reader->error,
+		                 "unknown member \"%.80s\" (did you mean \"%s\"?)", json_key(member),
+		                 suggestion);
+	return json_fail(reader->doc, member, reader->error,
+	                 "unknown member \"%.80s\", expected one of the format's", json_key(member));
 }
 
 int read_object(struct reader *reader, const json_t *object, const struct read_member *table, void *target,
@@ -246,8 +250,8 @@ int read_object(struct reader *reader, const json_t *object, const struct read_m
 	}
 	for (size_t row = 0; table[row].name; row++) {
 		if (table[row].required && !(seen >> row & 1))
-			return json_fail(reader->doc, object, reader->error, "member \"%s\" is missing, expected in %s",
-			                 table[row].name, what);
+			return json_fail(reader->doc, object, reader->error,
+			                 "member \"%s\" is missing, expected in %s", table[row].name, what);
 	}
 	return 0;
 }

@@ -27,18 +27,19 @@ struct reader {
 struct read_member {
 	const char *name;
 	enum read_kind kind;
-	size_t offset;            /* where in the target it goes */
-	double min, max;          /* READ_COUNT, READ_NUMBER, READ_RATIO: inclusive */
+	size_t offset;                   /* where in the target it goes */
+	double min, max;                 /* READ_COUNT, READ_NUMBER, READ_RATIO: inclusive */
 	const char *const *const *words; /* READ_WORD: one of the …_words */
-	int (*by)(struct reader *reader, const json_t *value, void *into); /* READ_BY: into = target + offset */
+	int (*by)(struct reader *reader, const json_t *value,
+	          void *into); /* READ_BY: into = target + offset */
 	bool required;
 	bool nullable; /* null means "not given" */
 	bool above;    /* min itself is not allowed */
 };
 
 /*
- * Reads an object into target by its table: wrong types, ranges, unknown and missing members are errors. What is
- * not given keeps what target holds. what: "a host", for messages.
+ * Reads an object into target by its table: wrong types, ranges, unknown and missing members are errors. What
+ * is not given keeps what target holds. what: "a host", for messages.
  */
 int read_object(struct reader *reader, const json_t *object, const struct read_member *table, void *target,
                 const char *what);

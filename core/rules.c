@@ -170,8 +170,8 @@ static bool allow_ram(const struct request *request, uint32_t host, struct reaso
 	                of->memory_ratio))
 		return true;
 	if (n > of->memory_mib)
-		return no(reason, "%s has %lld MiB of memory, one VM alone needs %lld", of->name, (long long)of->memory_mib,
-		          (long long)n);
+		return no(reason, "%s has %lld MiB of memory, one VM alone needs %lld", of->name,
+		          (long long)of->memory_mib, (long long)n);
 	return no(reason, "%s has %lld MiB of memory left, %lld MiB are needed", of->name,
 	          amount_left(used, of->memory_mib, of->reserved_memory_mib, of->memory_ratio), (long long)n);
 }
@@ -187,8 +187,8 @@ static bool allow_disk(const struct request *request, uint32_t host, struct reas
 	if (amount_fits(used, n, of->disk_gib, of->reserved_disk_gib, of->disk_ratio))
 		return true;
 	if (n > of->disk_gib)
-		return no(reason, "%s has %lld GiB of disk, one VM alone needs %lld", of->name, (long long)of->disk_gib,
-		          (long long)n);
+		return no(reason, "%s has %lld GiB of disk, one VM alone needs %lld", of->name,
+		          (long long)of->disk_gib, (long long)n);
 	return no(reason, "%s has %lld GiB of disk left, %lld GiB are needed", of->name,
 	          amount_left(used, of->disk_gib, of->reserved_disk_gib, of->disk_ratio), (long long)n);
 }
@@ -267,11 +267,11 @@ static bool allow_numa(const struct request *request, uint32_t host, struct reas
 	if (flavor->page_kib == PAGE_UNSAID)
 		return no(reason, "%s has no room on its NUMA nodes for %u guest node(s) of flavor %s",
 		          host_name(request, host), flavor->numa_count, flavor->name);
-	return no(
-		reason,
-		"%s has not enough pages of the size that flavor %s asks for (hw:mem_page_size=%s) on %u node(s)",
-		host_name(request, host), flavor->name, pairs_get(&flavor->extra_specs, "hw:mem_page_size"),
-		flavor->numa_count);
+	return no(reason,
+	          "%s has not enough pages of the size that flavor %s asks for "
+	          "(hw:mem_page_size=%s) on %u node(s)",
+	          host_name(request, host), flavor->name, pairs_get(&flavor->extra_specs, "hw:mem_page_size"),
+	          flavor->numa_count);
 }
 
 static bool allow_pci(const struct request *request, uint32_t host, struct reason *reason)

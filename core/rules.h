@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* rules: what the platforms allow, one row a rule, for the three profiles (docs/rules.md has the same in words). */
+/* rules: what the platforms allow, one row a rule, for the three profiles (docs/rules.md has the same in
+ * words). */
 #ifndef CORE_RULES_H
 #define CORE_RULES_H
 
@@ -20,11 +21,11 @@ struct request {
 	const struct state *state;
 	enum move_kind kind;
 	uint32_t vm;
-	uint32_t flavor;        /* the flavor that must fit: another than the VM's for a resize */
-	uint32_t source;        /* where it is; NONE for a boot */
-	enum block block;       /* MOVE_LIVE */
-	bool group_forgotten;   /* best-effort groups and soft preferences no longer count */
-	bool forced;            /* nova below 2.68: filters are skipped, facts are not */
+	uint32_t flavor;      /* the flavor that must fit: another than the VM's for a resize */
+	uint32_t source;      /* where it is; NONE for a boot */
+	enum block block;     /* MOVE_LIVE */
+	bool group_forgotten; /* best-effort groups and soft preferences no longer count */
+	bool forced;          /* nova below 2.68: filters are skipped, facts are not */
 };
 
 /* A reason why not: which rule, and in words that an operator understands. */
@@ -40,7 +41,8 @@ struct host_rule {
 	bool by_force;     /* holds even for a forced move */
 	const char *law;   /* the rule in one sentence */
 	const char *source;
-	/* Whether the host may take the VM. NULL reason: only the answer; else it is filled in when the answer is no. */
+	/* Whether the host may take the VM. NULL reason: only the answer; else it is filled in when the
+	 * answer is no. */
 	bool (*allows)(const struct request *request, uint32_t host, struct reason *reason);
 };
 
@@ -75,14 +77,14 @@ bool rules_allow_group(const struct request *request, uint32_t host);
 size_t rules_explain(const struct request *request, uint32_t host, struct reason *ret_reasons, size_t room);
 
 /*
- * The first rule that forbids a live migration that an admin orders, whatever the target (API errors 400 and 409,
- * refusals before any host is tried); NULL: none.
+ * The first rule that forbids a live migration that an admin orders, whatever the target (API errors 400 and
+ * 409, refusals before any host is tried); NULL: none.
  */
 const struct vm_rule *rules_live_forbidden(const struct state *state, uint32_t vm, struct reason *ret_reason);
 
 /*
- * The first rule by which the lock of the VM's host is rejected before anything moves; NULL: none. ret_reason->why
- * is the platform's own message.
+ * The first rule by which the lock of the VM's host is rejected before anything moves; NULL: none.
+ * ret_reason->why is the platform's own message.
  */
 const struct vm_rule *rules_lock_rejected(const struct state *state, uint32_t vm, struct reason *ret_reason);
 
@@ -92,7 +94,8 @@ bool lock_leaves(const struct state *state, uint32_t vm);
 /* Whether the lock may move the VM cold: an image's root disk must not be too large to be copied. */
 bool lock_cold_allowed(const struct state *state, uint32_t vm);
 
-/* How the profile's lock moves the VM; METHOD_NONE: it stays, or the lock is rejected or fails because of it. */
+/* How the profile's lock moves the VM; METHOD_NONE: it stays, or the lock is rejected or fails because of it.
+ */
 enum method lock_method(const struct state *state, uint32_t vm);
 
 /* Live or cold by storage, disks and devices alone, whatever the VM's state. */
@@ -107,7 +110,8 @@ bool vm_has_local_disks(const struct state *state, uint32_t vm);
 /* Where the VM's local disks are: its flavor's storage, else its host's. */
 enum storage vm_backing(const struct state *state, uint32_t vm);
 
-/* Whether a best-effort group makes the scheduler try once more without it (docs/rules.md, best effort rows). */
+/* Whether a best-effort group makes the scheduler try once more without it (docs/rules.md, best effort rows).
+ */
 bool group_has_first_pass(const struct state *state, uint32_t group);
 
 #endif

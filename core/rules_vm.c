@@ -38,8 +38,8 @@ static bool live_state(const struct state *state, uint32_t vm, struct reason *re
 
 	if (vm_state == VM_ACTIVE || vm_state == VM_PAUSED)
 		return false;
-	return forbid(reason, "Cannot 'os-migrateLive' instance %s while it is in vm_state %s", vm_name(state, vm),
-	              vm_state == VM_DELETED ? "deleted" : vm_state_words[vm_state]);
+	return forbid(reason, "Cannot 'os-migrateLive' instance %s while it is in vm_state %s",
+	              vm_name(state, vm), vm_state == VM_DELETED ? "deleted" : vm_state_words[vm_state]);
 }
 
 static bool live_task(const struct state *state, uint32_t vm, struct reason *reason)
@@ -48,8 +48,8 @@ static bool live_task(const struct state *state, uint32_t vm, struct reason *rea
 
 	if (!state->vm_busy[vm])
 		return false;
-	return forbid(reason, "Cannot 'os-migrateLive' instance %s while it is in task_state %s", vm_name(state, vm),
-	              task ? task : "migrating");
+	return forbid(reason, "Cannot 'os-migrateLive' instance %s while it is in task_state %s",
+	              vm_name(state, vm), task ? task : "migrating");
 }
 
 static bool live_source_down(const struct state *state, uint32_t vm, struct reason *reason)
@@ -94,8 +94,8 @@ static bool lock_paused(const struct state *state, uint32_t vm, struct reason *r
 static bool lock_suspended(const struct state *state, uint32_t vm, struct reason *reason)
 {
 	return state->vm_state[vm] == VM_SUSPENDED &&
-	       forbid(reason, "Lock of host %s rejected because instance %s is suspended.", host_name(state, vm),
-	              vm_name(state, vm));
+	       forbid(reason, "Lock of host %s rejected because instance %s is suspended.",
+	              host_name(state, vm), vm_name(state, vm));
 }
 
 /* The file's task, or the move under way in a simulation. NULL: none. */
@@ -111,8 +111,8 @@ static bool lock_migrating(const struct state *state, uint32_t vm, struct reason
 	const char *task = task_of(state, vm);
 
 	return task && !strcmp(task, "migrating") &&
-	       forbid(reason, "Lock of host %s rejected because instance %s is migrating.", host_name(state, vm),
-	              vm_name(state, vm));
+	       forbid(reason, "Lock of host %s rejected because instance %s is migrating.",
+	              host_name(state, vm), vm_name(state, vm));
 }
 
 static bool lock_rebuilding(const struct state *state, uint32_t vm, struct reason *reason)
@@ -120,28 +120,29 @@ static bool lock_rebuilding(const struct state *state, uint32_t vm, struct reaso
 	const char *task = task_of(state, vm);
 
 	return task && !strcmp(task, "rebuilding") &&
-	       forbid(reason, "Lock of host %s rejected because instance %s is rebuilding.", host_name(state, vm),
-	              vm_name(state, vm));
+	       forbid(reason, "Lock of host %s rejected because instance %s is rebuilding.",
+	              host_name(state, vm), vm_name(state, vm));
 }
 
 static bool lock_task(const struct state *state, uint32_t vm, struct reason *reason)
 {
 	return task_of(state, vm) &&
-	       forbid(reason, "Lock of host %s rejected because instance %s action in progress.", host_name(state, vm),
-	              vm_name(state, vm));
+	       forbid(reason, "Lock of host %s rejected because instance %s action in progress.",
+	              host_name(state, vm), vm_name(state, vm));
 }
 
 static bool lock_verify_resize(const struct state *state, uint32_t vm, struct reason *reason)
 {
 	return state->vm_state[vm] == VM_VERIFY_RESIZE &&
-	       forbid(reason, "Lock of host %s rejected because instance %s is resizing.", host_name(state, vm),
-	              vm_name(state, vm));
+	       forbid(reason, "Lock of host %s rejected because instance %s is resizing.",
+	              host_name(state, vm), vm_name(state, vm));
 }
 
 static bool lock_alone(const struct state *state, uint32_t vm, struct reason *reason)
 {
 	for (uint32_t host = 0; host < state->cluster->host_count; host++) {
-		if (host != state->vm_host[vm] && state_host_up(state, host) && state_host_enabled(state, host))
+		if (host != state->vm_host[vm] && state_host_up(state, host) &&
+		    state_host_enabled(state, host))
 			return false;
 	}
 	return forbid(reason, "Lock of host %s rejected because there are no other hypervisors available.",
@@ -196,22 +197,24 @@ static const struct vm_rule live_rules[] = {
 	{ "pci", EVERY, "No live migration with PCI devices.", "guide; code: API, 400", live_pci },
 	{ "local-lvm", STARLINGX | NOVA, "Local LVM disks are not migrated live; no other host is tried.",
 	  "code: pre-check", live_local_lvm },
-	{ "local-storage", TITANIUM, "Disks on local storage are not migrated live.", "guide", live_local_storage },
+	{ "local-storage", TITANIUM, "Disks on local storage are not migrated live.", "guide",
+	  live_local_storage },
 };
 
 /* The lock's check of each VM, in the order in which the platform asks. */
 static const struct vm_rule lock_rules[] = {
-	{ "paused", EVERY, "A paused VM that would have to move cold.", "code: instance director", lock_paused },
+	{ "paused", EVERY, "A paused VM that would have to move cold.", "code: instance director",
+	  lock_paused },
 	{ "suspended", EVERY, "A suspended VM.", "code: instance director", lock_suspended },
 	{ "migrating", EVERY, "A VM that is migrating already.", "code: instance director", lock_migrating },
 	{ "rebuilding", EVERY, "A VM that is being rebuilt.", "code: instance director", lock_rebuilding },
 	{ "task", EVERY, "A VM with any other task in progress.", "code: instance director", lock_task },
 	{ "verify-resize", EVERY, "A resized VM that waits for confirmation.", "code: instance director",
 	  lock_verify_resize },
-	{ "no-other-host", EVERY, "At least one other host is up and enabled; asked per VM.", "code: instance director",
-	  lock_alone },
-	{ "cold-too-large", EVERY, "An image's root disk that is too large to be copied.", "code: can_cold_migrate",
-	  lock_cold_too_large },
+	{ "no-other-host", EVERY, "At least one other host is up and enabled; asked per VM.",
+	  "code: instance director", lock_alone },
+	{ "cold-too-large", EVERY, "An image's root disk that is too large to be copied.",
+	  "code: can_cold_migrate", lock_cold_too_large },
 };
 
 const struct vm_rule *rules_live(size_t *ret_count)
@@ -226,8 +229,9 @@ const struct vm_rule *rules_lock(size_t *ret_count)
 	return lock_rules;
 }
 
-static const struct vm_rule *first_that_forbids(const struct vm_rule *rules, size_t count, const struct state *state,
-                                                uint32_t vm, struct reason *ret_reason)
+static const struct vm_rule *first_that_forbids(const struct vm_rule *rules, size_t count,
+                                                const struct state *state, uint32_t vm,
+                                                struct reason *ret_reason)
 {
 	for (size_t i = 0; i < count; i++) {
 		if ((rules[i].profiles >> state->profile & 1) && rules[i].forbids(state, vm, ret_reason)) {
@@ -240,12 +244,14 @@ static const struct vm_rule *first_that_forbids(const struct vm_rule *rules, siz
 
 const struct vm_rule *rules_live_forbidden(const struct state *state, uint32_t vm, struct reason *ret_reason)
 {
-	return first_that_forbids(live_rules, sizeof(live_rules) / sizeof(live_rules[0]), state, vm, ret_reason);
+	return first_that_forbids(live_rules, sizeof(live_rules) / sizeof(live_rules[0]), state, vm,
+	                          ret_reason);
 }
 
 const struct vm_rule *rules_lock_rejected(const struct state *state, uint32_t vm, struct reason *ret_reason)
 {
 	if (state->vm_host[vm] == NONE || lock_leaves(state, vm))
 		return NULL;
-	return first_that_forbids(lock_rules, sizeof(lock_rules) / sizeof(lock_rules[0]), state, vm, ret_reason);
+	return first_that_forbids(lock_rules, sizeof(lock_rules) / sizeof(lock_rules[0]), state, vm,
+	                          ret_reason);
 }

@@ -18,12 +18,14 @@ static double free_cpu(const struct request *request, uint32_t host)
 	const struct host *of = &request->state->cluster->hosts[host];
 	const struct host_use *use = &request->state->uses[host];
 	double ratio = (double)of->cpu_ratio / RATIO_ONE;
-	double used = (double)use->shared_vcpus + (of->dedicated_cpus < 0 ? ratio * (double)use->dedicated_vcpus : 0);
+	double used = (double)use->shared_vcpus +
+	              (of->dedicated_cpus < 0 ? ratio * (double)use->dedicated_vcpus : 0);
 
 	return ratio * (double)(of->cpus - of->reserved_cpus) - used;
 }
 
-/* A host without a limit on its disk has as much as the largest: its term is 1, that of hosts with a limit is 0. */
+/* A host without a limit on its disk has as much as the largest: its term is 1, that of hosts with a limit is
+ * 0. */
 static double free_disk(const struct request *request, uint32_t host)
 {
 	const struct host *of = &request->state->cluster->hosts[host];
@@ -54,8 +56,9 @@ static double largest(double a, double b)
 
 struct weight_terms weight_terms_of(const struct request *request, uint32_t host)
 {
-	return (struct weight_terms){ free_ram(request, host), free_cpu(request, host), free_disk(request, host),
-		                      (double)request->state->uses[host].under_way, soft_members(request, host) };
+	return (struct weight_terms){ free_ram(request, host), free_cpu(request, host),
+		                      free_disk(request, host), (double)request->state->uses[host].under_way,
+		                      soft_members(request, host) };
 }
 
 void weight_scale_add(struct weight_terms *scale, const struct weight_terms *terms)
@@ -81,7 +84,8 @@ double weight_of(enum profile profile, const struct weight_terms *scale, const s
 	       part(terms->under_way, scale->under_way) + part(terms->soft, scale->soft);
 }
 
-/* Weighing by nova needs the largest of each term among the hosts that are left, so they are collected first. */
+/* Weighing by nova needs the largest of each term among the hosts that are left, so they are collected first.
+ */
 static uint32_t pass_best_nova(const struct request *request, const uint32_t *hosts, uint32_t count)
 {
 	uint32_t best = NONE, *left = MEMORY_ARRAY(uint32_t, count), left_count = 0;

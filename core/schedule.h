@@ -11,8 +11,9 @@ struct weight_terms {
 };
 
 /*
- * The host that auto-scheduling takes; NONE: no valid host. hosts[0 … count): the hosts to look at, in the file's
- * order (NULL: all). Best-effort groups: a first pass with the group, a second without (docs/rules.md).
+ * The host that auto-scheduling takes; NONE: no valid host. hosts[0 … count): the hosts to look at, in the
+ * file's order (NULL: all). Best-effort groups: a first pass with the group, a second without
+ * (docs/rules.md).
  */
 uint32_t schedule_best(const struct request *request, const uint32_t *hosts, uint32_t count);
 
@@ -27,13 +28,14 @@ bool schedule_allows_named(const struct request *request, uint32_t host);
 
 struct weight_terms weight_terms_of(const struct request *request, uint32_t host);
 
-/* Makes each term of scale the larger of the two (soft: of its size); start with zeros. Over hosts that are left. */
+/* Makes each term of scale the larger of the two (soft: of its size); start with zeros. Over hosts that are
+ * left. */
 void weight_scale_add(struct weight_terms *scale, const struct weight_terms *terms);
 
 /*
- * The weight of a host that is left; the highest wins, then the file's order. nova: free RAM, vCPUs and disk, each
- * by the largest, minus migrations under way by the largest, plus the soft policy's term. Others: minus migrations
- * under way.
+ * The weight of a host that is left; the highest wins, then the file's order. nova: free RAM, vCPUs and disk,
+ * each by the largest, minus migrations under way by the largest, plus the soft policy's term. Others: minus
+ * migrations under way.
  */
 double weight_of(enum profile profile, const struct weight_terms *scale, const struct weight_terms *terms);
 

@@ -131,7 +131,8 @@ static void numa_take(struct state *state, uint32_t host, uint32_t vm, struct nu
 	numa_count(&state->numa[of->numa_first], flavor, &claims[vm], 1);
 }
 
-static void numa_give(struct state *state, uint32_t host, uint32_t vm, const struct numa_claim *claim, int sign)
+static void numa_give(struct state *state, uint32_t host, uint32_t vm, const struct numa_claim *claim,
+                      int sign)
 {
 	const struct flavor *flavor = state_flavor(state, vm);
 
@@ -185,7 +186,8 @@ void state_create(struct state *ret_state, const struct cluster *cluster)
 	for (uint32_t host = 0; host < cluster->host_count; host++) {
 		const struct host *of = &cluster->hosts[host];
 
-		state->hosts[host] = (struct host_status){ of->administrative, of->operational, of->availability, false };
+		state->hosts[host] = (struct host_status){ of->administrative, of->operational,
+			                                   of->availability, false };
 		state->host_vms_first[host] = state->host_vms_last[host] = NONE;
 	}
 	for (uint32_t vm = 0; vm < cluster->vm_count; vm++) {
@@ -520,7 +522,8 @@ bool state_host_up(const struct state *state, uint32_t host)
 {
 	uint8_t availability = state->hosts[host].availability;
 
-	/* docs/rules.md, "A disabled source is fine, one that is down (offline, failed, power-off) is not". */
+	/* docs/rules.md, "A disabled source is fine, one that is down (offline, failed, power-off) is not".
+	 */
 	return !state->hosts[host].absent && availability != AVAIL_OFFLINE && availability != AVAIL_FAILED &&
 	       availability != AVAIL_POWER_OFF;
 }
@@ -529,5 +532,6 @@ bool state_host_enabled(const struct state *state, uint32_t host)
 {
 	const struct host_status *status = &state->hosts[host];
 
-	return !status->absent && status->administrative == ADMIN_UNLOCKED && status->operational == OPER_ENABLED;
+	return !status->absent && status->administrative == ADMIN_UNLOCKED &&
+	       status->operational == OPER_ENABLED;
 }

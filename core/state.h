@@ -9,7 +9,7 @@
 struct host_use {
 	int64_t shared_vcpus, dedicated_vcpus; /* counted vCPUs */
 	int64_t memory_mib, disk_gib;
-	uint32_t vms;     /* claims: VMs here and VMs on their way here */
+	uint32_t vms;       /* claims: VMs here and VMs on their way here */
 	uint32_t under_way; /* builds and migrations under way, from here or to here */
 };
 
@@ -43,10 +43,10 @@ struct state {
 	bool *vm_busy;     /* a task in progress: the file's, or a move under way */
 	struct host_status *hosts;
 	struct host_use *uses;
-	struct numa_use *numa;   /* host->numa_first + node */
-	int64_t *pci;            /* devices used: host->pci_first + pool */
-	struct group *groups;    /* copies: a scenario may change them */
-	struct members *members; /* how many members of a group a host holds */
+	struct numa_use *numa;                          /* host->numa_first + node */
+	int64_t *pci;                                   /* devices used: host->pci_first + pool */
+	struct group *groups;                           /* copies: a scenario may change them */
+	struct members *members;                        /* how many members of a group a host holds */
 	uint32_t *host_vms_first, *vm_next, *vm_before; /* each host's VMs, in the order of arrival */
 	uint32_t *host_vms_last;
 	struct numa_claim *numa_here, *numa_coming; /* by VM; NULL when no flavor is NUMA-bound */
@@ -56,21 +56,22 @@ struct state {
 };
 
 /*
- * The state that the file describes. VMs with NUMA needs are put on nodes first-fit in the file's order, since no
- * file says where they are; what fits nowhere goes to the first nodes (the host is overfull).
- * The cluster must outlive the state and keep its counts. Free with state_free.
+ * The state that the file describes. VMs with NUMA needs are put on nodes first-fit in the file's order,
+ * since no file says where they are; what fits nowhere goes to the first nodes (the host is overfull). The
+ * cluster must outlive the state and keep its counts. Free with state_free.
  */
 void state_create(struct state *ret_state, const struct cluster *cluster);
 void state_free(struct state *state);
 
 /*
- * Undo: state_mark begins to record and returns a mark; state_rollback takes everything back that came after it.
- * Marks nest. Group and status changes are recorded too.
+ * Undo: state_mark begins to record and returns a mark; state_rollback takes everything back that came after
+ * it. Marks nest. Group and status changes are recorded too.
  */
 uint32_t state_mark(struct state *state);
 void state_rollback(struct state *state, uint32_t mark);
 
-/* A move begins: the VM claims its target beside its source (resources at both ends, docs/rules.md "A request fits"). */
+/* A move begins: the VM claims its target beside its source (resources at both ends, docs/rules.md "A request
+ * fits"). */
 void state_claim(struct state *state, uint32_t vm, uint32_t target);
 
 /* The move ended at the target: the source is released. */
@@ -107,8 +108,8 @@ uint32_t state_group_placed(const struct state *state, uint32_t group);
 uint32_t state_group_hosts(const struct state *state, uint32_t group);
 
 /*
- * Whether a NUMA-bound flavor finds room on a host's nodes, each guest node on a node of its own, first-fit in the
- * host's order. ret_claim may be NULL. Flavors that are not bound always do.
+ * Whether a NUMA-bound flavor finds room on a host's nodes, each guest node on a node of its own, first-fit
+ * in the host's order. ret_claim may be NULL. Flavors that are not bound always do.
  */
 bool state_numa_fits(const struct state *state, uint32_t host, const struct flavor *flavor,
                      struct numa_claim *ret_claim);

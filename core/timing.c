@@ -17,7 +17,8 @@ enum { TIMEOUT_LEAST_S = 120, TIMEOUT_MOST_S = 800, DOWNTIME_LEAST_MS = 100, DOW
 /* How often the platform looks at a migration (nova/virt/libvirt/driver.py sleeps half a second). */
 static const double look_s = 0.5;
 
-/* The value of hw:wrs:KEY or, as image properties are spelled, hw_wrs_KEY; -1: absent, -2: no whole number. */
+/* The value of hw:wrs:KEY or, as image properties are spelled, hw_wrs_KEY; -1: absent, -2: no whole number.
+ */
 static long long key_value(const struct pairs *pairs, const char *key)
 {
 	char name[64], *end;
@@ -127,7 +128,8 @@ static void steps_derive(struct timing *timing, enum profile profile, double gib
 		break;
 	default:
 		/* Without a time limit there is nothing to divide: the default limit's pace. */
-		timing->step_delay_s = floor((isfinite(timing->timeout_s) ? timing->timeout_s : 180) * 2 / 3 / steps);
+		timing->step_delay_s =
+			floor((isfinite(timing->timeout_s) ? timing->timeout_s : 180) * 2 / 3 / steps);
 	}
 }
 
@@ -162,7 +164,8 @@ struct timing timing_of(const struct state *state, uint32_t vm, bool block_copie
 		settings.max_downtime_ms = (double)downtime_ms;
 	timing = (struct timing){
 		.hypervisor = settings.hypervisor,
-		.bandwidth_bytes_s = settings.bandwidth_mib_s > 0 ? settings.bandwidth_mib_s * 1048576 : INFINITY,
+		.bandwidth_bytes_s = settings.bandwidth_mib_s > 0 ? settings.bandwidth_mib_s * 1048576
+		                                                  : INFINITY,
 		.timeout_s = settings.timeout_s > 0 ? settings.timeout_s : INFINITY,
 		.no_progress_s = state->profile == PROFILE_TITANIUM ? 150 : INFINITY,
 		.max_downtime_ms = settings.max_downtime_ms,
@@ -214,20 +217,21 @@ double timing_next_step_s(const struct timing *timing, double elapsed_s)
 const char *timing_ignored(const struct cluster *cluster, uint32_t vm, char *buffer, size_t room)
 {
 	const struct vm *of = &cluster->vms[vm];
-	const struct pairs *places[] = { &cluster->flavors[of->flavor].extra_specs, &of->image, &of->metadata };
+	const struct pairs *places[] = { &cluster->flavors[of->flavor].extra_specs, &of->image,
+		                         &of->metadata };
 
 	for (int i = 0; i < 3; i++) {
 		long long timeout_s = key_value(places[i], timeout_key);
 		long long downtime_ms = key_value(places[i], downtime_key);
 
 		if (timeout_s != -1 && (timeout_s < 0 || !timeout_valid(timeout_s))) {
-			snprintf(buffer, room, "VM %s: hw:wrs:%s is ignored, expected 0 or %d to %d s", of->name, timeout_key,
-			         TIMEOUT_LEAST_S, TIMEOUT_MOST_S);
+			snprintf(buffer, room, "VM %s: hw:wrs:%s is ignored, expected 0 or %d to %d s",
+			         of->name, timeout_key, TIMEOUT_LEAST_S, TIMEOUT_MOST_S);
 			return buffer;
 		}
 		if (downtime_ms != -1 && downtime_ms < DOWNTIME_LEAST_MS) {
-			snprintf(buffer, room, "VM %s: hw:wrs:%s is below %d ms, the default of %d ms holds", of->name,
-			         downtime_key, DOWNTIME_LEAST_MS, DOWNTIME_DEFAULT_MS);
+			snprintf(buffer, room, "VM %s: hw:wrs:%s is below %d ms, the default of %d ms holds",
+			         of->name, downtime_key, DOWNTIME_LEAST_MS, DOWNTIME_DEFAULT_MS);
 			return buffer;
 		}
 	}

@@ -6,22 +6,23 @@
 #include "core/state.h"
 
 struct timing {
-	const char *hypervisor;    /* never NULL: the default is qemu-7.2 */
-	double bandwidth_bytes_s;  /* the cap while copying; INFINITY: none */
-	double timeout_s;          /* from the start, set-up included; INFINITY: none */
-	double no_progress_s;      /* abort after so long without a new low of what remains; INFINITY: never */
-	double max_downtime_ms;    /* D */
+	const char *hypervisor;   /* never NULL: the default is qemu-7.2 */
+	double bandwidth_bytes_s; /* the cap while copying; INFINITY: none */
+	double timeout_s;         /* from the start, set-up included; INFINITY: none */
+	double no_progress_s;     /* abort after so long without a new low of what remains; INFINITY: never */
+	double max_downtime_ms;   /* D */
 	double base_ms, offset_ms; /* the limit of step i is base + i * offset */
 	double step_delay_s;       /* step i holds once elapsed > i * delay, looked at every half second */
 	int64_t steps;             /* 0: the whole limit from the start */
 	double setup_ms, switchover_ms, wire_efficiency; /* NAN: the hypervisor's own */
-	int64_t parallel_per_host; /* 0: no limit */
+	int64_t parallel_per_host;                       /* 0: no limit */
 	bool auto_converge, post_copy;
 };
 
 /*
  * What holds for a live migration of the VM: metadata keys before the VM's `migration`, before the cluster's,
- * before the profile's (docs/rules.md, Timing). block_copied: its local disks are copied along (counts for nova).
+ * before the profile's (docs/rules.md, Timing). block_copied: its local disks are copied along (counts for
+ * nova).
  */
 struct timing timing_of(const struct state *state, uint32_t vm, bool block_copied);
 
@@ -32,8 +33,8 @@ double timing_limit_ms(const struct timing *timing, double elapsed_s);
 double timing_next_step_s(const struct timing *timing, double elapsed_s);
 
 /*
- * Keys that will be ignored because they are outside the platform's ranges (100 ms at least; 0 or 120-800 s), as
- * text for a warning; NULL: none. buffer: where the text goes.
+ * Keys that will be ignored because they are outside the platform's ranges (100 ms at least; 0 or 120-800 s),
+ * as text for a warning; NULL: none. buffer: where the text goes.
  */
 const char *timing_ignored(const struct cluster *cluster, uint32_t vm, char *buffer, size_t room);
 

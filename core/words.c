@@ -7,13 +7,15 @@ static const char *const operationals[] = { "enabled", "disabled", NULL };
 static const char *const availabilities[] = { "available", "degraded", "failed",    "offline",
 	                                      "online",    "intest",   "power-off", NULL };
 static const char *const storages[] = { "remote", "local_image", "local_lvm", NULL };
-static const char *const policies[] = { "affinity", "anti-affinity", "soft-affinity", "soft-anti-affinity", NULL };
+static const char *const policies[] = { "affinity", "anti-affinity", "soft-affinity", "soft-anti-affinity",
+	                                NULL };
 static const char *const vm_states[] = { "active", "paused",  "suspended",     "stopped",
 	                                 "error",  "rescued", "verify-resize", NULL };
 static const char *const boots[] = { "volume", "image", NULL };
 static const char *const vif_models[] = { "virtio",  "avp",       "avp-dpdk",        "e1000",
 	                                  "rtl8139", "pci-sriov", "pci-passthrough", NULL };
-static const char *const dirty_models[] = { "idle", "uniform", "hotcold", "zipf", "sequential", "measured", NULL };
+static const char *const dirty_models[] = { "idle",       "uniform",  "hotcold", "zipf",
+	                                    "sequential", "measured", NULL };
 
 _Static_assert(sizeof(profiles) / sizeof(profiles[0]) == PROFILE_COUNT + 1, "a word a profile");
 

@@ -22,8 +22,8 @@ struct hypervisor {
 };
 
 /*
- * The row that holds for qemu-MAJOR.MINOR: that version's, else the newest before it, else the first. NULL: not such
- * a name.
+ * The row that holds for qemu-MAJOR.MINOR: that version's, else the newest before it, else the first. NULL:
+ * not such a name.
  */
 const struct hypervisor *hypervisor_find(const char *name);
 

@@ -94,12 +94,15 @@ static bool find_failures(const struct state *state, struct stock *stock)
 			block(stock, vm, "source-down",
 			      arena_print(&stock->arena, "the source host %s is down (%s)", host,
 			                  availability_words[state->hosts[state->vm_host[vm]].availability]));
-		else if (of->vote_reject && state->vm_state[vm] == VM_ACTIVE) /* a paused guest cannot be asked */
+		else if (of->vote_reject &&
+		         state->vm_state[vm] == VM_ACTIVE) /* a paused guest cannot be asked */
 			block(stock, vm, "heartbeat-vote",
-			      arena_print(&stock->arena, "the guest of %s votes against being migrated", of->name));
+			      arena_print(&stock->arena, "the guest of %s votes against being migrated",
+			                  of->name));
 		else if (lock_method(state, vm) == METHOD_NONE)
 			block(stock, vm, "state",
-			      arena_print(&stock->arena, "%s is %s, which can be migrated neither live nor cold", of->name,
+			      arena_print(&stock->arena,
+			                  "%s is %s, which can be migrated neither live nor cold", of->name,
 			                  vm_state_words[state->vm_state[vm]]));
 		else
 			continue;
@@ -131,7 +134,8 @@ static void tally_add(struct tally *tallies, size_t *count, const struct reason 
 	tallies[i].hosts++;
 }
 
-/* A member of a split strict-affinity group may only join another member: what is wrong there is the reason. */
+/* A member of a split strict-affinity group may only join another member: what is wrong there is the reason.
+ */
 static bool explain_kept(const struct request *request, struct stock *stock)
 {
 	const struct state *state = request->state;
@@ -146,7 +150,8 @@ static bool explain_kept(const struct request *request, struct stock *stock)
 		    rules_explain(request, host, &reason, 1) == 0)
 			continue;
 		block(stock, request->vm, "affinity-strict",
-		      arena_print(&stock->arena, "strict affinity group %s lets it join another member only, but %s",
+		      arena_print(&stock->arena,
+		                  "strict affinity group %s lets it join another member only, but %s",
 		                  of->name, reason.why));
 		return true;
 	}
@@ -154,8 +159,8 @@ static bool explain_kept(const struct request *request, struct stock *stock)
 }
 
 /*
- * Why nobody takes a VM, in one line: the rule that keeps it from every host that runs at all, the groups' first
- * since no resource helps against them; else the rules by how many hosts they bar.
+ * Why nobody takes a VM, in one line: the rule that keeps it from every host that runs at all, the groups'
+ * first since no resource helps against them; else the rules by how many hosts they bar.
  */
 static void explain(const struct state *state, uint32_t vm, struct stock *stock)
 {
@@ -186,14 +191,15 @@ static void explain(const struct state *state, uint32_t vm, struct stock *stock)
 	for (size_t i = 1; i < count; i++) {
 		bool group = strstr(tallies[i].rule, "affinity");
 
-		if (tallies[i].hosts > tallies[best].hosts || (group && tallies[i].hosts == tallies[best].hosts))
+		if (tallies[i].hosts > tallies[best].hosts ||
+		    (group && tallies[i].hosts == tallies[best].hosts))
 			best = i;
 	}
 	if (open == 1 || !strcmp(tallies[best].rule, "affinity-strict"))
 		text = arena_print(&stock->arena, "%s", tallies[best].why);
 	else
-		text = arena_print(&stock->arena, "refused by %u of the %u other hosts that are up: %s", tallies[best].hosts,
-		                   open, tallies[best].why);
+		text = arena_print(&stock->arena, "refused by %u of the %u other hosts that are up: %s",
+		                   tallies[best].hosts, open, tallies[best].why);
 	block(stock, vm, tallies[best].rule, text);
 }
 
@@ -211,7 +217,8 @@ static bool find_hopeless(struct chooser *chooser, struct stock *stock)
 	return stock->blocker_count > 0;
 }
 
-/* VMs that fail whatever comes before them: any order fails, so the first of them goes first, as the message says. */
+/* VMs that fail whatever comes before them: any order fails, so the first of them goes first, as the message
+ * says. */
 static void fail_first(struct stock *stock)
 {
 	uint32_t used = 0;
@@ -227,8 +234,8 @@ static void fail_first(struct stock *stock)
 /* What the parts of the movers, which do not influence each other, make together. */
 struct parts {
 	struct search search;
-	uint32_t *part;      /* by mover */
-	uint32_t *subset;    /* one part's movers */
+	uint32_t *part;   /* by mover */
+	uint32_t *subset; /* one part's movers */
 	uint32_t *order;
 	uint32_t *good, good_count;
 	uint32_t *bad, bad_count;
@@ -332,8 +339,8 @@ static void parts_judge(struct chooser *chooser, struct parts *parts, struct sto
 static bool all_safe(struct search *search)
 {
 	for (uint32_t i = 0; i < search->count; i++) {
-		uint32_t found = chooser_candidates(search->chooser, search->movers[i], false, search->scratch_hosts,
-		                                    search->count);
+		uint32_t found = chooser_candidates(search->chooser, search->movers[i], false,
+		                                    search->scratch_hosts, search->count);
 
 		if (found < search->count)
 			return false;

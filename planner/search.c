@@ -485,7 +485,8 @@ static bool quest_branch(struct quest *quest, uint32_t depth, uint32_t *ret_leng
 			       search->kinds[quest->subset[other]] == search->kinds[quest->subset[place]];
 		if (twin)
 			continue;
-		/* Who can bar whom is looked at anew for every pair of movers: that is what a placement costs. */
+		/* Who can bar whom is looked at anew for every pair of movers: that is what a placement
+		 * costs. */
 		search->steps += 1 + (uint64_t)quest->count * quest->count / 32;
 		if (search->steps > search->limit) {
 			quest->out_of_steps = true;

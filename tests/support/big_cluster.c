@@ -123,7 +123,8 @@ static void write_vm(FILE *file, struct draw *draw, uint32_t index, uint32_t fla
                      uint32_t group)
 {
 	fprintf(file,
-	        "%s{\"name\": \"vm-%06u\", \"id\": \"%08x-aaaa-4bbb-8ccc-%012u\", \"flavor\": \"m%u\", \"host\": ",
+	        "%s{\"name\": \"vm-%06u\", \"id\": \"%08x-aaaa-4bbb-8ccc-%012u\", "
+	        "\"flavor\": \"m%u\", \"host\": ",
 	        index ? ",\n" : "", index, index * 2654435761u, index, flavor);
 	if (host == NONE)
 		fputs("null", file);
@@ -137,7 +138,8 @@ static void write_vm(FILE *file, struct draw *draw, uint32_t index, uint32_t fla
 		fputs(", \"boot\": \"image\"", file);
 	if (draw_percent(draw, 50))
 		fprintf(file,
-		        ", \"dirty\": {\"model\": \"uniform\", \"working_set_mib\": %u, \"rate_pages_s\": %u}",
+		        ", \"dirty\": {\"model\": \"uniform\", \"working_set_mib\": %u, "
+		        "\"rate_pages_s\": %u}",
 		        64 + draw_below(draw, 512), 100 + draw_below(draw, 20000));
 	fputs(", \"vifs\": [{\"model\": \"virtio\", \"network\": \"tenant\"}]}", file);
 }

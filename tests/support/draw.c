@@ -149,7 +149,8 @@ static void print_numa(FILE *file, struct draw *draw, uint32_t cpus, uint32_t gi
 	fputs(", \"numa\": [", file);
 	for (uint32_t i = 0; i < nodes; i++)
 		fprintf(file,
-		        "%s{\"cpus\": %u, \"memory_mib\": %u, \"hugepages\": {\"2048\": %u, \"1048576\": %u}}",
+		        "%s{\"cpus\": %u, \"memory_mib\": %u, "
+		        "\"hugepages\": {\"2048\": %u, \"1048576\": %u}}",
 		        i ? ", " : "", cpus / nodes + draw_below(draw, 2),
 		        (gib / nodes + draw_below(draw, 2)) * 1024, 512 * draw_below(draw, plain ? 8 : 5),
 		        draw_below(draw, plain ? 8 : 5));
@@ -313,7 +314,8 @@ char *draw_cluster_text(uint64_t seed, const struct draw_size *size)
 	traits = draw_traits(&draw, size);
 	plan = draw_plan(&draw, &traits, size);
 	fprintf(file,
-	        "{\"schema\": \"lockkeeper.cluster/1\", \"name\": \"drawn\", \"profile\": \"%s\",\n\"hosts\": [",
+	        "{\"schema\": \"lockkeeper.cluster/1\", \"name\": \"drawn\", \"profile\": \"%s\",\n"
+	        "\"hosts\": [",
 	        DRAW_WORD(&draw, "titanium", "starlingx", "nova"));
 	for (uint32_t i = 0; i < traits.hosts; i++)
 		print_host(file, &draw, &traits, &plan, i);
