@@ -39,7 +39,8 @@ static int script_copy(const char *dir, const char *name, struct error *error)
 /* The child: gnuplot in DIR, nothing to read, what it says to the pipe. -d: without ~/.gnuplot. */
 static void gnuplot_become(const char *dir, char *script, int says)
 {
-	char *arguments[] = { "gnuplot", "-d", script, NULL };
+	char program[] = "gnuplot", quiet[] = "-d";
+	char *arguments[] = { program, quiet, script, NULL };
 	int nothing = open("/dev/null", O_RDWR);
 
 	if (nothing < 0 || chdir(dir))

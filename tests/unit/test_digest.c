@@ -47,9 +47,9 @@ Test(digest, of_a_cluster_is_that_of_its_canonical_bytes)
 		CLUSTER("\"name\": \"c\", \"hosts\": [{\"name\": \"a\", \"cpus\": 4, \"memory_mib\": 4096}]"),
 		hex);
 	cr_assert_str_eq(hex, expected);
-	digest_of(
-		CLUSTER("\"hosts\":\n\t[{\"memory_mib\":4.096e3,\"cpus\":4.0,\"name\":\"\\u0061\"}],\"name\":\"c\""),
-		hex);
+	digest_of(CLUSTER("\"hosts\":\n\t[{\"memory_mib\":4.096e3,\"cpus\":4.0,\"name\":\"\\u0061\"}],"
+	                  "\"name\":\"c\""),
+	          hex);
 	cr_assert_str_eq(hex, expected);
 	digest_of(CLUSTER("\"name\": \"c\", \"x-note\": [1, {\"x\": null}], \"hosts\": "
 	                  "[{\"name\": \"a\", \"cpus\": 4, \"memory_mib\": 4096, \"x-rack\": \"r1\"}]"),

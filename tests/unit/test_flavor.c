@@ -14,12 +14,13 @@ static int flavor_try(struct cluster *ret_cluster, const char *specs, struct err
 {
 	char text[1024];
 
-	snprintf(
-		text, sizeof(text),
-		"{\"schema\": \"lockkeeper.cluster/1\", \"name\": \"f\", \"hosts\": [], \"vms\": [], \"flavors\": ["
-		"{\"name\": \"f\", \"vcpus\": 4, \"memory_mib\": 4097, \"disk_gib\": 10, \"ephemeral_gib\": 3, "
-		"\"swap_mib\": 1025, \"extra_specs\": {%s}}]}",
-		specs);
+	snprintf(text, sizeof(text),
+	         "{\"schema\": \"lockkeeper.cluster/1\", \"name\": \"f\", \"hosts\": [], \"vms\": [], "
+	         "\"flavors\": ["
+	         "{\"name\": \"f\", \"vcpus\": 4, \"memory_mib\": 4097, \"disk_gib\": 10, "
+	         "\"ephemeral_gib\": 3, "
+	         "\"swap_mib\": 1025, \"extra_specs\": {%s}}]}",
+	         specs);
 	return cluster_try_text(ret_cluster, text, error);
 }
 

@@ -305,7 +305,8 @@ Test(json, builds)
 	json_push(array, json_text_new("t"));
 	json_push(array, json_null_new());
 	prints(root, false,
-	       "{\"array\":[7,\"t\",null],\"text\":\"a\\\"b\",\"no text\":null,\"number\":1.5,\"yes\":true,\"no\":false,"
+	       "{\"array\":[7,\"t\",null],\"text\":\"a\\\"b\",\"no text\":null,\"number\":1.5,\"yes\":"
+	       "true,\"no\":false,"
 	       "\"null\":null}\n");
 	copy = json_copy(root);
 	json_free(root);

@@ -402,12 +402,14 @@ static const struct question questions[] = {
 	  EVERY,
 	  "b does not reach provider network n2",
 	  .b = ", \"networks\": [\"n1\"]",
-	  .v = ", \"vifs\": [{\"model\": \"virtio\", \"network\": \"n1\"}, {\"model\": \"avp\", \"network\": \"n2\"}]" },
+	  .v = ", \"vifs\": [{\"model\": \"virtio\", \"network\": \"n1\"}, {\"model\": \"avp\", "
+	       "\"network\": \"n2\"}]" },
 	{ .rule = "network",
 	  EVERY,
 	  NULL,
 	  .b = ", \"networks\": [\"n2\", \"n1\"]",
-	  .v = ", \"vifs\": [{\"model\": \"virtio\", \"network\": \"n1\"}, {\"model\": \"avp\", \"network\": \"n2\"}]" },
+	  .v = ", \"vifs\": [{\"model\": \"virtio\", \"network\": \"n1\"}, {\"model\": \"avp\", "
+	       "\"network\": \"n2\"}]" },
 	{ .rule = "network", EVERY, NULL, .v = ", \"vifs\": [{\"model\": \"virtio\", \"network\": \"n1\"}]" },
 	{ .rule = "network",
 	  EVERY,

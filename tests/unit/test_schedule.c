@@ -20,13 +20,13 @@ static void setting_create(struct setting *setting, enum profile profile, const 
 {
 	char text[4096];
 
-	snprintf(
-		text, sizeof(text),
-		"{\"schema\": \"lockkeeper.cluster/1\", \"name\": \"s\", \"profile\": \"%s\", \"hosts\": [%s],"
-		"\"flavors\": [{\"name\": \"f\", \"vcpus\": 2, \"memory_mib\": 2048},"
-		"{\"name\": \"g\", \"vcpus\": 1, \"memory_mib\": 1024}], \"groups\": [%s],"
-		"\"vms\": [{\"name\": \"v\", \"flavor\": \"f\", \"host\": \"a\"%s}%s]}",
-		profile_words[profile], hosts, group, *group ? ", \"group\": \"g\"" : "", vms);
+	snprintf(text, sizeof(text),
+	         "{\"schema\": \"lockkeeper.cluster/1\", \"name\": \"s\", \"profile\": \"%s\", \"hosts\":"
+	         " [%s],"
+	         "\"flavors\": [{\"name\": \"f\", \"vcpus\": 2, \"memory_mib\": 2048},"
+	         "{\"name\": \"g\", \"vcpus\": 1, \"memory_mib\": 1024}], \"groups\": [%s],"
+	         "\"vms\": [{\"name\": \"v\", \"flavor\": \"f\", \"host\": \"a\"%s}%s]}",
+	         profile_words[profile], hosts, group, *group ? ", \"group\": \"g\"" : "", vms);
 	cluster_from_text(&setting->cluster, text);
 	state_create(&setting->state, &setting->cluster);
 }

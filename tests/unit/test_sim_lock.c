@@ -196,10 +196,10 @@ Test(lock, of_a_locked_host_is_avoided)
 {
 	struct simulated run;
 
-	simulated_run(
-		&run, PROFILE_STARLINGX, HOSTS "'vms':[]",
-		"{'do':'lock','host':'h0'},{'do':'lock','host':'h0'},{'do':'unlock','host':'h0'},"
-		"{'do':'unlock','host':'h0'},{'do':'force-lock','host':'h0'},{'do':'force-lock','host':'h0'}");
+	simulated_run(&run, PROFILE_STARLINGX, HOSTS "'vms':[]",
+	              "{'do':'lock','host':'h0'},{'do':'lock','host':'h0'},{'do':'unlock','host':'h0'},"
+	              "{'do':'unlock','host':'h0'},{'do':'force-lock','host':'h0'},{'do':'force-lock','host':"
+	              "'h0'}");
 	cr_verdict(&run, 0, VERDICT_LOCKED, "");
 	cr_verdict(&run, 1, VERDICT_REJECTED, "Avoiding lock action on already 'locked' host h0");
 	cr_verdict(&run, 2, VERDICT_DONE, "");
@@ -254,9 +254,9 @@ Test(lock, waits_for_vms_on_their_way_to_the_host)
 {
 	struct simulated run;
 
-	simulated_run(
-		&run, PROFILE_STARLINGX, HOSTS "'vms':[" VM("v1", "h0", "") "," VM("w", "h1", "") "]",
-		"{'do':'live-migrate','vm':'w','to':'h0'},{'do':'lock','host':'h0','concurrent':true,'at_s':1}");
+	simulated_run(&run, PROFILE_STARLINGX, HOSTS "'vms':[" VM("v1", "h0", "") "," VM("w", "h1", "") "]",
+	              "{'do':'live-migrate','vm':'w','to':'h0'},{'do':'lock','host':'h0','concurrent':true,"
+	              "'at_s':1}");
 	cr_verdict(&run, 0, VERDICT_DONE, "The instance is preparing the live migration to host h0.");
 	cr_verdict(&run, 1, VERDICT_LOCKED, "");
 	cr_assert_eq(run.simulation.migration_count, 3);

@@ -183,7 +183,8 @@ Test(trace, is_a_line_an_event)
 		"[     5.000000] v1           starts up  h0 > h1\n"
 		"[    10.000000] v1           completed  h0 > h1  in 10.000 s\n"
 		"[    10.000000] h0           locked     locked, disabled, online\n"
-		"[    10.000000] h0           alarm      200.001 warning: h0 was administratively locked to take it "
+		"[    10.000000] h0           alarm      200.001 warning: h0 was administratively "
+		"locked to take it "
 		"out-of-service.\n"
 		"[    10.000000] h0           lock       locked\n";
 	struct simulation_options options = {

@@ -189,15 +189,17 @@ Test(state, a_rollback_restores_everything)
 		check_rollbacks(seed);
 }
 
-#define TWO_HOSTS                                                                                                 \
-	"{\"schema\": \"lockkeeper.cluster/1\", \"name\": \"s\", \"hosts\": ["                                    \
-	"{\"name\": \"a\", \"cpus\": 8, \"memory_mib\": 8192, \"pci\": {\"gpu\": 4}},"                            \
-	"{\"name\": \"b\", \"cpus\": 8, \"memory_mib\": 8192, \"pci\": {\"nic\": 1, \"gpu\": 4}}],"               \
-	"\"flavors\": [{\"name\": \"f\", \"vcpus\": 2, \"memory_mib\": 2048, \"disk_gib\": 10, \"swap_mib\": 1,"  \
-	"\"extra_specs\": {\"pci_passthrough:alias\": \"gpu:2\"}}],"                                              \
-	"\"groups\": [{\"name\": \"g\", \"policy\": \"anti-affinity\"}],"                                         \
-	"\"vms\": [{\"name\": \"v\", \"flavor\": \"f\", \"host\": \"a\", \"group\": \"g\", \"boot\": \"image\"}," \
-	"{\"name\": \"w\", \"flavor\": \"f\", \"host\": \"a\", \"group\": \"g\", \"state\": \"stopped\"},"        \
+#define TWO_HOSTS                                                                                          \
+	"{\"schema\": \"lockkeeper.cluster/1\", \"name\": \"s\", \"hosts\": ["                             \
+	"{\"name\": \"a\", \"cpus\": 8, \"memory_mib\": 8192, \"pci\": {\"gpu\": 4}},"                     \
+	"{\"name\": \"b\", \"cpus\": 8, \"memory_mib\": 8192, \"pci\": {\"nic\": 1, \"gpu\": 4}}],"        \
+	"\"flavors\": [{\"name\": \"f\", \"vcpus\": 2, \"memory_mib\": 2048, \"disk_gib\": 10,"            \
+	"\"swap_mib\": 1,"                                                                                 \
+	"\"extra_specs\": {\"pci_passthrough:alias\": \"gpu:2\"}}],"                                       \
+	"\"groups\": [{\"name\": \"g\", \"policy\": \"anti-affinity\"}],"                                  \
+	"\"vms\": [{\"name\": \"v\", \"flavor\": \"f\", \"host\": \"a\", \"group\": \"g\","                \
+	"\"boot\": \"image\"},"                                                                            \
+	"{\"name\": \"w\", \"flavor\": \"f\", \"host\": \"a\", \"group\": \"g\", \"state\": \"stopped\"}," \
 	"{\"name\": \"x\", \"flavor\": \"f\", \"host\": null}]}"
 
 Test(state, a_move_claims_both_ends_until_it_arrives)

@@ -26,15 +26,16 @@ static struct timing timing_with(enum profile profile, const struct parts *parts
 	struct timing timing;
 	char text[2048];
 
-	snprintf(
-		text, sizeof(text),
-		"{\"schema\": \"lockkeeper.cluster/1\", \"name\": \"t\", \"profile\": \"%s\"%s,"
-		"\"hosts\": [{\"name\": \"a\", \"cpus\": 8, \"memory_mib\": 65536}],"
-		"\"flavors\": [{\"name\": \"f\", \"vcpus\": 1, \"memory_mib\": 4096%s, \"extra_specs\": {%s}}],"
-		"\"vms\": [{\"name\": \"v\", \"flavor\": \"f\", \"host\": \"a\", \"image\": {%s}, \"metadata\": {%s}%s}]}",
-		profile_words[profile], or_nothing(parts->cluster), or_nothing(parts->flavor),
-		or_nothing(parts->specs), or_nothing(parts->image), or_nothing(parts->metadata),
-		or_nothing(parts->vm));
+	snprintf(text, sizeof(text),
+	         "{\"schema\": \"lockkeeper.cluster/1\", \"name\": \"t\", \"profile\": \"%s\"%s,"
+	         "\"hosts\": [{\"name\": \"a\", \"cpus\": 8, \"memory_mib\": 65536}],"
+	         "\"flavors\": [{\"name\": \"f\", \"vcpus\": 1, \"memory_mib\": 4096%s, \"extra_specs\": "
+	         "{%s}}],"
+	         "\"vms\": [{\"name\": \"v\", \"flavor\": \"f\", \"host\": \"a\", \"image\": {%s}, "
+	         "\"metadata\": {%s}%s}]}",
+	         profile_words[profile], or_nothing(parts->cluster), or_nothing(parts->flavor),
+	         or_nothing(parts->specs), or_nothing(parts->image), or_nothing(parts->metadata),
+	         or_nothing(parts->vm));
 	cluster_from_text(&cluster, text);
 	state_create(&state, &cluster);
 	timing = timing_of(&state, 0, block_copied);
@@ -281,10 +282,11 @@ Test(timing, no_steps_is_the_whole_limit_from_the_start)
 Test(timing, settings_of_the_cluster_and_the_vm_are_laid_over_the_profiles)
 {
 	static const struct parts parts = {
-		.cluster =
-			", \"migration\": {\"bandwidth_mib_s\": 10, \"auto_converge\": true, \"post_copy\": true, "
-			"\"parallel_per_host\": 0, \"setup_ms\": 5, \"wire_efficiency\": 0.5}",
-		.vm = ", \"migration\": {\"bandwidth_mib_s\": 20, \"post_copy\": false, \"switchover_ms\": 7}",
+		.cluster = ", \"migration\": {\"bandwidth_mib_s\": 10, \"auto_converge\": true, "
+			   "\"post_copy\": true, "
+			   "\"parallel_per_host\": 0, \"setup_ms\": 5, \"wire_efficiency\": 0.5}",
+		.vm = ", \"migration\": {\"bandwidth_mib_s\": 20, \"post_copy\": false, "
+		      "\"switchover_ms\": 7}",
 	};
 	struct timing timing = timing_with(PROFILE_TITANIUM, &parts, false);
 
@@ -302,12 +304,13 @@ static void check_ignored(const char *specs, const char *metadata, const char *e
 	char text[1024], buffer[256];
 	const char *ignored;
 
-	snprintf(
-		text, sizeof(text),
-		"{\"schema\": \"lockkeeper.cluster/1\", \"name\": \"t\", \"hosts\": [], \"flavors\": [{\"name\": \"f\", "
-		"\"vcpus\": 1, \"memory_mib\": 64, \"extra_specs\": {%s}}], \"vms\": [{\"name\": \"v\", \"flavor\": "
-		"\"f\", \"host\": null, \"metadata\": {%s}}]}",
-		specs, metadata);
+	snprintf(text, sizeof(text),
+	         "{\"schema\": \"lockkeeper.cluster/1\", \"name\": \"t\", \"hosts\": [], \"flavors\": [{"
+	         "\"name\": \"f\", "
+	         "\"vcpus\": 1, \"memory_mib\": 64, \"extra_specs\": {%s}}], \"vms\": [{\"name\": \"v\", "
+	         "\"flavor\": "
+	         "\"f\", \"host\": null, \"metadata\": {%s}}]}",
+	         specs, metadata);
 	cluster_from_text(&cluster, text);
 	ignored = timing_ignored(&cluster, 0, buffer, sizeof(buffer));
 	if (expected)
