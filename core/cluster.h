@@ -238,7 +238,8 @@ struct cluster {
  * Reads a parsed document. Every member is checked: types, ranges, unknown names (with a suggestion),
  * duplicate names, dangling references, cycles. What the platforms' own clusters can have (a host overfull, a
  * group in violation) is a warning; profile < PROFILE_COUNT takes the place of the file's, as --profile does.
- * The document is not needed afterwards. Free with cluster_free.
+ * The document is not needed afterwards. A cluster that is added to must stay where it was read: its table of
+ * names points into it. Free with cluster_free.
  */
 int cluster_read(struct cluster *ret_cluster, const struct json_doc *doc, enum profile profile,
                  struct error *error);
