@@ -32,8 +32,8 @@ Test(events, the_first_is_the_least)
 	enum { IDS = 300 };
 	struct draw draw = { 5 };
 	struct events events = { 0 };
-	int64_t times[IDS];
-	uint64_t orders[IDS];
+	int64_t times[IDS] = { 0 };
+	uint64_t orders[IDS] = { 0 };
 	bool set[IDS] = { false };
 
 	for (uint64_t step = 0; step < 20000; step++) {

@@ -86,9 +86,11 @@ Test(runs, differ_and_do_not_depend_on_threads)
 	for (uint32_t i = 0; i < 2; i++) {
 		a = &one.migrations[i];
 		b = &three.migrations[i];
-		cr_assert(!memcmp(a->duration_s, b->duration_s, sizeof(a->duration_s)));
-		cr_assert(!memcmp(a->downtime_ms, b->downtime_ms, sizeof(a->downtime_ms)));
-		cr_assert(!memcmp(a->bytes, b->bytes, sizeof(a->bytes)));
+		for (int p = 0; p < 3; p++) {
+			cr_assert_eq(a->duration_s[p], b->duration_s[p]);
+			cr_assert_eq(a->downtime_ms[p], b->downtime_ms[p]);
+			cr_assert_eq(a->bytes[p], b->bytes[p]);
+		}
 		cr_assert(a->bytes[0] < a->bytes[2]);
 		cr_assert_eq(a->probability_converged, 1);
 	}
@@ -142,7 +144,8 @@ Test(predict, is_the_simulated_lock_over_many_runs)
 	predict_lock(&predictor, &state, 0, NULL, 0, RUNS, 9, prediction.duration_s[1], &again);
 	cr_assert(again.probability_in_window >= 0.5 && again.probability_in_window < 0.6, "%g",
 	          again.probability_in_window);
-	cr_assert_eq(memcmp(again.duration_s, prediction.duration_s, sizeof(again.duration_s)), 0);
+	for (int p = 0; p < 3; p++)
+		cr_assert_eq(again.duration_s[p], prediction.duration_s[p]);
 	cr_assert_eq(state.vm_host[0], 0);
 	cr_assert(state_host_enabled(&state, 0));
 	predictor_free(&predictor);
