@@ -381,11 +381,12 @@ static void output_quoted(struct output *output, const char *text)
 
 	output_bytes(output, "\"", 1);
 	for (; *text; text++) {
-		const char *special = strchr(plain, *text);
+		const char *special;
 		char escape[8];
 
-		if (!special && (unsigned char)*text >= 0x20)
+		if ((unsigned char)*text >= 0x20 && *text != '"' && *text != '\\')
 			continue;
+		special = strchr(plain, *text);
 		output_bytes(output, run, (size_t)(text - run));
 		run = text + 1;
 		if (special)
@@ -398,11 +399,46 @@ static void output_quoted(struct output *output, const char *text)
 	output_bytes(output, "\"", 1);
 }
 
+/* Writes millionths as a decimal fraction without closing zeros; returns its length. At most 15 digits. */
+static int millionths_text(int64_t millionths, char text[32])
+{
+	char reversed[32];
+	int length = 0, count = 0, digits = 6;
+	uint64_t left = millionths < 0 ? (uint64_t)-millionths : (uint64_t)millionths;
+
+	while (digits > 0 && left % 10 == 0) {
+		left /= 10;
+		digits--;
+	}
+	for (int fraction = digits; left > 0 || fraction >= 0 || count == 0; fraction--) {
+		if (fraction == 0 && digits > 0)
+			reversed[count++] = '.';
+		if (left == 0 && fraction < 0)
+			break;
+		reversed[count++] = (char)('0' + left % 10);
+		left /= 10;
+	}
+	if (millionths < 0)
+		text[length++] = '-';
+	while (count > 0)
+		text[length++] = reversed[--count];
+	text[length] = '\0';
+	return length;
+}
+
 int json_number_text(double number, char text[32])
 {
+	double millionths = number * 1e6;
+
 	must(isfinite(number));
+	/*
+	 * Most numbers are whole or rounded to millionths: written by hand, they give the digits that %.15g gives.
+	 * Below 0.0001 that would have an exponent; from 1e9 on more than 15 digits.
+	 */
 	if (number == 0)
 		return snprintf(text, 32, "0");
+	if (fabs(number) >= 1e-4 && fabs(number) < 1e9 && (double)llrint(millionths) / 1e6 == number)
+		return millionths_text(llrint(millionths), text);
 	if (number == rint(number) && fabs(number) < 1e15)
 		return snprintf(text, 32, "%.0f", number);
 	for (int digits = 15; digits < 17; digits++) {
