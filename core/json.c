@@ -432,8 +432,8 @@ int json_number_text(double number, char text[32])
 
 	must(isfinite(number));
 	/*
-	 * Most numbers are whole or rounded to millionths: written by hand, they give the digits that %.15g gives.
-	 * Below 0.0001 that would have an exponent; from 1e9 on more than 15 digits.
+	 * Most numbers are whole or rounded to millionths: written by hand, they give the digits that %.15g
+	 * gives. Below 0.0001 that would have an exponent; from 1e9 on more than 15 digits.
 	 */
 	if (number == 0)
 		return snprintf(text, 32, "0");
