@@ -76,7 +76,7 @@ static const struct argp argp = {
 	"A cluster file with --lock is a scenario too. With more than one run, three numbers are the 10th, "
 	"50th and 90th percentile. Exits with 2 when an action was rejected, failed or was aborted.\n\n"
 	"Example:\n  lockkeeper simulate scenarios/rules/lock-empties-node.json --trace lock.trace\n"
-	"  lockkeeper simulate cluster.json --lock compute-0 --runs 100 --plots lock",
+	"  lockkeeper simulate scenarios/clusters/lab.json --lock compute-0 --runs 100 --plots lock",
 	children,
 	NULL,
 	NULL,

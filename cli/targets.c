@@ -54,7 +54,7 @@ static const struct argp argp = {
 	"A host is allowed when the platform would accept a live migration of the VM to it, named by the "
 	"admin. The rank orders what auto-scheduling would consider, 1 first. Exits with 2 when no host is "
 	"allowed (with --to: when that one is not).\n\n"
-	"Example:\n  lockkeeper targets scenarios/clusters/lab.json web-0 --to compute-1",
+	"Example:\n  lockkeeper targets scenarios/clusters/lab.json web-0 --to compute-3",
 	children,
 	NULL,
 	NULL,
