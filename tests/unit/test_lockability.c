@@ -24,14 +24,14 @@ static void ask(struct question *question, enum profile profile, const char *hos
 {
 	char text[8192];
 
-	snprintf(
-		text, sizeof(text),
-		"{\"schema\": \"lockkeeper.cluster/1\", \"name\": \"q\", \"profile\": \"%s\", \"hosts\": [%s],"
-		"\"flavors\": [{\"name\": \"s\", \"vcpus\": 1, \"memory_mib\": 1024, \"disk_gib\": 30},"
-		"{\"name\": \"m\", \"vcpus\": 2, \"memory_mib\": 2048},"
-		"{\"name\": \"l\", \"vcpus\": 4, \"memory_mib\": 4096}],"
-		"\"groups\": [%s], \"vms\": [%s]}",
-		profile_words[profile], hosts, groups, vms);
+	snprintf(text, sizeof(text),
+	         "{\"schema\": \"lockkeeper.cluster/1\", \"name\": \"q\", \"profile\": \"%s\", \"hosts\":"
+	         " [%s],"
+	         "\"flavors\": [{\"name\": \"s\", \"vcpus\": 1, \"memory_mib\": 1024, \"disk_gib\": 30},"
+	         "{\"name\": \"m\", \"vcpus\": 2, \"memory_mib\": 2048},"
+	         "{\"name\": \"l\", \"vcpus\": 4, \"memory_mib\": 4096}],"
+	         "\"groups\": [%s], \"vms\": [%s]}",
+	         profile_words[profile], hosts, groups, vms);
 	cluster_from_text(&question->cluster, text);
 	state_create(&question->state, &question->cluster);
 	shapes_create(&question->shapes, &question->state);
@@ -148,7 +148,8 @@ static const struct expected cases[] = {
 	  "",
 	  VM("v", "s", "a", ", \"boot\": \"image\""),
 	  { N, N, N },
-	  "Lock of host a rejected because instance v can't be cold-migrated by the system.  Manually move the instance "
+	  "Lock of host a rejected because instance v can't be cold-migrated by the system.  Manually "
+	  "move the instance "
 	  "off of host a.",
 	  "cold-too-large",
 	  NULL,
