@@ -45,6 +45,7 @@ struct traits {
 	bool numa, pci, zones, aggregates, networks, dedicated, apart, ratios, disks, states, hosts_off,
 		models;
 	bool plain; /* room enough but on the NUMA nodes */
+	bool alike; /* all hosts but h0 have about the same left: ties */
 	uint32_t hosts, flavors, groups, group_percent;
 	uint32_t fill_percent; /* how many of the places on the other hosts are taken */
 	bool tight;            /* little CPU is left beside the little memory */
@@ -63,6 +64,7 @@ static struct traits draw_traits(struct draw *draw, const struct draw_size *size
 	return (struct traits){
 		.numa = size->numa || draw_percent(draw, 20),
 		.plain = size->numa,
+		.alike = draw_percent(draw, 15),
 		.pci = draw_percent(draw, 15),
 		.zones = draw_percent(draw, 20),
 		.aggregates = draw_percent(draw, 15),
@@ -119,7 +121,7 @@ static struct plan draw_plan(struct draw *draw, const struct traits *traits, con
 static void size_host(struct draw *draw, const struct traits *traits, const struct plan *plan, uint32_t host,
                       uint32_t *ret_gib, uint32_t *ret_cpus)
 {
-	uint32_t gib = 0, vcpus = 0, moving_gib = 0, largest_gib = 0;
+	uint32_t gib = 0, vcpus = 0, moving_gib = 0, largest_gib = 0, used_gib;
 
 	for (uint32_t i = 0; i < plan->vm_count; i++) {
 		if (plan->vm_host[i] == host) {
@@ -131,6 +133,7 @@ static void size_host(struct draw *draw, const struct traits *traits, const stru
 				largest_gib = plan->gib[plan->vm_flavor[i]];
 		}
 	}
+	used_gib = gib;
 	/* Enough for the largest alone as a rule, so that what fails is a matter of who comes first. */
 	if (traits->plain)
 		gib += 4 + moving_gib;
@@ -138,6 +141,11 @@ static void size_host(struct draw *draw, const struct traits *traits, const stru
 		gib += largest_gib + draw_below(draw, 3);
 	else if (host > 0)
 		gib += draw_below(draw, 2 * moving_gib / (traits->hosts - 1) + 3);
+	if (traits->alike && host > 0) {
+		*ret_gib = used_gib + largest_gib + draw_percent(draw, 5);
+		*ret_cpus = vcpus + 8;
+		return;
+	}
 	*ret_gib = gib > 0 ? gib : 1;
 	*ret_cpus = traits->tight ? 1 + vcpus + draw_below(draw, 5) : 4 + vcpus + draw_below(draw, 20);
 }
@@ -166,8 +174,10 @@ static void print_host(FILE *file, struct draw *draw, const struct traits *trait
 	fprintf(file, "%s{\"name\": \"h%u\", \"cpus\": %u, \"memory_mib\": %u", index ? ",\n" : "", index,
 	        cpus, gib * 1024);
 	fprintf(file, ", \"cpu_ratio\": %s",
-	        traits->tight ? DRAW_WORD(draw, "1", "0.75", "1.5") : DRAW_WORD(draw, "1", "1.5", "2", "16"));
-	if (traits->ratios)
+	        traits->alike   ? "1"
+	        : traits->tight ? DRAW_WORD(draw, "1", "0.75", "1.5")
+	                        : DRAW_WORD(draw, "1", "1.5", "2", "16"));
+	if (traits->ratios && !traits->alike)
 		fprintf(file, ", \"memory_ratio\": %s, \"reserved\": {\"memory_mib\": %u, \"cpus\": %u}",
 		        DRAW_WORD(draw, "1", "1.25", "1.5"), 512 * draw_below(draw, 3), draw_below(draw, 2));
 	if (traits->disks && draw_percent(draw, 85))
