@@ -8,7 +8,7 @@
 #include <string.h>
 
 /* Beyond so many pairs of an action and a host, the allowed hosts of actions are not looked for. */
-static const uint64_t ALLOWED_MOST = 10 * 1000 * 1000;
+static const uint64_t ALLOWED_MOST = 1000 * 1000;
 
 struct worker {
 	struct world world;
