@@ -145,7 +145,9 @@ static bool allow_aggregate(const struct request *request, uint32_t host, struct
  * millionths. */
 static bool amount_fits(int64_t used, int64_t n, int64_t total, int64_t reserved, int64_t ratio)
 {
-	if (total == UNLIMITED)
+	/* Placement is not asked for what a VM takes nothing of: an overfull disk does not bar a VM without
+	 * one. */
+	if (total == UNLIMITED || n == 0)
 		return true;
 	return n <= total && (__int128)(used + n) * RATIO_ONE <= (__int128)(total - reserved) * ratio;
 }
