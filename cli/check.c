@@ -27,8 +27,6 @@ static const struct argp_option options[] = {
 	{ 0 },
 };
 
-static const struct argp_child children[] = { { &cli_common, 0, "Common options:", 90 }, { 0 } };
-
 static error_t parse(int key, char *argument, struct argp_state *state)
 {
 	struct check *check = state->input;
@@ -73,7 +71,7 @@ static const struct argp argp = {
 	"always, order-dependent, never, or unknown past --limit. Exits with 2 when a host asked for can "
 	"never be locked, with 6 when one is unknown.\n\n"
 	"Example:\n  lockkeeper check scenarios/clusters/lab.json --host compute-0",
-	children,
+	cli_common_children,
 	NULL,
 	NULL,
 };

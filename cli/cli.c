@@ -99,7 +99,9 @@ static error_t parse_common(int key, char *argument, struct argp_state *state)
 	}
 }
 
-const struct argp cli_common = { common_options, parse_common, NULL, NULL, NULL, NULL, NULL };
+static const struct argp cli_common = { common_options, parse_common, NULL, NULL, NULL, NULL, NULL };
+
+const struct argp_child cli_common_children[] = { { &cli_common, 0, "Common options:", 90 }, { 0 } };
 
 void cli_parse(const struct argp *argp, int argc, char **argv, void *input)
 {

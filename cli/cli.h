@@ -34,10 +34,10 @@ struct cli_options {
 struct cli_options cli_options_default(void);
 
 /*
- * The common options as an argp child. The parent's parser sets state->child_inputs[0] to the struct
- * cli_options in ARGP_KEY_INIT.
+ * The common options as the children of a command's argp. The parent's parser sets state->child_inputs[0] to
+ * the struct cli_options in ARGP_KEY_INIT.
  */
-extern const struct argp cli_common;
+extern const struct argp_child cli_common_children[];
 
 /* Parses a command's options with the program's name as "lockkeeper COMMAND"; exits with 1 on wrong usage. */
 void cli_parse(const struct argp *argp, int argc, char **argv, void *input);

@@ -136,8 +136,6 @@ static const struct argp_option import_argp_options[] = {
 	{ 0 },
 };
 
-static const struct argp_child import_children[] = { { &cli_common, 0, "Common options:", 90 }, { 0 } };
-
 static const struct argp import_argp = {
 	import_argp_options,
 	parse_import,
@@ -162,7 +160,7 @@ static const struct argp import_argp = {
 	"  openstack aggregate list --long -f json > export/aggregates.json\n"
 	"  openstack resource provider inventory list UUID -f json > export/HOST-inventories.json\n"
 	"  lockkeeper import openstack export -o cluster.json",
-	import_children,
+	cli_common_children,
 	NULL,
 	NULL,
 };

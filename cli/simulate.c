@@ -29,8 +29,6 @@ static const struct argp_option options[] = {
 	{ 0 },
 };
 
-static const struct argp_child children[] = { { &cli_common, 0, "Common options:", 90 }, { 0 } };
-
 static error_t parse(int key, char *argument, struct argp_state *state)
 {
 	struct simulate *simulate = state->input;
@@ -77,7 +75,7 @@ static const struct argp argp = {
 	"50th and 90th percentile. Exits with 2 when an action was rejected, failed or was aborted.\n\n"
 	"Example:\n  lockkeeper simulate scenarios/rules/lock-empties-node.json --trace lock.trace\n"
 	"  lockkeeper simulate scenarios/clusters/lab.json --lock compute-0 --runs 100 --plots lock",
-	children,
+	cli_common_children,
 	NULL,
 	NULL,
 };

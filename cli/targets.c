@@ -19,8 +19,6 @@ static const struct argp_option options[] = {
 	{ 0 },
 };
 
-static const struct argp_child children[] = { { &cli_common, 0, "Common options:", 90 }, { 0 } };
-
 static error_t parse(int key, char *argument, struct argp_state *state)
 {
 	struct targets_options *targets = state->input;
@@ -55,7 +53,7 @@ static const struct argp argp = {
 	"admin. The rank orders what auto-scheduling would consider, 1 first. Exits with 2 when no host is "
 	"allowed (with --to: when that one is not).\n\n"
 	"Example:\n  lockkeeper targets scenarios/clusters/lab.json web-0 --to compute-3",
-	children,
+	cli_common_children,
 	NULL,
 	NULL,
 };

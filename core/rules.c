@@ -442,13 +442,6 @@ static bool allow_block(const struct request *request, uint32_t host, struct rea
 	return true;
 }
 
-enum {
-	TITANIUM = 1u << PROFILE_TITANIUM,
-	STARLINGX = 1u << PROFILE_STARLINGX,
-	NOVA = 1u << PROFILE_NOVA,
-	EVERY = TITANIUM | STARLINGX | NOVA
-};
-
 /*
  * The rows, cheapest first where the order is free. `source` names where the rule is written down: "guide" is
  * the 2015 product's, "code" its open-source descendant's of 2018, "nova" what a Nova 26.2 was seen to do.

@@ -34,6 +34,14 @@ struct reason {
 	char why[256];
 };
 
+/* Which profiles a row holds for: a bit per enum profile. */
+enum {
+	TITANIUM = 1u << PROFILE_TITANIUM,
+	STARLINGX = 1u << PROFILE_STARLINGX,
+	NOVA = 1u << PROFILE_NOVA,
+	EVERY = TITANIUM | STARLINGX | NOVA
+};
+
 /* A rule about one host as a target. */
 struct host_rule {
 	const char *id;

@@ -180,13 +180,6 @@ static bool lock_cold_too_large(const struct state *state, uint32_t vm, struct r
 	              host, vm_name(state, vm), host);
 }
 
-enum {
-	TITANIUM = 1u << PROFILE_TITANIUM,
-	STARLINGX = 1u << PROFILE_STARLINGX,
-	NOVA = 1u << PROFILE_NOVA,
-	EVERY = TITANIUM | STARLINGX | NOVA
-};
-
 /* A live migration that an admin orders: what is refused whatever the target. */
 static const struct vm_rule live_rules[] = {
 	{ "not-placed", EVERY, "Only a VM on a host can be moved.", "nova: API", live_unplaced },

@@ -70,18 +70,13 @@ void weight_scale_add(struct weight_terms *scale, const struct weight_terms *ter
 	scale->soft = largest(scale->soft, terms->soft < 0 ? -terms->soft : terms->soft);
 }
 
-/* A term divided by the largest; when nobody has anything of it, it tells nothing. */
-static double part(double value, double largest_value)
-{
-	return largest_value > 0 ? value / largest_value : 0;
-}
-
 double weight_of(enum profile profile, const struct weight_terms *scale, const struct weight_terms *terms)
 {
 	if (profile != PROFILE_NOVA)
 		return -terms->under_way;
-	return part(terms->ram, scale->ram) + part(terms->cpu, scale->cpu) + part(terms->disk, scale->disk) -
-	       part(terms->under_way, scale->under_way) + part(terms->soft, scale->soft);
+	return weight_part(terms->ram, scale->ram) + weight_part(terms->cpu, scale->cpu) +
+	       weight_part(terms->disk, scale->disk) - weight_part(terms->under_way, scale->under_way) +
+	       weight_part(terms->soft, scale->soft);
 }
 
 /* Weighing by nova needs the largest of each term among the hosts that are left, so they are collected first.

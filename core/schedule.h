@@ -32,6 +32,12 @@ struct weight_terms weight_terms_of(const struct request *request, uint32_t host
  * left. */
 void weight_scale_add(struct weight_terms *scale, const struct weight_terms *terms);
 
+/* A term divided by the largest; when nobody has anything of it, it tells nothing. */
+static inline double weight_part(double value, double largest)
+{
+	return largest > 0 ? value / largest : 0;
+}
+
 /*
  * The weight of a host that is left; the highest wins, then the file's order. nova: free RAM, vCPUs and disk,
  * each by the largest, minus migrations under way by the largest, plus the soft policy's term. Others: minus

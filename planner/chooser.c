@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "planner/chooser.h"
 
+#include "core/indexes.h"
 #include "core/must.h"
 
 #include <math.h>
@@ -80,18 +81,11 @@ static bool passes(const struct chooser *chooser, const struct request *request,
 	return rules_allow_group(request, host);
 }
 
-static int index_compare(const void *a, const void *b)
-{
-	uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
-
-	return x < y ? -1 : x > y;
-}
-
 /* The hosts of the other members of the VM's group, in order, each once. */
 static uint32_t member_hosts(struct chooser *chooser, uint32_t vm)
 {
 	const struct shapes *shapes = chooser->shapes;
-	uint32_t group = chooser->state.cluster->vms[vm].group, count = 0, kept = 0;
+	uint32_t group = chooser->state.cluster->vms[vm].group, count = 0;
 
 	for (uint32_t i = shapes->group_first[group]; i < shapes->group_first[group + 1]; i++) {
 		uint32_t member = shapes->group_members[i], host = chooser->state.vm_host[member];
@@ -99,12 +93,7 @@ static uint32_t member_hosts(struct chooser *chooser, uint32_t vm)
 		if (member != vm && host != NONE)
 			chooser->list[count++] = host;
 	}
-	qsort(chooser->list, count, sizeof(chooser->list[0]), index_compare);
-	for (uint32_t i = 0; i < count; i++) {
-		if (kept == 0 || chooser->list[kept - 1] != chooser->list[i])
-			chooser->list[kept++] = chooser->list[i];
-	}
-	return kept;
+	return indexes_sort_once(chooser->list, count);
 }
 
 /* Whether only hosts of other members can pass: then they are looked at instead of all. */
@@ -170,7 +159,7 @@ static double *own_weights(struct chooser *chooser, uint32_t vm)
  * members'. */
 static uint32_t find_exceptions(struct chooser *chooser, const struct request *request)
 {
-	uint32_t group = chooser->state.cluster->vms[request->vm].group, count = 0, kept = 0, members = 0;
+	uint32_t group = chooser->state.cluster->vms[request->vm].group, count = 0, members = 0;
 
 	chooser->exceptions[count++] = request->source;
 	for (uint32_t i = 0; i < chooser->touched_count; i++)
@@ -183,12 +172,7 @@ static uint32_t find_exceptions(struct chooser *chooser, const struct request *r
 		    chooser->list[i] != request->source)
 			chooser->exceptions[count++] = chooser->list[i];
 	}
-	qsort(chooser->exceptions, count, sizeof(chooser->exceptions[0]), index_compare);
-	for (uint32_t i = 0; i < count; i++) {
-		if (kept == 0 || chooser->exceptions[kept - 1] != chooser->exceptions[i])
-			chooser->exceptions[kept++] = chooser->exceptions[i];
-	}
-	return kept;
+	return indexes_sort_once(chooser->exceptions, count);
 }
 
 /*
@@ -227,11 +211,6 @@ static double largest_of(const double *values, const uint32_t *band, uint32_t co
 	return largest;
 }
 
-static double part(double value, double largest)
-{
-	return largest > 0 ? value / largest : 0;
-}
-
 /*
  * The best of the hosts that are no exceptions; *ret_weight is its weight. The sums are made in the order in
  * which weight_of makes them, so that ties are the same ties: nothing is under way, the soft term is 0.
@@ -245,8 +224,8 @@ static uint32_t best_of_rest(const struct shape *shape, const uint32_t *band, ui
 
 	for (uint32_t i = 0; i < count; i++) {
 		uint32_t at = band ? band[i] : i;
-		double weight = part(ram[at], scale->ram) + part(cpu[at], scale->cpu) +
-		                part(disk[at], scale->disk);
+		double weight = weight_part(ram[at], scale->ram) + weight_part(cpu[at], scale->cpu) +
+		                weight_part(disk[at], scale->disk);
 
 		if (ram[at] > -INFINITY && (weight > best_weight || (weight == best_weight && at < best))) {
 			best = at;

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "planner/lockability.h"
 
+#include "core/indexes.h"
 #include "core/must.h"
 #include "planner/search.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 static const char *const verdicts[] = { "always", "order-dependent", "never", "unknown", NULL };
@@ -17,13 +17,6 @@ void stock_free(struct stock *stock)
 {
 	arena_free(&stock->arena);
 	*stock = (struct stock){ 0 };
-}
-
-static int index_compare(const void *a, const void *b)
-{
-	uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
-
-	return x < y ? -1 : x > y;
 }
 
 void stock_want(struct shapes *shapes, uint32_t host)
@@ -44,7 +37,7 @@ static void find_movers(const struct state *state, uint32_t host, struct stock *
 		if (!lock_leaves(state, vm))
 			stock->movers[stock->mover_count++] = vm;
 	}
-	qsort(stock->movers, stock->mover_count, sizeof(stock->movers[0]), index_compare);
+	indexes_sort(stock->movers, stock->mover_count);
 	stock->blockers = ARENA_ARRAY(&stock->arena, struct blocker, stock->mover_count);
 }
 

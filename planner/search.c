@@ -2,6 +2,7 @@
 #include "planner/search.h"
 
 #include "core/flavor.h"
+#include "core/indexes.h"
 #include "core/must.h"
 
 #include <stdlib.h>
@@ -285,13 +286,6 @@ static int landed_compare(const void *a, const void *b)
 	return memcmp(a, b, sizeof(struct landed));
 }
 
-static int target_compare(const void *a, const void *b)
-{
-	uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
-
-	return x < y ? -1 : x > y;
-}
-
 static void landed_fill(struct quest *quest, struct landed *landed)
 {
 	const struct state *state = &quest->search->chooser->state;
@@ -324,7 +318,7 @@ static const uint32_t *quest_key(struct quest *quest)
 		       quest->search->kinds[quest->subset[to]] == quest->search->kinds[quest->subset[from]])
 			to++;
 		qsort((char *)quest->key + from * size, to - from, size,
-		      numa ? landed_compare : target_compare);
+		      numa ? landed_compare : index_compare);
 		from = to;
 	}
 	return quest->key;

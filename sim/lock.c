@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "sim/actions.h"
 
+#include "core/indexes.h"
 #include "core/schedule.h"
 #include "sim/alarms.h"
 #include "sim/trace.h"
@@ -9,13 +10,6 @@
 
 /* Where a lock stands between its events. */
 enum { LOCK_MOVING, LOCK_STOPPING, LOCK_AWAITING };
-
-static int index_compare(const void *a, const void *b)
-{
-	uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
-
-	return x < y ? -1 : x > y;
-}
 
 /* Those that the action's `order` names go first, in its order. vms are sorted. */
 static void apply_order(struct world *world, const struct action *action, uint32_t *vms, uint32_t count)
@@ -56,7 +50,7 @@ static void collect(struct world *world, struct activity *activity)
 			activity->vms[activity->vm_count++] = vm;
 	}
 	if (count > 1)
-		qsort(activity->vms, count, sizeof(*activity->vms), index_compare);
+		indexes_sort(activity->vms, count);
 	if (activity->action->order_count > 0)
 		apply_order(world, activity->action, activity->vms, count);
 }

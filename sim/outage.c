@@ -1,17 +1,9 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "sim/actions.h"
 
+#include "core/indexes.h"
 #include "sim/alarms.h"
 #include "sim/trace.h"
-
-#include <stdlib.h>
-
-static int index_compare(const void *a, const void *b)
-{
-	uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
-
-	return x < y ? -1 : x > y;
-}
 
 static bool is_running(const struct state *state, uint32_t vm)
 {
@@ -43,7 +35,7 @@ static void lose_guests(struct world *world, struct activity *activity, uint32_t
 			activity->vms[activity->vm_count++] = vm;
 	}
 	if (count > 1)
-		qsort(activity->vms, count, sizeof(*activity->vms), index_compare);
+		indexes_sort(activity->vms, count);
 	for (uint32_t i = 0; i < count; i++) {
 		state_set_vm_state(state, activity->vms[i], VM_ERROR);
 		if (state->vm_target[activity->vms[i]] == NONE)

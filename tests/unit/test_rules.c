@@ -9,13 +9,6 @@
 #include <stdio.h>
 #include <string.h>
 
-enum {
-	TITANIUM = 1u << PROFILE_TITANIUM,
-	STARLINGX = 1u << PROFILE_STARLINGX,
-	NOVA = 1u << PROFILE_NOVA,
-	EVERY = TITANIUM | STARLINGX | NOVA
-};
-
 /*
  * One question: may VM v, which is on host a, go to host b (c is a third one)? Members of the objects are
  * given as JSON text, each with a comma before it.

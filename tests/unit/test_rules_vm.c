@@ -8,13 +8,6 @@
 #include <stdio.h>
 #include <string.h>
 
-enum {
-	TITANIUM = 1u << PROFILE_TITANIUM,
-	STARLINGX = 1u << PROFILE_STARLINGX,
-	NOVA = 1u << PROFILE_NOVA,
-	EVERY = TITANIUM | STARLINGX | NOVA
-};
-
 /* VM v on host a, host b beside it; members of the objects as JSON text with a comma before it. */
 struct question {
 	const char *rule;
