@@ -14,7 +14,7 @@ enum { KEY_HOST = 0x100, KEY_LIMIT, KEY_WINDOW, KEY_PLOTS };
 
 /* Runs of a prediction in which something is drawn, and how many migrations all of them together may
  * simulate. */
-enum { RUNS_MOST = 25, RUNS_LEAST = 5, RUNS_MIGRATIONS = 2000000 };
+enum { RUNS_MOST = 25, RUNS_MIGRATIONS = 1000000 };
 
 static const struct argp_option options[] = {
 	{ "host", KEY_HOST, "HOST", 0, "check this host (may be given more than once); all when not given",
@@ -33,7 +33,7 @@ static error_t parse(int key, char *argument, struct argp_state *state)
 
 	switch (key) {
 	case ARGP_KEY_INIT:
-		state->child_inputs[0] = &check->common;
+		state->child_inputs[0] = state->child_inputs[1] = &check->common;
 		return 0;
 	case KEY_HOST:
 		check->names = memory_resize(check->names, check->name_count + 1, sizeof(check->names[0]));
@@ -71,7 +71,7 @@ static const struct argp argp = {
 	"always, order-dependent, never, or unknown past --limit. Exits with 2 when a host asked for can "
 	"never be locked, with 6 when one is unknown.\n\n"
 	"Example:\n  lockkeeper check scenarios/clusters/lab.json --host compute-0",
-	cli_common_children,
+	cli_predict_children,
 	NULL,
 	NULL,
 };
@@ -138,26 +138,19 @@ static void check_host(void *context, uint32_t index, unsigned thread)
 		             check->window_s, &checked->prediction);
 }
 
-/* One run tells all when nothing is drawn; many of them for few hosts, fewer for many. */
+/* Many runs for few hosts; for many the expected run, its spread computed. */
 static uint32_t runs_needed(const struct check *check)
 {
 	const struct state *state = &check->state;
 	uint64_t movers = 1;
-	bool drawn = false;
 
 	for (uint32_t i = 0; i < check->count; i++) {
 		uint32_t vm = state_vms_first(state, check->checked[i].host);
 
-		for (; vm != NONE; vm = state_vms_next(state, vm)) {
-			drawn |= check->cluster.vms[vm].dirty->duty_period_s > 0;
+		for (; vm != NONE; vm = state_vms_next(state, vm))
 			movers++;
-		}
 	}
-	if (!drawn)
-		return 1;
-	if (movers * RUNS_MOST <= RUNS_MIGRATIONS)
-		return RUNS_MOST;
-	return movers * RUNS_LEAST <= RUNS_MIGRATIONS ? (uint32_t)(RUNS_MIGRATIONS / movers) : RUNS_LEAST;
+	return movers * RUNS_MOST <= RUNS_MIGRATIONS ? RUNS_MOST : 1;
 }
 
 static void check_run(struct check *check)
@@ -176,6 +169,7 @@ static void check_run(struct check *check)
 	for (unsigned i = 0; i < threads; i++) {
 		chooser_create(&check->choosers[i], &check->shapes);
 		predictor_create(&check->predictors[i]);
+		check->predictors[i].hypervisors = &check->hypervisors;
 		check->predictors[i].choose = predicted_choice;
 		check->predictors[i].host_changed = predicted_change;
 		check->predictors[i].choose_context = &check->choosers[i];
@@ -236,7 +230,8 @@ int command_check(int argc, char **argv)
 	int result;
 
 	cli_parse(&argp, argc, argv, &check);
-	if (cli_read_cluster(check.path, check.common.profile, &check.cluster, &error)) {
+	if (cli_read_model(&check.common, &check.hypervisors, &error) ||
+	    cli_read_cluster(check.path, check.common.profile, &check.cluster, &error)) {
 		free(check.names);
 		return cli_fail(&error);
 	}

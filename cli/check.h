@@ -21,6 +21,7 @@ struct check {
 	const char **names;
 	uint32_t name_count;
 	double limit_s, window_s;
+	struct hypervisors hypervisors;
 	struct cluster cluster;
 	struct state state;
 	struct shapes shapes;

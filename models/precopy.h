@@ -19,7 +19,7 @@ enum precopy_phase {
 
 /* What happened at an internal event, for traces and for the caller's decisions. */
 enum precopy_event {
-	PRECOPY_NOTHING,
+	PRECOPY_NOTHING,   /* a look at what is pending that changed nothing */
 	PRECOPY_STARTED,   /* set-up is over, copying begins */
 	PRECOPY_SYNCED,    /* the dirty bitmap was merged; the next round began */
 	PRECOPY_THROTTLED, /* like SYNCED, and the throttle went up */
@@ -35,8 +35,11 @@ struct precopy_input {
 	double used_pages;        /* of these, not zero pages: [0, memory_pages] */
 	double bandwidth_bytes_s; /* the cap while copying, not in stop-and-copy; INFINITY = none */
 	double setup_s;           /* >= 0 */
+	double stop_s;            /* >= 0: stopping the vCPUs, device state, start on the target */
 	double switchover_s;      /* >= 0: what the environment adds to the downtime (ports re-bound, …) */
 	double duty_phase_s;      /* drawn by the caller: [0, duty_period_s) */
+	double haste;             /* how much faster than its law the guest writes, > -1; 0: as it says */
+	uint64_t luck;            /* the key of the noise of measured bandwidths; 0: there is none */
 	bool auto_converge;
 };
 
@@ -46,9 +49,10 @@ struct precopy_input {
  * queue. The pages that the laws write to are taken to be spread evenly over the addresses.
  */
 struct precopy_part {
-	double share;         /* of the guest's memory, 0 … 1 */
+	double share;         /* of the memory that the guest writes to, 0 … 1; 0: zero pages, firmware */
 	double since_clock_s; /* what was written since then is dirty; < 0: never sent, all of it is */
 	double pages, bytes;  /* dirty at the last sync: pages, and their size on the wire */
+	bool zero;            /* never used: only looked at */
 };
 
 enum { PRECOPY_PARTS = 8 };
@@ -79,14 +83,15 @@ struct precopy {
 	uint32_t part_count;
 	struct precopy_part part[PRECOPY_PARTS]; /* the next to be sent first */
 	double known_bytes;                      /* of all parts, on the wire, at the last sync */
-	double again_bytes;                      /* of these, in parts that were sent before */
-	double again_pages;
-	double first_page_bytes; /* mean size on the wire of a page never sent: zero pages are small */
-	double taken_bytes;      /* sent of known_bytes since the last sync */
+	double taken_bytes;   /* sent of known_bytes since the last sync, by QEMU's own count */
 	double ahead_bytes;   /* sent in a burst at the window's start, still to be paid by the mean rate */
+	double scan_left_s;   /* looking at the zero pages will take so long; nothing is sent meanwhile */
+	double socket_bytes;  /* sent by QEMU's count, but not yet over the link */
 	double window_left_s; /* to the end of the current window; > 0 */
-	double window_bytes;  /* sent in it so far */
+	double window_gone_s; /* since it began */
+	double window_bytes;  /* sent in it so far, by QEMU's count */
 	double window_rate;   /* bytes/s measured in the last complete window */
+	uint64_t windows;     /* complete ones so far */
 	double check_left_s;  /* to the next look at what is pending, when no rate limit binds; > 0 */
 	double sync_clock_s;  /* clock_s at the last sync */
 	double period_s;      /* when the last throttling decision was due */

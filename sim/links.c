@@ -414,6 +414,16 @@ double links_rate(const struct links *links, uint32_t flow)
 	return of->bottleneck == NONE ? of->rate : links->links[of->bottleneck].level;
 }
 
+double links_alone(const struct links *links, uint32_t flow)
+{
+	const struct hop *hops = &links->hops[flow * links->stride];
+	double least = INFINITY;
+
+	for (uint32_t i = 0; i < links->flows[flow].hop_count; i++)
+		least = fmin(least, links->links[hops[i].link].capacity_bytes_s);
+	return least;
+}
+
 double links_rate_most(const struct links *links, uint32_t flow)
 {
 	const struct flow *of = &links->flows[flow];

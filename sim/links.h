@@ -121,6 +121,9 @@ void links_solve(struct links *links, int64_t now_ns, links_changed changed, voi
 /* The flow's rate now, in bytes/s on the wire. */
 double links_rate(const struct links *links, uint32_t flow);
 
+/* The rate that it would have if no other flow was there and it asked for all it can get. */
+double links_alone(const struct links *links, uint32_t flow);
+
 /*
  * The rate stays at most this until links_changed is called. Where many flows share one link it is some
  * percent above the rate, so that not each of them must be looked at when one ends.

@@ -3,6 +3,7 @@
 
 #include "core/must.h"
 #include "models/hypervisor.h"
+#include "models/spread.h"
 #include "sim/random.h"
 #include "sim/record.h"
 #include "sim/trace.h"
@@ -20,6 +21,9 @@ static const double SECONDS_PER_NS = 1e-9;
  * by a part of this at most.
  */
 static const double CLOSE_S = 1e-3;
+
+/* A rate below what a flow could have alone by more than this part is one that others hold back. */
+static const double SHARED = 1e-3;
 
 /*
  * A migration that has made no progress for so long, and whose limit did not rise, never will as long as its
@@ -56,7 +60,7 @@ static struct dirty dirty_of(struct world *world, const struct move *move, doubl
 		               .limit_pages = used_pages };
 
 	if (world->state->vm_state[move->vm] == VM_PAUSED)
-		return (struct dirty){ .law = DIRTY_IDLE, .limit_pages = used_pages }; /* it writes nothing */
+		return (struct dirty){ .law = DIRTY_IDLE }; /* it writes nothing, nor does its kernel */
 	if (settings->duty_period_s > 0 && settings->duty_on_fraction <= 0)
 		dirty.rate_pages_s = 0;
 	if (settings->model == DIRTY_MODEL_MEASURED) {
@@ -77,27 +81,68 @@ static double given_or(double given, double otherwise)
 	return isnan(given) ? otherwise : given;
 }
 
+/* An unknown version goes by the default row. */
+static const struct hypervisor *hypervisor_of(const struct world *world, const struct move *move)
+{
+	const struct hypervisors *all = world->hypervisors ? world->hypervisors : hypervisors_shipped();
+	const struct hypervisor *found = hypervisors_find(all, move->timing.hypervisor);
+
+	return found ? found : &all->rows[0];
+}
+
+/* The first run is the expected one: only what has no middle, as a phase, is drawn for it. */
+static double draw_factor(const struct world *world, const struct move *move, enum spread_of of)
+{
+	if (world->run == 0)
+		return 1;
+	return spread_factor(hypervisor_of(world, move), of,
+	                     random_unit(world->seed, world->run, move->vm, PURPOSE_SPREAD + of));
+}
+
+double memory_setup_s(const struct world *world, const struct move *move)
+{
+	const struct hypervisor *hypervisor = hypervisor_of(world, move);
+	double setup_ms = move->timing.setup_ms;
+
+	/* Whoever says how long it takes has counted that in. */
+	if (isnan(setup_ms))
+		setup_ms = hypervisor->setup_ms *
+		           (world->setup_count[move->to] > 0 ? 1 + hypervisor->setup_crowd : 1);
+	return setup_ms / 1000 * draw_factor(world, move, SPREAD_SETUP);
+}
+
+void memory_links(const struct world *world, struct move *move)
+{
+	double efficiency = given_or(move->timing.wire_efficiency,
+	                             hypervisor_of(world, move)->wire_efficiency);
+
+	move->efficiency = fmin(efficiency * draw_factor(world, move, SPREAD_RATE), 1);
+	move->share = draw_factor(world, move, SPREAD_SHARE);
+	move->payload = move->efficiency;
+}
+
 static struct precopy_input input_of(struct world *world, const struct move *move)
 {
 	const struct vm *vm = &world->cluster->vms[move->vm];
 	const struct timing *timing = &move->timing;
-	const struct hypervisor *hypervisor = hypervisor_find(timing->hypervisor);
+	const struct hypervisor *hypervisor = hypervisor_of(world, move);
 	double memory_pages = (double)state_flavor(world->state, move->vm)->memory_mib * PAGES_PER_MIB;
-	double used_pages = fmin(vm->used_mib * PAGES_PER_MIB, memory_pages);
-	struct precopy_input input = { .memory_pages = memory_pages,
-		                       .used_pages = used_pages,
-		                       .bandwidth_bytes_s = timing->bandwidth_bytes_s,
-		                       .auto_converge = timing->auto_converge };
+	double used_pages = fmin(vm->used_mib * PAGES_PER_MIB * draw_factor(world, move, SPREAD_USED),
+	                         memory_pages);
+	struct precopy_input input = {
+		.hypervisor = hypervisor,
+		.dirty = dirty_of(world, move, used_pages),
+		.memory_pages = memory_pages,
+		.used_pages = used_pages,
+		.bandwidth_bytes_s = timing->bandwidth_bytes_s,
+		.setup_s = memory_setup_s(world, move),
+		.stop_s = hypervisor->stop_ms / 1000 * draw_factor(world, move, SPREAD_STOP),
+		.switchover_s = given_or(timing->switchover_ms, hypervisor->switchover_ms) / 1000,
+		.haste = draw_factor(world, move, SPREAD_DIRTY) - 1,
+		.luck = random_key(world->seed, world->run, move->vm, PURPOSE_WINDOWS),
+		.auto_converge = timing->auto_converge,
+	};
 
-	if (!hypervisor) {
-		size_t count;
-
-		hypervisor = hypervisor_all(&count); /* an unknown version: the default row */
-	}
-	input.hypervisor = hypervisor;
-	input.dirty = dirty_of(world, move, used_pages);
-	input.setup_s = given_or(timing->setup_ms, hypervisor->setup_ms) / 1000;
-	input.switchover_s = given_or(timing->switchover_ms, hypervisor->switchover_ms) / 1000;
 	if (input.dirty.duty_period_s > 0)
 		input.duty_phase_s = input.dirty.duty_period_s *
 		                     random_unit(world->seed, world->run, move->vm, PURPOSE_DUTY_PHASE);
@@ -126,6 +171,8 @@ void memory_start(struct world *world, struct move *move)
 	move->limit_ns = after_start(move, timing_next_step_s(&move->timing, elapsed_s(world, move)));
 	move->limit_since_ns = world->now_ns;
 	precopy_start(&move->precopy, &input, move->limit_ms / 1000);
+	move->in_setup = move->precopy.phase == PRECOPY_SETUP;
+	world->setup_count[move->to] += move->in_setup;
 	move->low_bytes = precopy_remaining_bytes(&move->precopy);
 	move->low_ns = world->now_ns;
 	move->synced_bytes = move->low_bytes;
@@ -182,16 +229,22 @@ static void trace_event(struct world *world, const struct move *move, enum preco
 	}
 }
 
+void memory_leave_setup(struct world *world, struct move *move)
+{
+	world->setup_count[move->to] -= move->in_setup;
+	move->in_setup = false;
+}
+
 bool memory_pass(struct world *world, struct move *move, double dt_s, double wire_bytes, bool steady)
 {
 	struct precopy *precopy = &move->precopy;
 
 	if (move->hopeless) {
-		move->vain_bytes += wire_bytes * move->efficiency;
+		move->vain_bytes += wire_bytes * move->payload;
 		return false;
 	}
 	if (!steady && dt_s > 0)
-		precopy_set_rate(precopy, wire_bytes * move->efficiency / dt_s);
+		precopy_set_rate(precopy, wire_bytes * move->payload / dt_s);
 	for (;;) {
 		double next_s = precopy_next_s(precopy);
 		enum precopy_event event;
@@ -207,6 +260,8 @@ bool memory_pass(struct world *world, struct move *move, double dt_s, double wir
 		record_memory(world, move);
 		if (world->trace)
 			trace_event(world, move, event);
+		if (event == PRECOPY_STARTED)
+			memory_leave_setup(world, move);
 		if (event == PRECOPY_COMPLETED)
 			return true;
 		if (event == PRECOPY_SYNCED || event == PRECOPY_THROTTLED)
@@ -282,15 +337,29 @@ static int64_t earlier(int64_t a, int64_t b)
 	return a < b ? a : b;
 }
 
+/*
+ * Flows that share a link do not get the same: TCP is fair on average only. Who is held back by its own cap
+ * or by its own link alone gets what is there.
+ */
+static void set_payload(const struct world *world, struct move *move)
+{
+	double rate = links_rate(&world->links, move->flow), own = links_alone(&world->links, move->flow);
+
+	own = fmin(own, memory_demand(move));
+	move->payload = move->efficiency * (rate < own * (1 - SHARED) ? move->share : 1);
+}
+
 int64_t memory_next_ns(const struct world *world, struct move *move)
 {
 	int64_t next_ns = TIME_NEVER;
 	double next_s;
 
 	if (move->stage == STAGE_MEMORY && !move->hopeless) {
-		double rate = links_rate(&world->links, move->flow) * move->efficiency;
-		double most = links_rate_most(&world->links, move->flow) * move->efficiency;
+		double rate, most;
 
+		set_payload(world, move);
+		rate = links_rate(&world->links, move->flow) * move->payload;
+		most = links_rate_most(&world->links, move->flow) * move->payload;
 		precopy_set_rate(&move->precopy, rate);
 		next_s = precopy_next_s(&move->precopy);
 		if (most > rate && next_s > CLOSE_S) {

@@ -5,8 +5,17 @@
 
 #include "sim/world.h"
 
+/* How long the set-up of the move's live migration takes in this run. */
+double memory_setup_s(const struct world *world, const struct move *move);
+
+/* Draws how well the move uses the links in this run: efficiency, share. */
+void memory_links(const struct world *world, struct move *move);
+
 /* Begins to copy memory: the model starts, at the move's downtime limit in force now. */
 void memory_start(struct world *world, struct move *move);
+
+/* The move is no longer being set up, if it was. */
+void memory_leave_setup(struct world *world, struct move *move);
 
 /*
  * Lets dt_s seconds go by in which wire_bytes were sent, at a steady rate or not, and handles what fell due.

@@ -3,7 +3,6 @@
 
 #include "core/flavor.h"
 #include "core/must.h"
-#include "models/hypervisor.h"
 #include "sim/actions.h"
 #include "sim/alarms.h"
 #include "sim/loads.h"
@@ -77,30 +76,13 @@ static bool late_check_fails(const struct world *world, const struct move *move)
 	       state_members_claimed(world->state, index, move->to) > group->max_per_host;
 }
 
-static double setup_s(const struct move *move)
-{
-	const struct hypervisor *hypervisor = hypervisor_find(move->timing.hypervisor);
-	double setup_ms = move->timing.setup_ms;
-
-	return (isnan(setup_ms) ? (hypervisor ? hypervisor->setup_ms : 0) : setup_ms) / 1000;
-}
-
-static double wire_efficiency(const struct move *move)
-{
-	const struct hypervisor *hypervisor = hypervisor_find(move->timing.hypervisor);
-
-	if (!isnan(move->timing.wire_efficiency))
-		return move->timing.wire_efficiency;
-	return hypervisor ? hypervisor->wire_efficiency : 1;
-}
-
 static void begin_live(struct world *world, struct move *move)
 {
 	world->live_count[move->from]++;
 	trace_move(world, move, "migrates", "live, limit %.0f ms, time limit %.0f s",
 	           move->timing.max_downtime_ms, move->timing.timeout_s);
 	if (late_check_fails(world, move)) {
-		wait_stage(world, move, STAGE_DOOMED, setup_s(move));
+		wait_stage(world, move, STAGE_DOOMED, memory_setup_s(world, move));
 		return;
 	}
 	move->flow = links_open(&world->links, move->from, move->to, move->index);
@@ -252,7 +234,7 @@ uint32_t move_start(struct world *world, struct activity *activity, enum move_ki
 	move->start_ns = move->touched_ns = world->now_ns;
 	move->was_active = vm_state != VM_STOPPED;
 	move->timing = timing_of(state, vm, local_disk_bytes(world, vm) > 0);
-	move->efficiency = wire_efficiency(move);
+	memory_links(world, move);
 	move->record = is_recovery(activity)
 	                       ? NONE
 	                       : new_record(world, (struct moved){ .activity = move->activity,
@@ -312,6 +294,7 @@ static void let_go(struct world *world, struct move *move, enum outcome outcome,
 
 	fill_record(world, move, outcome);
 	record_end(world, move, outcome);
+	memory_leave_setup(world, move);
 	if (move->flow != NONE)
 		links_close(&world->links, move->flow, world->now_ns);
 	events_drop(&world->events, world->action_count + move->index);

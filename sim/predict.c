@@ -2,9 +2,19 @@
 #include "sim/predict.h"
 
 #include "core/must.h"
+#include "models/hypervisor.h"
 #include "sim/percentile.h"
 
+#include <math.h>
 #include <stdlib.h>
+
+static const double MIB = 1048576;
+
+/* Standard deviations from the median to the 90th percentile of a normal distribution. */
+static const double P90_DEVIATIONS = 1.2815515655446004;
+
+/* Of the time that the residual takes: where between two looks QEMU finds the threshold is chance. */
+static const double DOWNTIME_SPREAD = 0.1;
 
 void predictor_create(struct predictor *ret_predictor)
 {
@@ -28,6 +38,7 @@ static void get_ready(struct predictor *predictor, const struct state *state, ui
 		world_create(&predictor->world, state->cluster);
 	}
 	must(predictor->cluster == state->cluster);
+	predictor->world.hypervisors = predictor->hypervisors;
 	predictor->world.choose = predictor->choose;
 	predictor->world.host_changed = predictor->host_changed;
 	predictor->world.choose_context = predictor->choose_context;
@@ -37,19 +48,6 @@ static void get_ready(struct predictor *predictor, const struct state *state, ui
 	predictor->durations = memory_resize(predictor->durations, runs, sizeof(double));
 	predictor->downtimes = memory_resize(predictor->downtimes, runs, sizeof(double));
 	predictor->bytes = memory_resize(predictor->bytes, runs, sizeof(double));
-}
-
-/* Whether runs differ: some VM of the host has a duty, whose phase is drawn. */
-static bool is_drawn(const struct state *state, uint32_t host)
-{
-	for (uint32_t vm = state_vms_first(state, host); vm != NONE; vm = state_vms_next(state, vm)) {
-		const struct dirty_settings *dirty = state->cluster->vms[vm].dirty;
-
-		if (dirty->duty_period_s > 0 && dirty->duty_on_fraction > 0 && dirty->duty_on_fraction < 1 &&
-		    dirty->model != DIRTY_MODEL_MEASURED)
-			return true;
-	}
-	return false;
 }
 
 /* Whether the run ended with the host locked. */
@@ -72,6 +70,72 @@ static bool take_run(struct predictor *predictor, uint32_t run)
 	return lock->verdict == VERDICT_LOCKED;
 }
 
+/*
+ * The variances of one move's time and downtime, from the hypervisor's spreads: of the set-up, of the rate,
+ * and of what was sent again. That is a geometric series of ratio r, F r / (1 - r) beside the first pass F,
+ * so that a change of r changes it by 1 / (1 - r) as much: (sent again) * (all) / F (Liu et al., HPDC 2011,
+ * for the series).
+ */
+static void add_variances(const struct predictor *predictor, const struct state *state,
+                          const struct moved *moved, double *variance_s, double *downtime_variance)
+{
+	const struct cluster *cluster = state->cluster;
+	struct timing timing = timing_of(state, moved->vm, false);
+	const struct hypervisors *all = predictor->hypervisors ? predictor->hypervisors
+	                                                       : hypervisors_shipped();
+	const struct hypervisor *row = hypervisors_find(all, timing.hypervisor);
+	double setup_s, copy_s, first, again, stop_s, part;
+
+	row = row ? row : &all->rows[0];
+	setup_s = (isnan(timing.setup_ms) ? row->setup_ms : timing.setup_ms) / 1000;
+	copy_s = fmax((double)(moved->end_ns - moved->start_ns) / 1e9 - setup_s, 0);
+	first = fmax(cluster->vms[moved->vm].used_mib, 1) * MIB;
+	again = fmax(moved->bytes - first, 0);
+	part = setup_s * row->setup_spread;
+	*variance_s += part * part;
+	part = copy_s * row->rate_spread;
+	*variance_s += part * part;
+	part = copy_s * row->dirty_spread * again / first;
+	*variance_s += part * part;
+	stop_s = fmin(row->stop_ms / 1000, moved->downtime_s);
+	part = stop_s * row->stop_spread;
+	*downtime_variance = part * part;
+	part = (moved->downtime_s - stop_s) * DOWNTIME_SPREAD;
+	*downtime_variance += part * part;
+}
+
+/* Intervals of a single run: what varies is added up instead of drawn. */
+static void spread_run(const struct predictor *predictor, const struct state *state, double window_s,
+                       struct prediction *prediction)
+{
+	const struct world *world = &predictor->world;
+	double variance_s = 0, worst_s = -1, worst_variance = 0;
+
+	for (uint32_t i = 0; i < world->moved_count; i++) {
+		const struct moved *moved = &world->moved[i];
+		double downtime_variance;
+
+		if (moved->method != METHOD_LIVE || moved->outcome != OUTCOME_COMPLETED)
+			continue;
+		add_variances(predictor, state, moved, &variance_s, &downtime_variance);
+		if (moved->downtime_s > worst_s) {
+			worst_s = moved->downtime_s;
+			worst_variance = downtime_variance;
+		}
+	}
+	if (prediction->completed && variance_s > 0)
+		prediction->probability_in_window =
+			erfc((prediction->duration_s[1] - window_s) / sqrt(2 * variance_s)) / 2;
+	for (int i = 0; i < 3; i += 2) {
+		double deviations = (i - 1) * P90_DEVIATIONS;
+
+		prediction->duration_s[i] = fmax(prediction->duration_s[1] + deviations * sqrt(variance_s),
+		                                 0);
+		prediction->worst_downtime_ms[i] =
+			fmax(prediction->worst_downtime_ms[1] + 1000 * deviations * sqrt(worst_variance), 0);
+	}
+}
+
 void predict_lock(struct predictor *predictor, struct state *state, uint32_t host, const uint32_t *order,
                   uint32_t count, uint32_t runs, uint64_t seed, double window_s,
                   struct prediction *ret_prediction)
@@ -92,8 +156,8 @@ void predict_lock(struct predictor *predictor, struct state *state, uint32_t hos
 	*ret_prediction = (struct prediction){ .probability_in_window = 1, .completed = true };
 	if (state->hosts[host].administrative == ADMIN_LOCKED)
 		return; /* nothing to do */
-	if (!is_drawn(state, host))
-		runs = 1;
+	if (state_vms_first(state, host) == NONE)
+		runs = 1; /* nothing to draw */
 	get_ready(predictor, state, runs);
 	for (uint32_t run = 0; run < runs; run++) {
 		uint32_t mark = state_mark(state);
@@ -111,4 +175,6 @@ void predict_lock(struct predictor *predictor, struct state *state, uint32_t hos
 	ret_prediction->bytes = percentiles[1];
 	ret_prediction->probability_in_window = (double)in_window / runs;
 	ret_prediction->completed = (uint64_t)locked * 2 > runs;
+	if (runs == 1)
+		spread_run(predictor, state, window_s, ret_prediction);
 }

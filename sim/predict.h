@@ -21,7 +21,8 @@ struct prediction {
  */
 struct predictor {
 	struct world world;
-	const struct cluster *cluster; /* NULL: not made yet */
+	const struct cluster *cluster;         /* NULL: not made yet */
+	const struct hypervisors *hypervisors; /* NULL: those that ship */
 	uint32_t (*choose)(void *context,
 	                   const struct request *request); /* see struct world; NULL: schedule_best */
 	void (*host_changed)(void *context, uint32_t host);
@@ -35,7 +36,8 @@ void predictor_free(struct predictor *predictor);
 
 /*
  * Locks the host in `runs` runs over the state, which is the same afterwards: order[0 … count) first, then
- * the file's order. The same code as a simulated lock, and the same numbers for the same seed.
+ * the file's order. The same code as a simulated lock, and the same numbers for the same seed. With one run,
+ * the expected one, the 10th and the 90th percentile are computed from the hypervisor's spreads.
  */
 void predict_lock(struct predictor *predictor, struct state *state, uint32_t host, const uint32_t *order,
                   uint32_t count, uint32_t runs, uint64_t seed, double window_s,

@@ -9,9 +9,14 @@ static uint64_t mix(uint64_t x)
 	return x ^ (x >> 31);
 }
 
-double random_unit(uint64_t seed, uint64_t run, uint64_t entity, enum purpose purpose)
+uint64_t random_key(uint64_t seed, uint64_t run, uint64_t entity, enum purpose purpose)
 {
 	uint64_t x = mix(mix(mix(mix(seed) + run) + entity) + (uint64_t)purpose);
 
-	return (double)(x >> 11) * 0x1p-53;
+	return x ? x : 1;
+}
+
+double random_unit(uint64_t seed, uint64_t run, uint64_t entity, enum purpose purpose)
+{
+	return (double)(random_key(seed, run, entity, purpose) >> 11) * 0x1p-53;
 }

@@ -6,12 +6,19 @@
 #include <stdint.h>
 
 /* What a number is drawn for. */
-enum purpose { PURPOSE_DUTY_PHASE };
+enum purpose {
+	PURPOSE_DUTY_PHASE,
+	PURPOSE_WINDOWS,
+	PURPOSE_SPREAD /* and those behind it, by enum spread_of */
+};
 
 /*
  * A number in [0, 1), always the same for the same key: 53 bits of splitmix64's finalizer (Steele, Lea,
  * Flood, OOPSLA 2014; constants of Stafford's variant 13) over the parts of the key, one after another.
  */
 double random_unit(uint64_t seed, uint64_t run, uint64_t entity, enum purpose purpose);
+
+/* The whole key as one number, to draw more by; never 0. */
+uint64_t random_key(uint64_t seed, uint64_t run, uint64_t entity, enum purpose purpose);
 
 #endif

@@ -32,25 +32,12 @@ struct run_result {
 	uint32_t moved_count;
 };
 
-/* Only the phases of duties are drawn. */
-static bool is_drawn(const struct cluster *cluster)
-{
-	for (uint32_t i = 0; i < cluster->vm_count; i++) {
-		const struct dirty_settings *dirty = cluster->vms[i].dirty;
-
-		if (dirty->duty_period_s > 0 && dirty->duty_on_fraction > 0 && dirty->duty_on_fraction < 1 &&
-		    dirty->model != DIRTY_MODEL_MEASURED)
-			return true;
-	}
-	return false;
-}
-
 void simulation_create(struct simulation *ret_simulation, const struct scenario *scenario,
                        const struct simulation_options *options)
 {
 	must(options->runs > 0 && options->threads > 0);
 	*ret_simulation = (struct simulation){ .scenario = scenario, .options = *options };
-	ret_simulation->runs = is_drawn(&scenario->cluster) ? options->runs : 1;
+	ret_simulation->runs = options->runs;
 	ret_simulation->workers = MEMORY_ARRAY(struct worker, options->threads);
 	ret_simulation->results = MEMORY_ARRAY(struct run_result, ret_simulation->runs);
 }
@@ -86,6 +73,7 @@ static void get_ready(const struct simulation *simulation, struct worker *worker
 	for (uint32_t host = scenario->hosts_at_start; host < scenario->cluster.host_count; host++)
 		worker->state.hosts[host].absent = true;
 	world_create(&worker->world, &scenario->cluster);
+	worker->world.hypervisors = simulation->options.hypervisors;
 	worker->world.vms_at_start = scenario->vms_at_start;
 	worker->world.want_alarms = true;
 }

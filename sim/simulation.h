@@ -9,10 +9,11 @@
 
 struct simulation_options {
 	uint64_t seed;
-	uint32_t runs;      /* at least 1 */
-	unsigned threads;   /* at least 1 */
-	bool trace, record; /* of run 0 */
-	bool allowed;       /* find the allowed hosts of each action, unless that would be too many */
+	uint32_t runs;                         /* at least 1 */
+	unsigned threads;                      /* at least 1 */
+	bool trace, record;                    /* of run 0 */
+	const struct hypervisors *hypervisors; /* NULL: those that ship */
+	bool allowed; /* find the allowed hosts of each action, unless that would be too many */
 };
 
 /* How one action went over all runs. */
@@ -47,7 +48,7 @@ struct final_state {
 struct simulation {
 	const struct scenario *scenario;
 	struct simulation_options options;
-	uint32_t runs; /* that differ: 1 when nothing is drawn */
+	uint32_t runs;
 	struct worker *workers;
 	struct run_result *results;
 	struct trace trace;

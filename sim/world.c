@@ -42,6 +42,7 @@ void world_create(struct world *ret_world, const struct cluster *cluster)
 	ret_world->queue_first = none_array(cluster->host_count);
 	ret_world->queue_last = none_array(cluster->host_count);
 	ret_world->live_count = MEMORY_ARRAY(uint32_t, cluster->host_count);
+	ret_world->setup_count = MEMORY_ARRAY(uint32_t, cluster->host_count);
 	ret_world->stopped_by_lock = MEMORY_ARRAY(bool, cluster->vm_count);
 	ret_world->born = MEMORY_ARRAY(bool, cluster->vm_count);
 	loads_create(&ret_world->loads, cluster->host_count);
@@ -62,6 +63,7 @@ void world_free(struct world *world)
 	free(world->group_alarms);
 	free(world->host_lock);
 	free(world->live_count);
+	free(world->setup_count);
 	free(world->queue_first);
 	free(world->queue_last);
 	free(world->stopped_by_lock);

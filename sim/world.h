@@ -10,6 +10,7 @@
 #include "sim/links.h"
 #include "sim/loads.h"
 
+struct hypervisors; /* models/hypervisor.h */
 struct recorder;
 struct trace;
 
@@ -97,7 +98,10 @@ struct move {
 	uint8_t stage;   /* enum move_stage */
 	bool in_use, was_active;
 	bool noted;        /* in world.changed */
+	bool in_setup;     /* counted in world.setup_count */
 	double efficiency; /* payload share of the wire */
+	double share;      /* what it gets beside others on a link, of what would be fair */
+	double payload;    /* efficiency, times share while it is held back by others */
 	double left_bytes; /* of disks, payload */
 	double copied_bytes;
 	int64_t start_ns, touched_ns;
@@ -138,6 +142,7 @@ struct world {
 	uint32_t *group_alarms; /* by group: its standing alarm, NONE */
 	uint32_t *host_lock;    /* by host: the lock under way, NONE */
 	uint32_t *live_count;   /* by source: live migrations under way */
+	uint32_t *setup_count;  /* by target: live migrations that are being set up */
 	uint32_t *queue_first, *queue_last;
 	struct loads loads;
 	bool *stopped_by_lock; /* by VM: start it again on unlock */
@@ -147,7 +152,8 @@ struct world {
 	struct trace *trace;       /* NULL: nothing */
 	struct recorder *recorder; /* NULL: nothing */
 	bool want_allowed, want_alarms, want_moved;
-	uint32_t vms_at_start; /* VMs from here on do not exist before they are booted */
+	uint32_t vms_at_start;                 /* VMs from here on do not exist before they are booted */
+	const struct hypervisors *hypervisors; /* NULL: those that ship */
 	/* Chooses where auto-scheduling sends a VM, when someone knows faster than schedule_best; NULL:
 	 * nobody does. */
 	uint32_t (*choose)(void *context, const struct request *request);

@@ -48,6 +48,8 @@ static struct precopy_input make_input(enum dirty_law law, double memory_mib)
 		.used_pages = memory_mib * 200,
 		.bandwidth_bytes_s = INFINITY,
 		.setup_s = 0.85,
+		.stop_s = 0.02,
+		.luck = 1,
 	};
 }
 

@@ -28,7 +28,15 @@ int scenario_try_text(struct scenario *ret_scenario, const char *text, enum prof
 void simulated_run(struct simulated *ret_simulated, enum profile profile, const char *cluster,
                    const char *actions)
 {
-	struct simulation_options options = { .seed = 1, .runs = 1, .threads = 1, .allowed = true };
+	simulated_run_with(ret_simulated, NULL, profile, cluster, actions);
+}
+
+void simulated_run_with(struct simulated *ret_simulated, const struct hypervisors *hypervisors,
+                        enum profile profile, const char *cluster, const char *actions)
+{
+	struct simulation_options options = {
+		.seed = 1, .runs = 1, .threads = 1, .allowed = true, .hypervisors = hypervisors
+	};
 	struct error error = { "" };
 	char *text = NULL;
 	size_t length;

@@ -22,6 +22,11 @@ struct simulated {
  */
 void simulated_run(struct simulated *ret_simulated, enum profile profile, const char *cluster,
                    const char *actions);
+
+/* The same with these hypervisors instead of those that ship; they must outlive it. */
+void simulated_run_with(struct simulated *ret_simulated, const struct hypervisors *hypervisors,
+                        enum profile profile, const char *cluster, const char *actions);
+
 void simulated_free(struct simulated *simulated);
 
 /* What became of the n-th action, and its message ("" when there is none). */

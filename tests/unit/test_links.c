@@ -149,6 +149,40 @@ Test(links, a_path_goes_up_to_the_common_switch_and_down)
 	cluster_free(&cluster);
 }
 
+/* Neither others nor its own cap take anything of what a flow could have alone. */
+Test(links, alone_a_flow_has_the_slowest_of_its_links)
+{
+	struct cluster cluster;
+	struct links links;
+	uint32_t across, within, capped;
+
+	make_cluster(&cluster, 3, TREE, "");
+	for (uint32_t i = 0; i < 3; i++)
+		cluster.hosts[i].switch_index = i < 2 ? 0 : 1;
+	links_create(&links, &cluster);
+	across = flow_new(&links, 0, 2, INFINITY);
+	within = flow_new(&links, 0, 1, INFINITY);
+	capped = flow_new(&links, 1, 2, 100.0 * MBIT);
+	near_to(links_alone(&links, across), 6000.0 * MBIT); /* before anything is solved */
+	links_solve(&links, 0, ignore, NULL);
+	near_to(links_rate(&links, across), 5000.0 * MBIT);
+	near_to(links_alone(&links, across), 6000.0 * MBIT);
+	near_to(links_alone(&links, within), 10000.0 * MBIT);
+	near_to(links_rate(&links, capped), 100.0 * MBIT);
+	near_to(links_alone(&links, capped), 6000.0 * MBIT);
+	links_set_nic(&links, 2, 1000);
+	links_solve(&links, 0, ignore, NULL);
+	near_to(links_alone(&links, across), 1000.0 * MBIT);
+	near_to(links_alone(&links, within), 10000.0 * MBIT);
+	links_set_nic(&links, 0, 0);
+	cr_assert_eq(links_alone(&links, across), 0);
+	links_close(&links, across, 0);
+	links_close(&links, within, 0);
+	links_close(&links, capped, 0);
+	links_free(&links);
+	cluster_free(&cluster);
+}
+
 /* Flows of 1, 2 and 3 units over one link of 1 unit/s end at 3, 5 and 6 s: what each was given is exact. */
 Test(links, fluid_times_are_those_computed_by_hand)
 {
@@ -340,6 +374,7 @@ static void compare(const struct links *links, struct expected *flows)
 		cr_assert(fabs(rate - flows[i].rate) <= 1e-7 * flows[i].rate,
 		          "flow %u has %.10g, expected %.10g", i, rate, flows[i].rate);
 		cr_assert(links_rate_most(links, flows[i].flow) >= rate);
+		cr_assert(links_alone(links, flows[i].flow) >= rate * (1 - 1e-9));
 	}
 }
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-#include "models/hypervisor.h"
+/* The model of an ideal hypervisor, to the last digit; what real ones add is in test_precopy_real.c. */
 #include "models/precopy.h"
+#include "tests/support/migrating.h"
 
 #include <criterion/criterion.h>
 #include <math.h>
@@ -8,40 +9,10 @@
 static const double MIB = 1048576;
 static const double NORMAL = 4104;
 
-/* A guest of that many MiB, all used and idle; no cap, no set-up. */
-static struct precopy_input make_input(double memory_mib)
-{
-	return (struct precopy_input){
-		.hypervisor = hypervisor_find("qemu-7.2"),
-		.dirty = { .law = DIRTY_IDLE, .limit_pages = memory_mib * 256 },
-		.memory_pages = memory_mib * 256,
-		.used_pages = memory_mib * 256,
-		.bandwidth_bytes_s = INFINITY,
-	};
-}
-
-static struct precopy_input make_busy_input(double memory_mib, double rate_pages_s)
-{
-	struct precopy_input input = make_input(memory_mib);
-
-	input.dirty.law = DIRTY_UNIFORM;
-	input.dirty.working_set_pages = memory_mib * 64;
-	input.dirty.rate_pages_s = rate_pages_s;
-	return input;
-}
-
 static void assert_near(double actual, double expected, double share)
 {
 	cr_assert(fabs(actual - expected) <= share * fabs(expected) + 1e-9, "%.12g is not %.12g", actual,
 	          expected);
-}
-
-/* Goes to the next event and handles it. */
-static enum precopy_event next_event(struct precopy *precopy)
-{
-	cr_assert(isfinite(precopy_next_s(precopy)));
-	precopy_advance(precopy, precopy_next_s(precopy));
-	return precopy_step(precopy);
 }
 
 /* What the first sync finds newly dirtied, beside what was not sent before it; bytes. */
@@ -55,56 +26,32 @@ static double written_in_first_round(struct precopy *precopy)
 	return precopy->pending_bytes - left;
 }
 
-/* On to the first event of that kind. */
-static void go_to(struct precopy *precopy, enum precopy_event event)
-{
-	for (int i = 0; i < 100000; i++)
-		if (next_event(precopy) == event)
-			return;
-	cr_assert_fail("event %d does not come", (int)event);
-}
-
 static double stop_s(const struct precopy *precopy)
 {
-	return precopy->input.hypervisor->stop_ms / 1000;
-}
-
-Test(hypervisor, rows_by_name)
-{
-	size_t count;
-
-	cr_assert_eq(hypervisor_find("qemu-7.2"), hypervisor_all(&count));
-	cr_assert_eq(count, 4);
-	cr_assert_not_null(hypervisor_find("qemu-10.0"));
-	cr_assert_eq(hypervisor_find("qemu-7.3"), hypervisor_find("qemu-7.2"));
-	cr_assert_eq(hypervisor_find("qemu-9.0"), hypervisor_find("qemu-8.2"));
-	cr_assert_eq(hypervisor_find("qemu-2.5"), hypervisor_find("qemu-7.2"));
-	cr_assert_null(hypervisor_find("xen-4.17"));
-	cr_assert_null(hypervisor_find(""));
-	cr_assert_null(hypervisor_find(NULL));
+	return precopy->input.stop_s;
 }
 
 Test(precopy, events_of_an_idle_guest)
 {
-	struct precopy_input input = make_input(1024);
+	struct precopy_input input = migrating_idle(1024);
 	struct precopy precopy;
 
 	input.setup_s = 0.85;
 	precopy_start(&precopy, &input, 0.3);
 	cr_assert_eq(precopy.phase, PRECOPY_SETUP);
 	cr_assert_eq(precopy_demand_bytes_s(&precopy), 0);
-	cr_assert_eq(next_event(&precopy), PRECOPY_STARTED);
+	cr_assert_eq(migrating_next(&precopy), PRECOPY_STARTED);
 	assert_near(precopy.now_s, 0.85, 1e-12);
 	cr_assert_eq(precopy_demand_bytes_s(&precopy), INFINITY);
 	cr_assert_eq(precopy_next_s(&precopy), INFINITY);
 	precopy_set_rate(&precopy, 100 * MIB);
-	cr_assert_eq(next_event(&precopy), PRECOPY_SYNCED);
+	cr_assert_eq(migrating_next(&precopy), PRECOPY_SYNCED);
 	cr_assert_lt(precopy.pending_bytes, 30 * MIB);
 	cr_assert_gt(precopy.pending_bytes, 25 * MIB - 1);
-	cr_assert_eq(next_event(&precopy), PRECOPY_STOPPED);
+	cr_assert_eq(migrating_next(&precopy), PRECOPY_STOPPED);
 	cr_assert_eq(precopy.phase, PRECOPY_SWITCHING);
 	cr_assert_eq(precopy.stopped_s, precopy.now_s);
-	cr_assert_eq(next_event(&precopy), PRECOPY_COMPLETED);
+	cr_assert_eq(migrating_next(&precopy), PRECOPY_COMPLETED);
 	cr_assert_eq(precopy.phase, PRECOPY_DONE);
 	cr_assert_eq(precopy_next_s(&precopy), INFINITY);
 	cr_assert_eq(precopy_demand_bytes_s(&precopy), 0);
@@ -116,7 +63,7 @@ Test(precopy, events_of_an_idle_guest)
 
 Test(precopy, zero_pages_cost_nine_bytes_but_count_whole_as_pending)
 {
-	struct precopy_input input = make_input(1024);
+	struct precopy_input input = migrating_idle(1024);
 	struct precopy precopy;
 
 	input.used_pages = 1024 * 64;
@@ -128,30 +75,30 @@ Test(precopy, zero_pages_cost_nine_bytes_but_count_whole_as_pending)
 
 Test(precopy, a_guest_that_is_sent_before_bandwidth_was_measured_needs_no_sync)
 {
-	struct precopy_input input = make_input(1.0 / 256);
+	struct precopy_input input = migrating_idle(1.0 / 256);
 	struct precopy precopy;
 
 	precopy_start(&precopy, &input, 0.3);
 	precopy_set_rate(&precopy, 100 * MIB);
-	cr_assert_eq(next_event(&precopy), PRECOPY_STOPPED);
-	cr_assert_eq(next_event(&precopy), PRECOPY_COMPLETED);
+	cr_assert_eq(migrating_next(&precopy), PRECOPY_STOPPED);
+	cr_assert_eq(migrating_next(&precopy), PRECOPY_COMPLETED);
 	cr_assert_eq(precopy.iterations, 2);
 	assert_near(precopy.sent_bytes, NORMAL, 1e-12);
 }
 
 Test(precopy, without_a_downtime_limit_one_round_and_all_written_since_goes_after_the_stop)
 {
-	struct precopy_input input = make_busy_input(1024, 1000);
+	struct precopy_input input = migrating_busy(1024, 1000);
 	struct precopy precopy;
 	double round_s = 1024 * 256 * NORMAL / (100 * MIB), written;
 
 	precopy_start(&precopy, &input, 0);
 	precopy_set_rate(&precopy, 100 * MIB);
-	cr_assert_eq(next_event(&precopy), PRECOPY_STOPPED);
+	cr_assert_eq(migrating_next(&precopy), PRECOPY_STOPPED);
 	assert_near(precopy.stopped_s, round_s, 1e-9);
 	cr_assert_eq(precopy.iterations, 2);
 	written = dirty_unique_pages(&input.dirty, 0, 0, round_s) * NORMAL;
-	cr_assert_eq(next_event(&precopy), PRECOPY_COMPLETED);
+	cr_assert_eq(migrating_next(&precopy), PRECOPY_COMPLETED);
 	assert_near(precopy.sent_bytes, 1024 * 256 * NORMAL + written, 1e-9);
 	assert_near(precopy.downtime_s, written / (100 * MIB) + stop_s(&precopy), 1e-9);
 }
@@ -159,7 +106,7 @@ Test(precopy, without_a_downtime_limit_one_round_and_all_written_since_goes_afte
 /* 64 MiB/s over windows of 100 ms: 6.4 MiB each, and a look at each window's start. */
 Test(precopy, a_cap_below_the_link_is_the_mean_rate_and_looks_at_window_starts)
 {
-	struct precopy_input input = make_input(512);
+	struct precopy_input input = migrating_idle(512);
 	struct precopy precopy;
 	double threshold = 0.3 * 64 * MIB,
 	       windows = ceil((512 * MIB - threshold) / 4096 * NORMAL / (6.4 * MIB));
@@ -168,7 +115,7 @@ Test(precopy, a_cap_below_the_link_is_the_mean_rate_and_looks_at_window_starts)
 	precopy_start(&precopy, &input, 0.3);
 	cr_assert_eq(precopy_demand_bytes_s(&precopy), 64 * MIB);
 	precopy_set_rate(&precopy, 1000 * MIB);
-	cr_assert_eq(next_event(&precopy), PRECOPY_SYNCED);
+	cr_assert_eq(migrating_next(&precopy), PRECOPY_SYNCED);
 	assert_near(precopy.now_s, windows / 10, 1e-9);
 	assert_near(precopy.sent_bytes, windows * 6.4 * MIB, 1e-9);
 	assert_near(precopy.threshold_bytes, threshold, 1e-9);
@@ -176,7 +123,7 @@ Test(precopy, a_cap_below_the_link_is_the_mean_rate_and_looks_at_window_starts)
 
 Test(precopy, a_cap_above_the_link_changes_nothing)
 {
-	struct precopy_input input = make_busy_input(512, 3000);
+	struct precopy_input input = migrating_busy(512, 3000);
 	struct precopy capped, free;
 
 	precopy_start(&free, &input, 0.3);
@@ -191,25 +138,25 @@ Test(precopy, a_cap_above_the_link_changes_nothing)
 /* The limit of 50 ms is half a window: what is left at its start goes in its burst, then QEMU syncs. */
 Test(precopy, what_fits_in_a_window_is_gone_at_its_start)
 {
-	struct precopy_input input = make_input(516);
+	struct precopy_input input = migrating_idle(516);
 	struct precopy precopy;
 
 	input.bandwidth_bytes_s = 64 * MIB;
 	precopy_start(&precopy, &input, 0.05);
 	precopy_set_rate(&precopy, 1000 * MIB);
-	cr_assert_eq(next_event(&precopy), PRECOPY_SYNCED);
+	cr_assert_eq(migrating_next(&precopy), PRECOPY_SYNCED);
 	cr_assert_eq(precopy.pending_bytes, 0);
 	assert_near(precopy.now_s, 8.0, 1e-9);
-	cr_assert_eq(next_event(&precopy), PRECOPY_STOPPED);
+	cr_assert_eq(migrating_next(&precopy), PRECOPY_STOPPED);
 	assert_near(precopy.sent_bytes, 516 * 256 * NORMAL, 1e-12);
 	cr_assert_eq(precopy_demand_bytes_s(&precopy), 0);
-	cr_assert_eq(next_event(&precopy), PRECOPY_COMPLETED);
+	cr_assert_eq(migrating_next(&precopy), PRECOPY_COMPLETED);
 	assert_near(precopy.downtime_s, stop_s(&precopy), 1e-9);
 }
 
 Test(precopy, the_residual_goes_at_the_links_rate)
 {
-	struct precopy_input input = make_input(512);
+	struct precopy_input input = migrating_idle(512);
 	struct precopy precopy;
 	double residual;
 
@@ -217,19 +164,19 @@ Test(precopy, the_residual_goes_at_the_links_rate)
 	input.switchover_s = 0.25;
 	precopy_start(&precopy, &input, 0.5);
 	precopy_set_rate(&precopy, 64 * MIB);
-	go_to(&precopy, PRECOPY_STOPPED);
+	migrating_go_to(&precopy, PRECOPY_STOPPED);
 	cr_assert_eq(precopy_demand_bytes_s(&precopy), INFINITY);
 	residual = precopy.pending_bytes / 4096 * NORMAL;
 	cr_assert_gt(residual, 25 * MIB);
 	precopy_set_rate(&precopy, 1000 * MIB);
-	cr_assert_eq(next_event(&precopy), PRECOPY_COMPLETED);
+	cr_assert_eq(migrating_next(&precopy), PRECOPY_COMPLETED);
 	assert_near(precopy.downtime_s, residual / (1000 * MIB) + stop_s(&precopy) + 0.25, 1e-9);
 }
 
 /* After round 1 what was not sent stays, and what was sent counts as the law says. */
 Test(precopy, rounds_shrink_by_what_the_law_says)
 {
-	struct precopy_input input = make_busy_input(1024, 5000);
+	struct precopy_input input = migrating_busy(1024, 5000);
 	struct precopy precopy;
 	double written, left, share;
 
@@ -245,7 +192,7 @@ Test(precopy, rounds_shrink_by_what_the_law_says)
 
 Test(precopy, a_guest_that_writes_faster_than_the_link_never_stops_and_costs_little)
 {
-	struct precopy_input input = make_busy_input(1024, 1e6);
+	struct precopy_input input = migrating_busy(1024, 1e6);
 	struct precopy precopy;
 
 	precopy_start(&precopy, &input, 0.3);
@@ -259,21 +206,21 @@ Test(precopy, a_guest_that_writes_faster_than_the_link_never_stops_and_costs_lit
 
 Test(precopy, a_raised_limit_ends_it_at_the_next_look)
 {
-	struct precopy_input input = make_busy_input(1024, 1e6);
+	struct precopy_input input = migrating_busy(1024, 1e6);
 	struct precopy precopy;
 
 	precopy_start(&precopy, &input, 0.3);
 	precopy_run(&precopy, 100 * MIB, 100);
 	precopy_set_downtime_limit(&precopy, 10);
-	go_to(&precopy, PRECOPY_STOPPED);
+	migrating_go_to(&precopy, PRECOPY_STOPPED);
 	cr_assert_lt(precopy.now_s, 100.2 + 1e-9);
-	cr_assert_eq(next_event(&precopy), PRECOPY_COMPLETED);
+	cr_assert_eq(migrating_next(&precopy), PRECOPY_COMPLETED);
 	cr_assert_gt(precopy.downtime_s, 2);
 }
 
 Test(precopy, a_dead_link_is_stuck_until_it_is_back)
 {
-	struct precopy_input input = make_input(1024);
+	struct precopy_input input = migrating_idle(1024);
 	struct precopy precopy;
 
 	precopy_start(&precopy, &input, 0.3);
@@ -287,19 +234,19 @@ Test(precopy, a_dead_link_is_stuck_until_it_is_back)
 	assert_near(precopy.min_pending_s, 5, 1e-12);
 	cr_assert_eq(precopy.threshold_bytes, 0);
 	precopy_set_rate(&precopy, 100 * MIB);
-	go_to(&precopy, PRECOPY_STOPPED);
+	migrating_go_to(&precopy, PRECOPY_STOPPED);
 	precopy_set_rate(&precopy, 0);
 	cr_assert_eq(precopy_next_s(&precopy), INFINITY);
 	precopy_advance(&precopy, 60);
 	precopy_set_rate(&precopy, 100 * MIB);
-	cr_assert_eq(next_event(&precopy), PRECOPY_COMPLETED);
+	cr_assert_eq(migrating_next(&precopy), PRECOPY_COMPLETED);
 	cr_assert_gt(precopy.downtime_s, 60);
 	assert_near(precopy.sent_bytes, 1024 * 256 * NORMAL, 1e-9);
 }
 
 Test(precopy, no_rate_is_too_high)
 {
-	struct precopy_input input = make_busy_input(1e6, 1e300);
+	struct precopy_input input = migrating_busy(1e6, 1e300);
 	struct precopy precopy;
 
 	precopy_start(&precopy, &input, 1e300);
@@ -316,14 +263,14 @@ Test(precopy, no_rate_is_too_high)
 
 Test(precopy, progress_is_the_lowest_pending)
 {
-	struct precopy_input input = make_busy_input(1024, 1e6);
+	struct precopy_input input = migrating_busy(1024, 1e6);
 	struct precopy precopy;
 	double first;
 
 	precopy_start(&precopy, &input, 0.1);
 	assert_near(precopy.min_pending_bytes, 1024 * MIB, 1e-12);
 	precopy_set_rate(&precopy, 100 * MIB);
-	go_to(&precopy, PRECOPY_SYNCED);
+	migrating_go_to(&precopy, PRECOPY_SYNCED);
 	first = precopy.min_pending_s;
 	assert_near(first, precopy.now_s, 1e-12);
 	cr_assert_lt(precopy.min_pending_bytes, 10 * MIB);
@@ -334,21 +281,21 @@ Test(precopy, progress_is_the_lowest_pending)
 
 Test(precopy, throttling_goes_up_after_two_bad_periods)
 {
-	struct precopy_input input = make_busy_input(1024, 1e6);
+	struct precopy_input input = migrating_busy(1024, 1e6);
 	struct precopy precopy;
 	double clock_s, now_s;
 
 	input.auto_converge = true;
 	precopy_start(&precopy, &input, 0.3);
 	precopy_set_rate(&precopy, 100 * MIB);
-	go_to(&precopy, PRECOPY_THROTTLED);
+	migrating_go_to(&precopy, PRECOPY_THROTTLED);
 	assert_near(precopy.throttle, 0.2, 1e-12);
 	cr_assert_eq(precopy.iterations, 1 + 3); /* the first round dirties 254 MiB while 1,000 are sent */
 	clock_s = precopy.clock_s;
 	now_s = precopy.now_s;
 	precopy_advance(&precopy, precopy_next_s(&precopy) / 2);
 	assert_near(precopy.clock_s - clock_s, 0.8 * (precopy.now_s - now_s), 1e-9);
-	go_to(&precopy, PRECOPY_THROTTLED);
+	migrating_go_to(&precopy, PRECOPY_THROTTLED);
 	assert_near(precopy.throttle, 0.3, 1e-12);
 	precopy_run(&precopy, 100 * MIB, 10000);
 	cr_assert_eq(precopy.phase, PRECOPY_DONE);
@@ -357,7 +304,7 @@ Test(precopy, throttling_goes_up_after_two_bad_periods)
 
 Test(precopy, throttling_stops_at_its_most_and_needs_auto_converge)
 {
-	struct precopy_input input = make_busy_input(1024, 1e9);
+	struct precopy_input input = migrating_busy(1024, 1e9);
 	struct precopy precopy;
 
 	precopy_start(&precopy, &input, 0.3);
@@ -378,17 +325,18 @@ Test(precopy, throttling_stops_at_its_most_and_needs_auto_converge)
 /* From 9.2 on a timer of 5 s syncs with auto-converge when no sync came by itself since its last tick. */
 Test(precopy, newer_versions_sync_in_the_background)
 {
-	struct precopy_input input = make_busy_input(4096, 1e6);
+	struct hypervisor row = ideal_of(hypervisor_find("qemu-9.2"));
+	struct precopy_input input = migrating_busy(4096, 1e6);
 	struct precopy old, new;
 
-	input.hypervisor = hypervisor_find("qemu-9.2");
+	input.hypervisor = &row;
 	precopy_start(&old, &input, 0.3);
 	precopy_run(&old, 20 * MIB, 1000);
 	input.auto_converge = true;
 	precopy_start(&new, &input, 0.3);
 	precopy_run(&new, 20 * MIB, 1000);
 	cr_assert_gt(new.iterations, 3 * old.iterations);
-	input.hypervisor = hypervisor_find("qemu-8.2");
+	row = ideal_of(hypervisor_find("qemu-8.2"));
 	precopy_start(&old, &input, 0.3);
 	precopy_run(&old, 20 * MIB, 1000);
 	cr_assert_gt(new.throttle, old.throttle);
@@ -396,8 +344,8 @@ Test(precopy, newer_versions_sync_in_the_background)
 
 Test(precopy, large_guests_clear_their_dirty_log_chunk_by_chunk)
 {
-	struct hypervisor row = *hypervisor_find("qemu-7.2");
-	struct precopy_input input = make_busy_input(64 * 1024, 2000);
+	struct hypervisor row = *ideal_hypervisor();
+	struct precopy_input input = migrating_busy(64 * 1024, 2000);
 	struct precopy chunks, whole, small;
 	double half;
 
@@ -412,7 +360,7 @@ Test(precopy, large_guests_clear_their_dirty_log_chunk_by_chunk)
 	assert_near(written_in_first_round(&chunks), half, 0.03);
 	cr_assert_eq(chunks.now_s, whole.now_s);
 	/* A guest of one chunk has one window, the round. */
-	input = make_busy_input(1024, 2000);
+	input = migrating_busy(1024, 2000);
 	precopy_start(&small, &input, 0.3);
 	precopy_run(&small, 1000 * MIB, INFINITY);
 	input.hypervisor = &row;
@@ -423,7 +371,7 @@ Test(precopy, large_guests_clear_their_dirty_log_chunk_by_chunk)
 
 Test(precopy, postcopy_switches_at_once_and_fetches_the_rest)
 {
-	struct precopy_input input = make_busy_input(1024, 1e6);
+	struct precopy_input input = migrating_busy(1024, 1e6);
 	struct precopy precopy;
 	double rest, sent;
 
@@ -434,7 +382,7 @@ Test(precopy, postcopy_switches_at_once_and_fetches_the_rest)
 	cr_assert_eq(precopy.phase, PRECOPY_SWITCHING);
 	rest = precopy.pending_bytes / 4096 * NORMAL;
 	sent = precopy.sent_bytes;
-	cr_assert_eq(next_event(&precopy), PRECOPY_SWITCHED);
+	cr_assert_eq(migrating_next(&precopy), PRECOPY_SWITCHED);
 	assert_near(precopy.downtime_s, stop_s(&precopy), 1e-9);
 	cr_assert_eq(precopy.phase, PRECOPY_POSTCOPY);
 	cr_assert_eq(precopy_demand_bytes_s(&precopy), INFINITY);
@@ -442,14 +390,14 @@ Test(precopy, postcopy_switches_at_once_and_fetches_the_rest)
 	cr_assert_eq(precopy_next_s(&precopy), INFINITY);
 	precopy_set_rate(&precopy, 500 * MIB);
 	assert_near(precopy_next_s(&precopy), rest / (500 * MIB), 1e-9);
-	cr_assert_eq(next_event(&precopy), PRECOPY_COMPLETED);
+	cr_assert_eq(migrating_next(&precopy), PRECOPY_COMPLETED);
 	assert_near(precopy.downtime_s, stop_s(&precopy), 1e-9);
 	assert_near(precopy.sent_bytes, sent + rest, 1e-9);
 }
 
 Test(precopy, a_paused_guest_writes_no_more_and_its_downtime_counts_from_there)
 {
-	struct precopy_input input = make_busy_input(1024, 1e6);
+	struct precopy_input input = migrating_busy(1024, 1e6);
 	struct precopy precopy;
 
 	precopy_start(&precopy, &input, 0.3);
@@ -466,7 +414,7 @@ Test(precopy, a_paused_guest_writes_no_more_and_its_downtime_counts_from_there)
 /* A caller that counts in whole nanoseconds arrives up to one early or late. */
 Test(precopy, whole_nanoseconds_are_exact_enough)
 {
-	struct precopy_input input = make_busy_input(512, 9000);
+	struct precopy_input input = migrating_busy(512, 9000);
 	struct precopy exact, early, late;
 
 	input.bandwidth_bytes_s = 64 * MIB;

@@ -155,8 +155,10 @@ Test(lock, gives_up_a_guest_that_never_converges)
 		cr_assert_eq(move->probability_converged, 0);
 		if (profile != PROFILE_TITANIUM)
 			cr_assert_eq(move->duration_s[1], ends_s[profile]);
-		else /* 150 s after the first round's end, the last progress */
-			cr_assert(move->duration_s[1] > 160 && move->duration_s[1] < 200, "%g",
+		else
+			/* 150 s after the last progress: the end of the first round, 20 s, or of a later one
+			 * that by chance left less than all before it. */
+			cr_assert(move->duration_s[1] > 160 && move->duration_s[1] < 300, "%g",
 			          move->duration_s[1]);
 		cr_assert_str_eq(simulated_host(&run, "v1"), "h0");
 		cr_assert_str_eq(simulated_state(&run, "v1"), "active");

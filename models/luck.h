@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* luck: numbers drawn by a key, not one after another. */
+#ifndef MODELS_LUCK_H
+#define MODELS_LUCK_H
+
+#include <stdint.h>
+
+/*
+ * A number in [0, 1), always the same for the same key and n: 53 bits of splitmix64 (Steele, Lea, Flood,
+ * OOPSLA 2014; constants of Stafford's variant 13).
+ */
+static inline double luck_unit(uint64_t key, uint64_t n)
+{
+	uint64_t x = key + (n + 1) * UINT64_C(0x9e3779b97f4a7c15);
+
+	x = (x ^ (x >> 30)) * UINT64_C(0xbf58476d1ce4e5b9);
+	x = (x ^ (x >> 27)) * UINT64_C(0x94d049bb133111eb);
+	return (double)((x ^ (x >> 31)) >> 11) * 0x1p-53;
+}
+
+#endif
