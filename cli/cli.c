@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "cli/cli.h"
 
+#include "import/model_file.h"
+
 #include <errno.h>
 #include <math.h>
 #include <stdio.h>
@@ -62,7 +64,7 @@ unsigned cli_word(const struct argp_state *state, const char *option, const char
 	return 0;
 }
 
-enum { KEY_OUTPUT = 0x1000, KEY_PROFILE, KEY_SEED, KEY_FORCE };
+enum { KEY_OUTPUT = 0x1000, KEY_PROFILE, KEY_SEED, KEY_FORCE, KEY_MODEL };
 
 static const struct argp_option common_options[] = {
 	{ "output", KEY_OUTPUT, "FORM", 0, "table (the default), json or csv", 90 },
@@ -102,6 +104,27 @@ static error_t parse_common(int key, char *argument, struct argp_state *state)
 static const struct argp cli_common = { common_options, parse_common, NULL, NULL, NULL, NULL, NULL };
 
 const struct argp_child cli_common_children[] = { { &cli_common, 0, "Common options:", 90 }, { 0 } };
+
+static const struct argp_option model_options[] = {
+	{ "model", KEY_MODEL, "FILE", 0, "predict with the constants that calibrate wrote", 2 },
+	{ 0 },
+};
+
+static error_t parse_model(int key, char *argument, struct argp_state *state)
+{
+	struct cli_options *options = state->input;
+
+	if (key != KEY_MODEL)
+		return ARGP_ERR_UNKNOWN;
+	options->model = argument;
+	return 0;
+}
+
+static const struct argp cli_model = { model_options, parse_model, NULL, NULL, NULL, NULL, NULL };
+
+const struct argp_child cli_predict_children[] = { { &cli_common, 0, "Common options:", 90 },
+	                                           { &cli_model, 0, NULL, 2 },
+	                                           { 0 } };
 
 void cli_parse(const struct argp *argp, int argc, char **argv, void *input)
 {
@@ -162,6 +185,23 @@ int cli_read_cluster(const char *path, enum profile profile, struct cluster *ret
 	json_doc_free(doc);
 	if (!result)
 		cli_print_warnings(ret_cluster);
+	return result;
+}
+
+int cli_read_model(const struct cli_options *options, struct hypervisors *ret_hypervisors,
+                   struct error *error)
+{
+	struct json_doc *doc;
+	int result;
+
+	*ret_hypervisors = *hypervisors_shipped();
+	if (!options->model)
+		return 0;
+	result = cli_read_json(options->model, &doc, error);
+	if (result)
+		return result;
+	result = model_file_read(doc, ret_hypervisors, error);
+	json_doc_free(doc);
 	return result;
 }
 

@@ -5,6 +5,8 @@
 
 #include "core/cluster.h"
 
+#include "models/hypervisor.h"
+
 #include <argp.h>
 
 /* Exit codes of every command (docs/cli.md). */
@@ -28,6 +30,7 @@ struct cli_options {
 	bool seed_given;
 	unsigned threads; /* at least 1; the machine's when not given */
 	bool force;
+	const char *model; /* of commands that predict: what calibrate wrote; NULL: what ships */
 };
 
 /* Start values; call before argp_parse. */
@@ -38,6 +41,9 @@ struct cli_options cli_options_default(void);
  * the struct cli_options in ARGP_KEY_INIT.
  */
 extern const struct argp_child cli_common_children[];
+
+/* The same with --model, for commands that predict; child_inputs[1] is the struct cli_options too. */
+extern const struct argp_child cli_predict_children[];
 
 /* Parses a command's options with the program's name as "lockkeeper COMMAND"; exits with 1 on wrong usage. */
 void cli_parse(const struct argp *argp, int argc, char **argv, void *input);
@@ -64,6 +70,10 @@ int cli_read_cluster(const char *path, enum profile profile, struct cluster *ret
 
 /* Prints a cluster's warnings on standard error, the first ones when there are many. */
 void cli_print_warnings(const struct cluster *cluster);
+
+/* The constants to predict with: those that ship, with the file of --model put over them. */
+int cli_read_model(const struct cli_options *options, struct hypervisors *ret_hypervisors,
+                   struct error *error);
 
 /*
  * Writes a whole file or nothing: to a temporary file beside it, fsync, rename. Refuses to overwrite without
@@ -107,5 +117,6 @@ int command_check(int argc, char **argv);
 int command_targets(int argc, char **argv);
 int command_simulate(int argc, char **argv);
 int command_import(int argc, char **argv);
+int command_calibrate(int argc, char **argv);
 
 #endif

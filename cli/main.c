@@ -17,6 +17,8 @@ static const struct command {
 	{ "targets", "CLUSTER VM [--to H]", "where may this VM go, and why not elsewhere", command_targets },
 	{ "simulate", "SCENARIO|CLUSTER [--lock H]", "run a scenario in virtual time", command_simulate },
 	{ "import", "openstack DIR|-", "a cluster file from what is there", command_import },
+	{ "calibrate", "MIGRATIONS.csv", "fit the model's constants to measured migrations",
+	  command_calibrate },
 };
 
 enum { COMMANDS = sizeof(commands) / sizeof(commands[0]) };

@@ -16,6 +16,7 @@ struct simulate {
 	const char **locks;
 	uint32_t lock_count, runs;
 	struct scenario scenario;
+	struct hypervisors hypervisors;
 };
 
 static const struct argp_option options[] = {
@@ -35,7 +36,7 @@ static error_t parse(int key, char *argument, struct argp_state *state)
 
 	switch (key) {
 	case ARGP_KEY_INIT:
-		state->child_inputs[0] = &simulate->common;
+		state->child_inputs[0] = state->child_inputs[1] = &simulate->common;
 		return 0;
 	case KEY_LOCK:
 		simulate->locks = memory_resize(simulate->locks, simulate->lock_count + 1,
@@ -75,7 +76,7 @@ static const struct argp argp = {
 	"50th and 90th percentile. Exits with 2 when an action was rejected, failed or was aborted.\n\n"
 	"Example:\n  lockkeeper simulate scenarios/rules/lock-empties-node.json --trace lock.trace\n"
 	"  lockkeeper simulate scenarios/clusters/lab.json --lock compute-0 --runs 100 --plots lock",
-	cli_common_children,
+	cli_predict_children,
 	NULL,
 	NULL,
 };
@@ -211,6 +212,7 @@ static int run(struct simulate *simulate, struct error *error)
 		.seed = simulate->common.seed_given ? simulate->common.seed : scenario->seed,
 		.runs = simulate->runs ? simulate->runs : scenario->runs,
 		.threads = simulate->common.threads,
+		.hypervisors = &simulate->hypervisors,
 		.trace = simulate->trace != NULL,
 		.record = simulate->plots != NULL,
 		.allowed = simulate->common.output == OUTPUT_JSON,
@@ -240,7 +242,9 @@ int command_simulate(int argc, char **argv)
 	int result;
 
 	cli_parse(&argp, argc, argv, &simulate);
-	result = read_scenario(&simulate, &error);
+	result = cli_read_model(&simulate.common, &simulate.hypervisors, &error);
+	if (!result)
+		result = read_scenario(&simulate, &error);
 	if (!result) {
 		result = run(&simulate, &error);
 		scenario_free(&simulate.scenario);
