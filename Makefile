@@ -37,6 +37,7 @@ PROPERTY_SOURCES := $(sort $(wildcard tests/property/test_*.c))
 FUZZ_SOURCES := $(sort $(wildcard tests/fuzz/fuzz_*.c))
 BENCH_SIMGRID := $(wildcard tests/bench/simgrid*.c)
 BENCH_SOURCES := $(sort $(filter-out $(BENCH_SIMGRID),$(wildcard tests/bench/*.c)))
+ACCURACY_SOURCES := $(sort $(wildcard tests/accuracy/*.c))
 
 object = $(patsubst %.c,$(O)/obj/%.o,$(1))
 program = $(patsubst %.c,$(O)/%,$(1))
@@ -49,6 +50,7 @@ UNIT := $(call program,$(UNIT_SOURCES))
 PROPERTY := $(call program,$(PROPERTY_SOURCES))
 FUZZ := $(call program,$(FUZZ_SOURCES))
 BENCH := $(call program,$(BENCH_SOURCES))
+ACCURACY := $(O)/tests/accuracy/accuracy
 
 # ---------------------------------------------------------------------- flags
 
@@ -106,7 +108,7 @@ tests: $(UNIT) $(PROPERTY)
 
 fuzzers: $(FUZZ)
 
-bench-programs: $(BENCH)
+bench-programs: $(BENCH) $(ACCURACY)
 
 # Rewritten only when it changes: other flags, another compiler or library rebuild what depends on them.
 $(O)/flags: FORCE
@@ -170,26 +172,39 @@ $(BENCH): $(O)/%: $(O)/obj/%.o $(SUPPORT) $(LIBRARY)
 	@mkdir -p $(@D)
 	$(Q)$(LINK) -o $@ $< $(SUPPORT) $(LIBRARY) $(PKG_LIBS) -lm
 
+$(ACCURACY): $(call object,$(ACCURACY_SOURCES)) $(SUPPORT) $(LIBRARY)
+	$(say) LD $@
+	@mkdir -p $(@D)
+	$(Q)$(LINK) -o $@ $^ $(PKG_LIBS) -lm
+
 $(call program,$(BENCH_SIMGRID)): $(O)/%: %.c $(O)/flags
 	$(say) LD $@
 	@mkdir -p $(@D)
 	$(Q)$(COMPILE) -o $@ $< $$(pkg-config --cflags --libs simgrid) -lm
 
+# What lab guests run: nothing else is in them.
+$(O)/tests/lab/guest: tests/lab/guest.c $(O)/flags
+	$(say) LD $@
+	@mkdir -p $(@D)
+	$(Q)$(CC) -std=gnu17 -O2 $(WARNINGS) $(if $(filter 1,$(WERROR)),-Werror) -static -o $@ $< -lm
+
 ALL_OBJECTS := $(call object,$(SOURCES) $(VERIFIER_SOURCES) $(SUPPORT_SOURCES) $(UNIT_SOURCES) \
-	$(PROPERTY_SOURCES) $(FUZZ_SOURCES) $(BENCH_SOURCES))
+	$(PROPERTY_SOURCES) $(FUZZ_SOURCES) $(BENCH_SOURCES) $(ACCURACY_SOURCES))
 .SECONDARY: $(ALL_OBJECTS)
 -include $(ALL_OBJECTS:.o=.d)
 
 # ---------------------------------------------------------------------- using and testing
 
-.PHONY: demo check ci lint asan valgrind fuzz bench golden-update format help deps-build deps-check deps-lint
+.PHONY: demo check ci lint asan valgrind fuzz bench accuracy golden-update format help
+.PHONY: deps-build deps-check deps-lint
 SUITES := build unit property golden cli house schema
-CHECK_SUITES := $(SUITES) clang asan fuzz valgrind
+CHECK_SUITES := $(SUITES) clang asan fuzz valgrind lab
 LINT_SUITES := format tidy cppcheck shell man
 RUN = O='$(O)' CC='$(CC)' MAKE='$(MAKE)' JOBS='$(JOBS)' WERROR='$(WERROR)' tests/run
 
 deps-build deps-check deps-lint: deps-%:
-	@if [ '$(DEPS)' != no ]; then tools/install-deps build $(filter-out build,$*); fi
+	@if [ '$(DEPS)' != no ]; then \
+		tools/install-deps build $(filter-out build,$*) $(if $(filter check,$*),lab); fi
 
 demo:
 	@if [ '$(DEPS)' != no ]; then tools/install-deps build demo; fi
@@ -220,12 +235,36 @@ asan:
 
 valgrind: check-valgrind
 
+# Real libvirt hosts, in a world that is gone when the command ends.
+.PHONY: lab lab-measure lab-ready
+HOSTS ?= 2
+MBIT ?= 0
+N ?= 100
+SEED ?= 1
+MIGRATIONS ?= $(O)/lab/migrations.csv
+LAB = LAB_GUEST='$(O)/tests/lab/guest' LAB_KERNEL='$(O)/lab/vmlinuz' tests/lab/sandbox
+
+lab-ready:
+	@if [ '$(DEPS)' != no ]; then tools/install-deps build lab; fi
+	@$(MAKE) --no-print-directory '$(O)/tests/lab/guest'
+	@tests/lab/kernel '$(O)/lab/vmlinuz'
+
+lab: lab-ready
+	@$(LAB) tests/lab/up --hosts $(HOSTS) --mbit $(MBIT) $(RUN_IN_LAB)
+
+lab-measure: lab-ready
+	@$(LAB) tests/lab/measure --guests $(N) --seed $(SEED) -o '$(MIGRATIONS)'
+
 fuzz: asan
 	@FUZZ_DIR='$(O)/asan/tests/fuzz' OUT='$(O)/fuzz' tests/fuzz/run --seconds $(FUZZ_SECONDS)
 
 bench: all bench-programs
 	@O='$(O)' LOCKKEEPER='$(O)/lockkeeper' OUT='$(O)/bench' MAKE='$(MAKE)' tests/bench/run \
 		'$(BENCH)' '$(call program,$(BENCH_SIMGRID))'
+
+# How near predictions come to measured migrations; ACCURACY_OPTIONS="--write docs" renews docs/accuracy.md.
+accuracy: $(ACCURACY)
+	@$(ACCURACY) --work '$(O)/accuracy' $(ACCURACY_OPTIONS)
 
 # All C files as the formatter wants them; FILES="…" for some.
 format:
@@ -274,7 +313,7 @@ print-suites:
 # Every .c file that some target compiles; tests/house/run compares it with what is there.
 print-sources:
 	@printf '%s\n' $(SOURCES) $(VERIFIER_SOURCES) $(SUPPORT_SOURCES) $(UNIT_SOURCES) $(PROPERTY_SOURCES) \
-		$(FUZZ_SOURCES) $(BENCH_SOURCES) $(BENCH_SIMGRID)
+		$(FUZZ_SOURCES) $(BENCH_SOURCES) $(BENCH_SIMGRID) tests/lab/guest.c $(ACCURACY_SOURCES)
 
 # How a file is compiled, for tools that read C.
 print-flags:
@@ -290,8 +329,11 @@ help:
 	@echo 'make format          format the C files (FILES="…" for some)'
 	@echo 'make asan            build with ASan and UBSan under $(O)/asan'
 	@echo 'make valgrind        commands under valgrind'
+	@echo 'make lab             HOSTS=$(HOSTS) libvirt hosts on links of MBIT=$(MBIT), for RUN_IN_LAB="…"'
+	@echo 'make lab-measure     migrate N=$(N) guests drawn from SEED=$(SEED), rows go to MIGRATIONS=…'
 	@echo 'make fuzz            each fuzz target for FUZZ_SECONDS=$(FUZZ_SECONDS)'
 	@echo 'make bench           measure speed and accuracy'
+	@echo 'make accuracy        predictions beside measured migrations (ACCURACY_OPTIONS="…")'
 	@echo 'make golden-update   rewrite the expected outputs (CASES="name …" for some); read the diff'
 	@echo 'make install         to prefix=$(prefix), below DESTDIR'
 	@echo 'make uninstall | clean | dist-clean'
