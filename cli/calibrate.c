@@ -218,12 +218,9 @@ static int fit_share(const struct measured *rows, uint32_t count, uint64_t seed,
 	bool fitted;
 	int result = unfairness_fit(rows, count, &calibration->hypervisor, seed, &fitted, error);
 
-	for (size_t i = 0; hypervisor_constants[i].name && !result && fitted; i++) {
+	for (size_t i = 0; hypervisor_constants[i].name && !result && fitted; i++)
 		if (!strcmp(hypervisor_constants[i].name, "share_spread"))
 			calibration->constants[i].value = calibration->hypervisor.share_spread;
-		if (!strcmp(hypervisor_constants[i].name, "setup_crowd"))
-			calibration->constants[i].value = calibration->hypervisor.setup_crowd;
-	}
 	return result;
 }
 

@@ -19,12 +19,6 @@ static const double MIB = 1048576;
 /* What a row that the model lets run into its time limit counts: as much as one far off. */
 static const double NOT_COMPLETED = 4;
 
-/*
- * Central differences over this much of a constant: a migration is a staircase of rounds, and smaller steps
- * would see single stairs.
- */
-static const double STEP = 0.03;
-
 /* When a row can tell something of a constant. */
 enum told_by { TOLD_BY_ALL, TOLD_BY_CAPPED, TOLD_BY_LINKED };
 
@@ -173,6 +167,12 @@ static void residuals_of(const struct measured *row, const struct hypervisor *hy
 	                           : (mean->downtime_s - row->downtime_s) / (0.005 + 0.05 * row->downtime_s);
 }
 
+/* In the parameter's units. */
+static double width_of(const struct fitted *fitted)
+{
+	return fitted->positive ? fitted->width : fitted->width / fitted->typical;
+}
+
 /*
  * How far a constant has gone from the start's value, in widths: a residual of its own (ridge regression).
  * Set-up, cap and link all make a migration longer; where few rows tell them apart, what was known before
@@ -183,7 +183,7 @@ static double distance(const struct fit *fit, size_t index, double parameter)
 	const struct fitted *fitted = fit->fitted[index];
 	double start = to_parameter(fitted, value_of(fit->start, fit->constants[index]));
 
-	return (parameter - start) / (fitted->positive ? fitted->width : fitted->width / fitted->typical);
+	return (parameter - start) / width_of(fitted);
 }
 
 static int residuals_at(const gsl_vector *parameters, void *context, gsl_vector *ret_residuals)
@@ -204,6 +204,49 @@ static int residuals_at(const gsl_vector *parameters, void *context, gsl_vector 
 	for (size_t i = 0; i < fit->constant_count; i++)
 		gsl_vector_set(ret_residuals, RESIDUALS_A_ROW * fit->count + i,
 		               distance(fit, i, gsl_vector_get(parameters, i)));
+	return GSL_SUCCESS;
+}
+
+/* The nearest parameter whose constant is within its range. */
+static double in_range(const struct fit *fit, size_t index, double parameter)
+{
+	return to_parameter(fit->fitted[index],
+	                    from_parameter(fit->fitted[index], fit->constants[index], parameter));
+}
+
+/*
+ * Central differences over a width to either side, or to the end of its range: a migration is a staircase of
+ * rounds and looks. Smaller steps see single stairs, make a constant seem to do more than it does, and its
+ * standard error too small.
+ */
+static int derivatives_at(const gsl_vector *parameters, void *context, gsl_matrix *ret_derivatives)
+{
+	const struct fit *fit = context;
+	size_t n = ret_derivatives->size1;
+	gsl_vector *at = gsl_vector_alloc(fit->constant_count), *above = gsl_vector_alloc(n),
+		   *below = gsl_vector_alloc(n);
+
+	must(at != NULL && above != NULL && below != NULL);
+	for (size_t j = 0; j < fit->constant_count; j++) {
+		double step = width_of(fit->fitted[j]), middle = gsl_vector_get(parameters, j);
+		double high = in_range(fit, j, middle + step), low = in_range(fit, j, middle - step);
+
+		if (!(high > low)) { /* far outside: only the way back counts */
+			high = middle + step;
+			low = middle - step;
+		}
+		gsl_vector_memcpy(at, parameters);
+		gsl_vector_set(at, j, high);
+		residuals_at(at, context, above);
+		gsl_vector_set(at, j, low);
+		residuals_at(at, context, below);
+		for (size_t i = 0; i < n; i++)
+			gsl_matrix_set(ret_derivatives, i, j,
+			               (gsl_vector_get(above, i) - gsl_vector_get(below, i)) / (high - low));
+	}
+	gsl_vector_free(at);
+	gsl_vector_free(above);
+	gsl_vector_free(below);
 	return GSL_SUCCESS;
 }
 
@@ -241,14 +284,14 @@ static int fit_constants(struct fit *fit, struct calibration *calibration, struc
 {
 	gsl_multifit_nlinear_parameters settings = gsl_multifit_nlinear_default_parameters();
 	size_t p = fit->constant_count, n = RESIDUALS_A_ROW * fit->count + p;
-	gsl_multifit_nlinear_fdf problem = { .f = residuals_at, .n = n, .p = p, .params = fit };
+	gsl_multifit_nlinear_fdf problem = {
+		.f = residuals_at, .df = derivatives_at, .n = n, .p = p, .params = fit
+	};
 	gsl_multifit_nlinear_workspace *work;
 	gsl_vector *parameters = gsl_vector_alloc(p);
 	int info, status;
 
 	must(parameters != NULL);
-	settings.fdtype = GSL_MULTIFIT_NLINEAR_CTRDIFF;
-	settings.h_df = STEP;
 	for (size_t i = 0; i < p; i++)
 		gsl_vector_set(parameters, i,
 		               to_parameter(fit->fitted[i], value_of(fit->start, fit->constants[i])));
@@ -300,7 +343,7 @@ static void add_residuals(struct residuals *group, const struct measured *row, c
 	group->rows++;
 	group->time_bias += share;
 	group->time_error += fabs(share);
-	group->bytes_error += fabs(mean->bytes / row->bytes - 1);
+	group->bytes_error += row->bytes > 0 ? fabs(mean->bytes / row->bytes - 1) : 0;
 	group->downtime_ms += isnan(row->downtime_s) ? 0 : 1000 * fabs(mean->downtime_s - row->downtime_s);
 	group->iterations += isnan(row->iterations) ? 0 : fabs(mean->iterations - row->iterations);
 }
@@ -332,7 +375,8 @@ void calibrate_residuals(const struct measured *rows, uint32_t count, const stru
 		add_residuals(
 			residuals_named(&calibration->laws, &calibration->law_count, LAWS[row->dirty.law]),
 			row, &mean);
-		add_residuals(residuals_named(&calibration->cells, &calibration->cell_count, row->cell), row,
+		if (*row->cell)
+			add_residuals(residuals_named(&calibration->cells, &calibration->cell_count, row->cell), row,
 		              &mean);
 	}
 	finish_residuals(&calibration->overall);

@@ -11,7 +11,7 @@
 enum { RUNS = 61, STEPS = 9 };
 
 static const double HELD = 0.80;
-static const double SPREAD_LEAST = 0.003, SPREAD_MOST = 0.8, CROWD_MOST = 3;
+static const double SPREAD_LEAST = 0.003, SPREAD_MOST = 0.8;
 
 struct together {
 	struct measured *rows;
@@ -36,37 +36,6 @@ static int share_held(struct together *together, double *ret_share, struct error
 	}
 	*ret_share = (double)held / together->count;
 	return result;
-}
-
-/* The share of rows that took longer than expected. */
-static int share_longer(struct together *together, double *ret_share, struct error *error)
-{
-	uint32_t longer = 0;
-	int result = replay_rows(together->rows, together->count, &together->options, together->replayed,
-	                         error);
-
-	for (uint32_t i = 0; i < together->count && !result; i++)
-		longer += together->rows[i].elapsed_s > together->replayed[i].duration_s[1];
-	*ret_share = (double)longer / together->count;
-	return result;
-}
-
-static int find_crowd(struct together *together, struct error *error)
-{
-	double low = 0, high = CROWD_MOST;
-
-	for (int step = 0; step < STEPS; step++) {
-		double share;
-
-		together->row->setup_crowd = (low + high) / 2;
-		if (share_longer(together, &share, error))
-			return ERROR_INPUT;
-		if (share > 0.5)
-			low = (low + high) / 2;
-		else
-			high = (low + high) / 2;
-	}
-	return 0;
 }
 
 static int find_spread(struct together *together, struct error *error)
@@ -114,13 +83,9 @@ int unfairness_fit(const struct measured *rows, uint32_t count, struct hyperviso
 	}
 	if (*ret_fitted && together.row) {
 		*together.row = *hypervisor;
-		result = find_crowd(&together, error);
+		result = find_spread(&together, error);
 		if (!result)
-			result = find_spread(&together, error);
-		if (!result) {
-			hypervisor->setup_crowd = together.row->setup_crowd;
 			hypervisor->share_spread = together.row->share_spread;
-		}
 	}
 	free(together.rows);
 	free(together.replayed);

@@ -7,10 +7,11 @@ _lockkeeper_options()
 	local common='--output --profile --seed -j --force --help'
 
 	case $1 in
-	check) echo "--host --window --plots --limit $common" ;;
+	check) echo "--host --window --plots --limit --model $common" ;;
 	targets) echo "--to $common" ;;
-	simulate) echo "--lock --runs --plots --trace $common" ;;
+	simulate) echo "--lock --runs --model --plots --trace $common" ;;
 	import) echo "-o --name $common" ;;
+	calibrate) echo "--out --hypervisor --model $common" ;;
 	esac
 }
 
@@ -21,7 +22,9 @@ _lockkeeper_value()
 	--output) mapfile -t COMPREPLY < <(compgen -W 'table json csv' -- "$2") ;;
 	--profile) mapfile -t COMPREPLY < <(compgen -W 'titanium starlingx nova' -- "$2") ;;
 	--plots) mapfile -t COMPREPLY < <(compgen -d -- "$2") ;;
-	--trace | -o) mapfile -t COMPREPLY < <(compgen -f -- "$2") ;;
+	--model) mapfile -t COMPREPLY < <(compgen -f -X '!*.json' -- "$2"; compgen -d -- "$2") ;;
+	--hypervisor) mapfile -t COMPREPLY < <(compgen -W 'qemu-7.2 qemu-8.2 qemu-9.2 qemu-10.0' -- "$2") ;;
+	--trace | -o | --out) mapfile -t COMPREPLY < <(compgen -f -- "$2") ;;
 	--host | --to | --lock | --window | --limit | --runs | --name | --seed | -j) COMPREPLY=() ;;
 	*) return 1 ;;
 	esac
@@ -30,7 +33,7 @@ _lockkeeper_value()
 _lockkeeper()
 {
 	local current=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD - 1]}
-	local command=${COMP_WORDS[1]} commands='check targets simulate import --help --version'
+	local command=${COMP_WORDS[1]} commands='check targets simulate import calibrate --help --version'
 
 	COMPREPLY=()
 	compopt -o filenames 2>/dev/null
@@ -44,6 +47,8 @@ _lockkeeper()
 		mapfile -t COMPREPLY < <(compgen -W openstack -- "$current")
 	elif [ "$command" = import ]; then
 		mapfile -t COMPREPLY < <(compgen -d -- "$current")
+	elif [ "$command" = calibrate ]; then
+		mapfile -t COMPREPLY < <(compgen -f -X '!*.csv' -- "$current"; compgen -d -- "$current")
 	else
 		mapfile -t COMPREPLY < <(compgen -f -X '!*.json' -- "$current"; compgen -d -- "$current")
 	fi

@@ -4,10 +4,12 @@
 #include "sim/actions.h"
 #include "sim/predict.h"
 #include "tests/support/draw.h"
+#include "tests/support/ideal.h"
 #include "tests/support/simulated.h"
 
 #include <criterion/criterion.h>
 
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -148,6 +150,28 @@ static void check_at_rest(const struct state *state, uint64_t seed)
 	free(memory_mib);
 }
 
+/* All that was counted as it began was counted as it ended. */
+static void check_nothing_moves(const struct world *world, uint64_t seed)
+{
+	for (uint32_t host = 0; host < world->cluster->host_count; host++) {
+		cr_assert_eq(world->live_count[host], 0, "seed %llu: host %u", (unsigned long long)seed,
+		             host);
+		cr_assert_eq(world->setup_count[host], 0, "seed %llu: host %u", (unsigned long long)seed,
+		             host);
+	}
+	for (uint32_t i = 0; i < world->move_count; i++)
+		cr_assert(!world->moves[i]->in_use && !world->moves[i]->in_setup, "seed %llu",
+		          (unsigned long long)seed);
+	for (uint32_t i = 0; i < world->moved_count; i++) {
+		const struct moved *moved = &world->moved[i];
+
+		cr_assert(moved->outcome != OUTCOME_UNDER_WAY && moved->end_ns >= moved->start_ns &&
+		                  isfinite(moved->bytes) && moved->bytes >= 0 &&
+		                  isfinite(moved->downtime_s) && moved->downtime_s >= 0,
+		          "seed %llu: migration %u", (unsigned long long)seed, i);
+	}
+}
+
 /* Verdicts mean what they say: a locked host holds only what a lock leaves. */
 static void check_verdicts(const struct world *world, uint64_t seed)
 {
@@ -178,7 +202,22 @@ static void check_verdicts(const struct world *world, uint64_t seed)
 	}
 }
 
-static void prepare(struct world *world, struct state *state, const struct scenario *scenario)
+/* Those that ship, ideal ones, and ones of which no run is like another. */
+static const struct hypervisors *pick_hypervisors(uint64_t seed)
+{
+	static struct hypervisors wild;
+
+	wild = *hypervisors_shipped();
+	for (size_t i = 0; i < HYPERVISORS; i++) {
+		for (const struct hypervisor_constant *of = hypervisor_constants; of->name; of++)
+			if (of->spread)
+				*(double *)((char *)&wild.rows[i] + of->offset) = 1;
+		wild.rows[i].setup_crowd = 3;
+	}
+	return seed % 3 == 0 ? NULL : seed % 3 == 1 ? ideal_hypervisors() : &wild;
+}
+
+static void prepare(struct world *world, struct state *state, const struct scenario *scenario, uint64_t seed)
 {
 	state_create(state, &scenario->cluster);
 	for (uint32_t host = scenario->hosts_at_start; host < scenario->cluster.host_count; host++)
@@ -186,6 +225,7 @@ static void prepare(struct world *world, struct state *state, const struct scena
 	world_create(world, &scenario->cluster);
 	world->vms_at_start = scenario->vms_at_start;
 	world->want_alarms = true;
+	world->hypervisors = pick_hypervisors(seed);
 }
 
 Test(simulation, leaves_everything_in_order)
@@ -196,9 +236,11 @@ Test(simulation, leaves_everything_in_order)
 		struct state state;
 
 		read_drawn(&scenario, seed);
-		prepare(&world, &state, &scenario);
-		world_run(&world, &state, scenario.actions, scenario.action_count, seed, 0);
+		prepare(&world, &state, &scenario, seed);
+		world_run(&world, &state, scenario.actions, scenario.action_count, seed,
+		          (uint32_t)(seed % 5));
 		check_at_rest(&state, seed);
+		check_nothing_moves(&world, seed);
 		check_verdicts(&world, seed);
 		world_free(&world);
 		state_free(&state);
@@ -217,13 +259,13 @@ Test(simulation, is_the_same_every_time)
 		struct trace traces[3] = { 0 };
 
 		read_drawn(&scenario, seed);
-		prepare(&world, &state, &scenario);
+		prepare(&world, &state, &scenario, seed);
 		for (int i = 0; i < 3; i++) {
 			uint32_t mark = state_mark(&state);
 
 			world.trace = &traces[i];
 			world_run(&world, &state, scenario.actions, scenario.action_count, i == 1 ? 99 : 7,
-			          (uint32_t)(i == 1));
+			          (uint32_t)(i == 1 ? 1 : seed % 5));
 			state_rollback(&state, mark);
 			if (scenario.cluster.group_count)
 				memcpy(state.groups, scenario.cluster.groups,
@@ -270,9 +312,11 @@ Test(simulation, predicts_what_it_simulates)
 
 			if (state.hosts[host].administrative == ADMIN_LOCKED)
 				continue;
+			predictor.hypervisors = pick_hypervisors(seed);
 			predict_lock(&predictor, &state, host, NULL, 0, 1, seed, 1e9, &prediction);
 			state_create(&own, &cluster);
 			world_create(&world, &cluster);
+			world.hypervisors = pick_hypervisors(seed);
 			world_run(&world, &own, &action, 1, seed, 0);
 			duration_s = (double)(world.activities[0].end_ns - world.activities[0].start_ns) /
 			             1e9;

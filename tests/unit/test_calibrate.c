@@ -81,6 +81,10 @@ Test(calibrate, finds_the_constants_that_made_the_rows)
 	expect_near("setup_ms", truth.setup_ms, 4, 60);
 	expect_near("stop_ms", truth.stop_ms, 4, 5);
 	expect_near("wire_efficiency", truth.wire_efficiency, 4, 0.005);
+	expect_near("firmware_pages", truth.firmware_pages, 4, 100);
+	expect_near("kernel_pages", truth.kernel_pages, 4, 50);
+	expect_near("sender_mib_s", truth.sender_bytes_s / 1048576, 4, 200);
+	expect_near("window_more_ms", truth.window_more_s * 1000, 4, 0.2);
 	/* The row of constants is the same, in its own units. */
 	cr_assert_float_eq(calibration.hypervisor.setup_ms, found("setup_ms").value, 1e-9);
 	cr_assert_float_eq(calibration.hypervisor.socket_bytes, 1048576 * found("socket_mib").value, 1e-3);
@@ -326,4 +330,19 @@ Test(calibrate, residuals_are_by_law_and_by_cell)
 	for (uint32_t i = 0; i < calibration.law_count; i++)
 		sum += calibration.laws[i].rows + calibration.laws[i].wrong;
 	cr_assert_eq(sum, 9);
+}
+
+/* A file may say nothing of the bytes, and have no cells. */
+Test(calibrate, residuals_of_rows_that_say_little)
+{
+	measuring_make(rows, 8, &truth, 0);
+	rows[1].bytes = NAN;
+	rows[2].bytes = 0;
+	rows[3].downtime_s = rows[4].iterations = NAN;
+	fit(8);
+	cr_assert_eq(calibration.rows_fitted, 6);
+	cr_assert_eq(calibration.overall.rows, 8);
+	cr_assert(isfinite(calibration.overall.bytes_error) && isfinite(calibration.overall.downtime_ms) &&
+	          isfinite(calibration.overall.iterations));
+	cr_assert_eq(calibration.cell_count, 0);
 }

@@ -67,18 +67,15 @@ static void find_spread(double share_spread, double low, double high)
 {
 	struct hypervisor truth = *hypervisor_find("qemu-7.2"), found;
 
-	truth.setup_crowd = 0.4;
 	truth.share_spread = share_spread;
 	happen(&truth);
 	found = truth;
-	found.setup_crowd = 1.5;
 	found.share_spread = 0.01;
 	cr_assert(fit(&found, ROWS));
 	cr_assert(found.share_spread > low && found.share_spread < high, "%g became %g", share_spread,
 	          found.share_spread);
 	/* Nothing else is this fit's business. */
 	found.share_spread = truth.share_spread;
-	found.setup_crowd = truth.setup_crowd;
 	cr_assert(same_hypervisor(&found, &truth));
 }
 
