@@ -376,8 +376,9 @@ void calibrate_residuals(const struct measured *rows, uint32_t count, const stru
 			residuals_named(&calibration->laws, &calibration->law_count, LAWS[row->dirty.law]),
 			row, &mean);
 		if (*row->cell)
-			add_residuals(residuals_named(&calibration->cells, &calibration->cell_count, row->cell), row,
-		              &mean);
+			add_residuals(
+				residuals_named(&calibration->cells, &calibration->cell_count, row->cell),
+				row, &mean);
 	}
 	finish_residuals(&calibration->overall);
 	for (uint32_t i = 0; i < calibration->law_count; i++)

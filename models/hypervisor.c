@@ -21,9 +21,9 @@
  * zero_page_s                         the time of capped migrations against their number of zero pages
  * kernel_s                            idle guests: pages dirty after 0.1 s and after seconds
  * setup_crowd                         set-up beside others took 0.95 s on average, alone 0.64 s
- * socket_s, window_spread             first windows, last bytes, bandwidths measured on links of a known speed
- * all others                          fitted by `calibrate` to tests/data/lab-migrations.csv, and taken over for
- *                                     the other versions: there are no measurements of them
+ * socket_s, window_spread             first windows, last bytes, bandwidths measured on links of known speed
+ * all others                          fitted by `calibrate` to tests/data/lab-migrations.csv, and taken over
+ *                                     for the other versions: there are no measurements of them
  *
  * 8.x to 10.x ask for the estimate and the exact size of what is pending apart, by the same rule;
  * avail-switchover-bandwidth, switchover-ack and dirty-limit are off unless asked for. So the rows differ in
