@@ -266,6 +266,13 @@ bench: all bench-programs
 accuracy: $(ACCURACY)
 	@$(ACCURACY) --work '$(O)/accuracy' $(ACCURACY_OPTIONS)
 
+# The constants that ship, fitted again: look at docs/accuracy.md and at the golden outputs afterwards.
+.PHONY: model
+model: all
+	$(O)/lockkeeper calibrate tests/data/lab-migrations.csv -o models/qemu-7.2.json --force
+	tools/fitted-constants
+	@$(MAKE) --no-print-directory all
+
 # All C files as the formatter wants them; FILES="…" for some.
 format:
 	clang-format-14 -i $(or $(FILES),$(shell git ls-files -co --exclude-standard '*.c' '*.h'))
@@ -333,6 +340,8 @@ help:
 	@echo 'make lab-measure     migrate N=$(N) guests drawn from SEED=$(SEED), rows go to MIGRATIONS=…'
 	@echo 'make fuzz            each fuzz target for FUZZ_SECONDS=$(FUZZ_SECONDS)'
 	@echo 'make bench           measure speed and accuracy'
+	@echo 'make accuracy        predictions beside measured migrations; ACCURACY_OPTIONS="--write docs"'
+	@echo 'make model           fit the constants that ship to tests/data/lab-migrations.csv'
 	@echo 'make accuracy        predictions beside measured migrations (ACCURACY_OPTIONS="…")'
 	@echo 'make golden-update   rewrite the expected outputs (CASES="name …" for some); read the diff'
 	@echo 'make install         to prefix=$(prefix), below DESTDIR'

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "models/hypervisor.h"
 
+#include "models/fitted.h"
+
 #include <stdlib.h>
 #include <string.h>
 
@@ -22,8 +24,8 @@
  * kernel_s                            idle guests: pages dirty after 0.1 s and after seconds
  * setup_crowd                         set-up beside others took 0.95 s on average, alone 0.64 s
  * socket_s, window_spread             first windows, last bytes, bandwidths measured on links of known speed
- * all others                          fitted by `calibrate` to tests/data/lab-migrations.csv, and taken over
- *                                     for the other versions: there are no measurements of them
+ * FITTED_CONSTANTS                    by `calibrate` from tests/data/lab-migrations.csv (`make model`), and
+ *                                     taken over for other versions: there are no measurements of them
  *
  * 8.x to 10.x ask for the estimate and the exact size of what is pending apart, by the same rule;
  * avail-switchover-bandwidth, switchover-ack and dirty-limit are off unless asked for. So the rows differ in
@@ -31,21 +33,13 @@
  */
 /* clang-format on */
 
-/* What models/qemu-7.2.json holds, digit for digit (tests/unit/test_shipped_model.c) … */
-#define FITTED                                                                                               \
-	.setup_ms = 615.5, .setup_crowd = 0.45, .switchover_ms = 0, .stop_ms = 19.31,                        \
-	.wire_efficiency = 0.95339, .sender_bytes_s = 808 * 1048576.0, .socket_bytes = 0.933 * 1048576.0,    \
-	.socket_s = 10 * 1e-3, .window_more_s = 0.506 * 1e-3, .firmware_pages = 112.1, .kernel_pages = 51.5, \
-	.setup_spread = 0.193279, .rate_spread = 0.0019036, .used_spread = 0.0005,                           \
-	.dirty_spread = 0.0674585, .stop_spread = 0.792979, .share_spread = 0.147457, .window_spread = 0.028
-
-/* … and those of its code and of its guests. */
-#define COMMON                                                                                      \
-	FITTED, .top_share = 0.026, .top_pages = 600, .kernel_s = 0.15, .page_header_bytes = 8,     \
-		.zero_page_bytes = 9, .zero_page_s = 0.28e-6, .window_s = 0.1, .iterate_s = 0.0515, \
-		.iterate_bytes = 524288, .throttle_initial = 0.20, .throttle_increment = 0.10,      \
-		.throttle_max = 0.99, .throttle_trigger = 0.50, .throttle_period_s = 1,             \
-		.clear_chunk_bytes = 1073741824.0
+/* What was fitted, the same for all versions, and what their code and their guests have in common. */
+#define COMMON                                                                                            \
+	FITTED_CONSTANTS, .top_share = 0.026, .top_pages = 600, .kernel_s = 0.15, .page_header_bytes = 8, \
+			  .zero_page_bytes = 9, .zero_page_s = 0.28e-6, .window_s = 0.1,                  \
+			  .iterate_s = 0.0515, .iterate_bytes = 524288, .throttle_initial = 0.20,         \
+			  .throttle_increment = 0.10, .throttle_max = 0.99, .throttle_trigger = 0.50,     \
+			  .throttle_period_s = 1, .clear_chunk_bytes = 1073741824.0
 
 static const struct hypervisors SHIPPED = { {
 	{ .name = "qemu-7.2", COMMON, .background_sync_s = 0 },

@@ -343,9 +343,13 @@ static int64_t earlier(int64_t a, int64_t b)
  */
 static void set_payload(const struct world *world, struct move *move)
 {
-	double rate = links_rate(&world->links, move->flow), own = links_alone(&world->links, move->flow);
+	double rate, own;
 
-	own = fmin(own, memory_demand(move));
+	move->payload = move->efficiency;
+	if (move->share == 1)
+		return; /* so in each expected run */
+	rate = links_rate(&world->links, move->flow);
+	own = fmin(links_alone(&world->links, move->flow), memory_demand(move));
 	move->payload = move->efficiency * (rate < own * (1 - SHARED) ? move->share : 1);
 }
 
