@@ -161,7 +161,7 @@ uint32_t links_open(struct links *links, uint32_t source, uint32_t target, uint3
 			grow(links);
 		flow = links->flow_count++;
 	}
-	links->flows[flow] = (struct flow){ .owner = owner, .bottleneck = NONE, .in_use = true };
+	links->flows[flow] = (struct flow){ .owner = owner, .bottleneck = NONE, .weight = 1, .in_use = true };
 	set_path(links, flow, source, target);
 	return flow;
 }
@@ -180,6 +180,7 @@ static void attach(struct links *links, uint32_t flow)
 			links->hops[link->first_hop].before = at;
 		link->first_hop = at;
 		link->flows++;
+		link->weight += links->flows[flow].weight;
 	}
 }
 
@@ -196,7 +197,8 @@ static void detach(struct links *links, uint32_t flow)
 			link->first_hop = hops[i].next;
 		if (hops[i].next != NONE)
 			links->hops[hops[i].next].before = hops[i].before;
-		link->flows--;
+		/* Nobody's weight is 0, whatever rounding left. */
+		link->weight = --link->flows > 0 ? link->weight - links->flows[flow].weight : 0;
 	}
 }
 
@@ -261,7 +263,7 @@ static bool holds_at(const struct links *links, const struct link *bottleneck, d
 
 		/* Links in a row that all flows cross are full together: rounding must not tell them apart.
 		 */
-		if (level * link->flows > link->capacity_bytes_s * (1 + 1e-12))
+		if (level * link->weight > link->capacity_bytes_s * (1 + 1e-12))
 			return false;
 	}
 	return true;
@@ -279,13 +281,14 @@ static bool join_quickly(struct links *links, uint32_t flow, int64_t now_ns)
 	if (sole == NONE)
 		return false;
 	bottleneck = &links->links[sole];
-	level = (bottleneck->capacity_bytes_s - bottleneck->fixed) / (bottleneck->members + 1);
-	high = fmin(bottleneck->high, of->cap_bytes_s);
+	level = (bottleneck->capacity_bytes_s - bottleneck->fixed) /
+	        (bottleneck->members_weight + of->weight);
+	high = fmin(bottleneck->high, of->cap_bytes_s / of->weight);
 	for (uint32_t i = 0; i < of->hop_count; i++) {
 		const struct link *link = &links->links[hops[i].link];
 
 		if (hops[i].link != sole && !is_watched(bottleneck, hops[i].link))
-			high = fmin(high, link->capacity_bytes_s / link->flows);
+			high = fmin(high, link->capacity_bytes_s / link->weight);
 	}
 	if (bottleneck->members == 0 || !holds_at(links, bottleneck, level, high))
 		return false;
@@ -293,11 +296,11 @@ static bool join_quickly(struct links *links, uint32_t flow, int64_t now_ns)
 		links->links[hops[i].link].component = sole;
 	bottleneck->high = high;
 	bottleneck->members++;
+	bottleneck->members_weight += of->weight;
 	set_level(links, sole, level, now_ns);
 	of->bottleneck = sole;
 	of->since_ns = now_ns;
 	of->base = bottleneck->service;
-	of->owed = 0;
 	of->mixed = true;
 	return true;
 }
@@ -312,10 +315,12 @@ static bool leave_quickly(struct links *links, uint32_t flow, int64_t now_ns)
 	if (sole == NONE || links->flows[flow].bottleneck != sole || links->links[sole].members < 2)
 		return false;
 	bottleneck = &links->links[sole];
-	level = (bottleneck->capacity_bytes_s - bottleneck->fixed) / (bottleneck->members - 1);
+	level = (bottleneck->capacity_bytes_s - bottleneck->fixed) /
+	        (bottleneck->members_weight - links->flows[flow].weight);
 	if (!holds_at(links, bottleneck, level, bottleneck->high))
 		return false;
 	bottleneck->members--;
+	bottleneck->members_weight -= links->flows[flow].weight;
 	set_level(links, sole, level, now_ns);
 	return true;
 }
@@ -326,7 +331,7 @@ static void bring_up(struct links *links, struct flow *of, int64_t now_ns)
 	if (of->bottleneck != NONE) {
 		double service = links_service(&links->links[of->bottleneck], now_ns);
 
-		of->owed += service - of->base;
+		of->owed += (service - of->base) * of->weight;
 		of->base = service;
 	} else {
 		of->owed += of->rate * ((double)(now_ns - of->since_ns) * SECONDS_PER_NS);
@@ -344,8 +349,11 @@ static void stop_flow(struct links *links, uint32_t flow, int64_t now_ns)
 	bring_up(links, of, now_ns);
 	detach(links, flow);
 	quick = leave_quickly(links, flow, now_ns);
-	if (!quick && of->bottleneck != NONE)
-		links->links[of->bottleneck].members--;
+	if (!quick && of->bottleneck != NONE) {
+		struct link *link = &links->links[of->bottleneck];
+
+		link->members_weight = --link->members > 0 ? link->members_weight - of->weight : 0;
+	}
 	of->bottleneck = NONE;
 	of->rate = 0;
 	of->cap_bytes_s = 0;
@@ -375,13 +383,27 @@ void links_demand(struct links *links, uint32_t flow, double cap_bytes_s, int64_
 			links_mark(links, links->hops[flow * links->stride].link);
 		return;
 	}
-	if (of->bottleneck != NONE && cap_bytes_s >= links->links[of->bottleneck].level) {
+	if (of->bottleneck != NONE && cap_bytes_s >= links->links[of->bottleneck].level * of->weight) {
 		struct link *link = &links->links[of->bottleneck];
 
-		link->high = fmin(link->high, cap_bytes_s);
+		link->high = fmin(link->high, cap_bytes_s / of->weight);
 		return;
 	}
 	links_mark(links, links->hops[flow * links->stride].link);
+}
+
+void links_weigh(struct links *links, uint32_t flow, double weight, int64_t now_ns)
+{
+	struct flow *of = &links->flows[flow];
+	double cap_bytes_s = of->cap_bytes_s;
+
+	must(of->in_use && weight > 0);
+	if (weight == of->weight)
+		return;
+	if (cap_bytes_s > 0)
+		stop_flow(links, flow, now_ns);
+	of->weight = weight;
+	links_demand(links, flow, cap_bytes_s, now_ns);
 }
 
 void links_close(struct links *links, uint32_t flow, int64_t now_ns)
@@ -411,17 +433,7 @@ double links_rate(const struct links *links, uint32_t flow)
 {
 	const struct flow *of = &links->flows[flow];
 
-	return of->bottleneck == NONE ? of->rate : links->links[of->bottleneck].level;
-}
-
-double links_alone(const struct links *links, uint32_t flow)
-{
-	const struct hop *hops = &links->hops[flow * links->stride];
-	double least = INFINITY;
-
-	for (uint32_t i = 0; i < links->flows[flow].hop_count; i++)
-		least = fmin(least, links->links[hops[i].link].capacity_bytes_s);
-	return least;
+	return of->bottleneck == NONE ? of->rate : links->links[of->bottleneck].level * of->weight;
 }
 
 double links_rate_most(const struct links *links, uint32_t flow)
@@ -430,7 +442,7 @@ double links_rate_most(const struct links *links, uint32_t flow)
 
 	if (of->bottleneck == NONE)
 		return of->rate;
-	return fmax(links->links[of->bottleneck].level, links->links[of->bottleneck].top);
+	return fmax(links->links[of->bottleneck].level, links->links[of->bottleneck].top) * of->weight;
 }
 
 double links_take(struct links *links, uint32_t flow, int64_t now_ns, bool *ret_steady)

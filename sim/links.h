@@ -8,8 +8,8 @@
 /*
  * Each host's connection and each switch's uplink is two links, one a direction. A flow goes up from its
  * source to the lowest switch that it has in common with its target, and down to it; roots are joined without
- * limit. Rates are max-min fair by progressive filling (Bertsekas, Gallager, Data Networks, 6.5.2) with a cap
- * on each flow.
+ * limit. Rates are weighted max-min fair by progressive filling (Bertsekas, Gallager, Data Networks, 6.5.2)
+ * with a cap on each flow. Levels are rates of a flow of weight 1.
  *
  * What costs: a flow that comes or goes is free for flows that it shares no link with, directly or through
  * others. Flows that are held back by the same link have one rate, which is kept once, with what it has given
@@ -21,7 +21,7 @@ enum { LINK_WATCHED = 4 };
 
 struct link {
 	double capacity_bytes_s;
-	double level;       /* the rate of the flows that this link holds back */
+	double level;       /* the rate of a flow of weight 1 that this link holds back */
 	double top;         /* callers were told that the level is at most this */
 	double service;     /* bytes that the level has given since the start, up to … */
 	int64_t service_ns; /* … this time */
@@ -33,16 +33,17 @@ struct link {
 	 */
 	double low, high;
 	uint32_t watched[LINK_WATCHED], watched_count;
-	uint32_t epoch;   /* counts the level's changes */
-	uint32_t flows;   /* crossing */
-	uint32_t members; /* of these, held back here */
+	uint32_t epoch;                /* counts the level's changes */
+	uint32_t flows;                /* crossing */
+	uint32_t members;              /* of these, held back here */
+	double weight, members_weight; /* the sums of theirs */
 	uint32_t first_hop;
 	uint32_t component; /* the one link that holds back all that hang together with this one, NONE: not so
 	                       simple */
 	bool dirty, moved;
 	/* while a component is computed */
 	uint32_t stamp, open;
-	double left, next_level;
+	double left, next_level, open_weight;
 };
 
 struct flow {
@@ -50,6 +51,7 @@ struct flow {
 	uint32_t hop_count;  /* hops[id * stride …] */
 	uint32_t bottleneck; /* the link that holds it back; NONE: its cap */
 	uint32_t epoch;      /* the bottleneck's when last taken */
+	double weight;       /* > 0: what it gets of a link beside flows of weight 1 */
 	double cap_bytes_s;  /* 0: idle, on no link */
 	double rate;         /* without a bottleneck */
 	int64_t since_ns;    /* when last taken */
@@ -104,6 +106,12 @@ void links_reset(struct links *links);
 /* A new flow, idle. source != target. owner: what links_changed is called with. */
 uint32_t links_open(struct links *links, uint32_t source, uint32_t target, uint32_t owner);
 
+/*
+ * What the flow gets beside others from now on: twice as much as a flow of weight 1 when it is 2. 1 when it
+ * was opened.
+ */
+void links_weigh(struct links *links, uint32_t flow, double weight, int64_t now_ns);
+
 /* The most that the flow can use from now on: 0 = idle, INFINITY = as much as it gets. */
 void links_demand(struct links *links, uint32_t flow, double cap_bytes_s, int64_t now_ns);
 
@@ -120,9 +128,6 @@ void links_solve(struct links *links, int64_t now_ns, links_changed changed, voi
 
 /* The flow's rate now, in bytes/s on the wire. */
 double links_rate(const struct links *links, uint32_t flow);
-
-/* The rate that it would have if no other flow was there and it asked for all it can get. */
-double links_alone(const struct links *links, uint32_t flow);
 
 /*
  * The rate stays at most this until links_changed is called. Where many flows share one link it is some

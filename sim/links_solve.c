@@ -27,6 +27,7 @@ static void part_add_link(struct links *links, uint32_t index)
 		return;
 	link->stamp = links->stamp;
 	link->open = 0;
+	link->open_weight = 0;
 	link->left = link->capacity_bytes_s;
 	link->next_level = 0;
 	links->part_links[links->part_link_count++] = index;
@@ -45,6 +46,7 @@ static void part_add_flow(struct links *links, uint32_t index)
 	for (uint32_t i = 0; i < flow->hop_count; i++) {
 		part_add_link(links, hops[i].link);
 		links->links[hops[i].link].open++;
+		links->links[hops[i].link].open_weight += flow->weight;
 	}
 }
 
@@ -90,7 +92,7 @@ static void heap_down(struct links *links, uint32_t at)
 
 static double share_of(const struct link *link)
 {
-	return fmax(link->left, 0) / link->open;
+	return fmax(link->left, 0) / link->open_weight;
 }
 
 static void heap_fill(struct links *links)
@@ -139,8 +141,11 @@ static void settle(struct links *links, uint32_t index, double rate, uint32_t bo
 	flow->next_rate = rate;
 	flow->next_bottleneck = bottleneck;
 	for (uint32_t i = 0; i < flow->hop_count; i++) {
-		links->links[hops[i].link].left -= rate;
-		links->links[hops[i].link].open--;
+		struct link *link = &links->links[hops[i].link];
+
+		link->left -= rate;
+		/* All gone is all gone, whatever rounding left. */
+		link->open_weight = --link->open > 0 ? link->open_weight - flow->weight : 0;
 	}
 }
 
@@ -151,12 +156,23 @@ static void settle_link(struct links *links, uint32_t index)
 
 	link->next_level = level;
 	for (uint32_t hop = link->first_hop; hop != NONE; hop = links->hops[hop].next) {
-		if (links->flows[hop / links->stride].next_rate < 0)
-			settle(links, hop / links->stride, level, index);
+		const struct flow *flow = &links->flows[hop / links->stride];
+
+		if (flow->next_rate < 0)
+			settle(links, hop / links->stride, level * flow->weight, index);
 	}
 }
 
-/* The flows of the part by their caps, smallest first; the uncapped ones are left out. Returns how many. */
+/* The level at which a flow reaches its cap. */
+static double cap_level(const struct links *links, uint32_t flow)
+{
+	return links->flows[flow].cap_bytes_s / links->flows[flow].weight;
+}
+
+/*
+ * The flows of the part by the levels of their caps, smallest first; the uncapped ones are left out. Returns
+ * how many.
+ */
 static uint32_t sort_caps(struct links *links)
 {
 	uint32_t *flows = links->part_flows, count = 0;
@@ -182,10 +198,10 @@ static uint32_t sort_caps(struct links *links)
 			at = 0;
 		}
 		for (uint32_t below = 2 * at + 1; below < end; below = 2 * at + 1) {
-			if (below + 1 < end && links->flows[flows[below + 1]].cap_bytes_s >
-			                               links->flows[flows[below]].cap_bytes_s)
+			if (below + 1 < end &&
+			    cap_level(links, flows[below + 1]) > cap_level(links, flows[below]))
 				below++;
-			if (links->flows[flows[below]].cap_bytes_s <= links->flows[flow].cap_bytes_s)
+			if (cap_level(links, flows[below]) <= cap_level(links, flow))
 				break;
 			flows[at] = flows[below];
 			at = below;
@@ -204,7 +220,7 @@ static void fill(struct links *links)
 		while (next_cap < capped && links->flows[links->part_flows[next_cap]].next_rate >= 0)
 			next_cap++;
 		if (next_cap < capped &&
-		    links->flows[links->part_flows[next_cap]].cap_bytes_s <= share_of(&links->links[link])) {
+		    cap_level(links, links->part_flows[next_cap]) <= share_of(&links->links[link])) {
 			uint32_t flow = links->part_flows[next_cap++];
 
 			settle(links, flow, links->flows[flow].cap_bytes_s, NONE);
@@ -218,7 +234,8 @@ static void fill(struct links *links)
 
 static bool is_same(const struct links *links, const struct flow *flow)
 {
-	double rate = flow->bottleneck == NONE ? flow->rate : links->links[flow->bottleneck].level;
+	double rate = flow->bottleneck == NONE ? flow->rate
+	                                       : links->links[flow->bottleneck].level * flow->weight;
 
 	return flow->bottleneck == flow->next_bottleneck &&
 	       fabs(flow->next_rate - rate) <= SAME * flow->next_rate && flow->cap_bytes_s > 0;
@@ -238,7 +255,7 @@ static void leave_old(struct links *links, int64_t now_ns)
 		if (flow->bottleneck != NONE) {
 			double service = links_service(&links->links[flow->bottleneck], now_ns);
 
-			flow->owed += service - flow->base;
+			flow->owed += (service - flow->base) * flow->weight;
 		} else {
 			flow->owed += flow->rate * ((double)(now_ns - flow->since_ns) * 1e-9);
 		}
@@ -262,6 +279,7 @@ static void take_levels(struct links *links, int64_t now_ns)
 			link->top = 0;
 		}
 		link->members = 0;
+		link->members_weight = 0;
 		link->fixed = 0;
 		link->low = 0;
 		link->high = INFINITY;
@@ -288,6 +306,7 @@ static uint32_t take_bottlenecks(struct links *links)
 		}
 		if (flow->bottleneck != NONE) {
 			links->links[flow->bottleneck].members++;
+			links->links[flow->bottleneck].members_weight += flow->weight;
 			several |= sole != NONE && sole != flow->bottleneck;
 			sole = flow->bottleneck;
 			continue;
@@ -300,7 +319,7 @@ static uint32_t take_bottlenecks(struct links *links)
 
 static double full_at(const struct link *link)
 {
-	return link->capacity_bytes_s / link->flows;
+	return link->capacity_bytes_s / link->weight;
 }
 
 /* Keeps the links that would be full first, the fullest first; what does not get among them bounds the level.
@@ -337,9 +356,9 @@ static void take_range(struct links *links, uint32_t sole)
 		const struct flow *flow = &links->flows[links->part_flows[i]];
 
 		if (flow->bottleneck == NONE)
-			bottleneck->low = fmax(bottleneck->low, flow->cap_bytes_s);
+			bottleneck->low = fmax(bottleneck->low, flow->cap_bytes_s / flow->weight);
 		else
-			bottleneck->high = fmin(bottleneck->high, flow->cap_bytes_s);
+			bottleneck->high = fmin(bottleneck->high, flow->cap_bytes_s / flow->weight);
 	}
 	for (uint32_t i = 0; i < links->part_link_count; i++) {
 		struct link *link = &links->links[links->part_links[i]];

@@ -22,9 +22,6 @@ static const double SECONDS_PER_NS = 1e-9;
  */
 static const double CLOSE_S = 1e-3;
 
-/* A rate below what a flow could have alone by more than this part is one that others hold back. */
-static const double SHARED = 1e-3;
-
 /*
  * A migration that has made no progress for so long, and whose limit did not rise, never will as long as its
  * rate stays the same. QEMU would go on round by round: we wait for its time limit, and give it up when it
@@ -111,14 +108,17 @@ double memory_setup_s(const struct world *world, const struct move *move)
 	return setup_ms / 1000 * draw_factor(world, move, SPREAD_SETUP);
 }
 
+double memory_share(const struct world *world, const struct move *move)
+{
+	return draw_factor(world, move, SPREAD_SHARE);
+}
+
 void memory_links(const struct world *world, struct move *move)
 {
 	double efficiency = given_or(move->timing.wire_efficiency,
 	                             hypervisor_of(world, move)->wire_efficiency);
 
 	move->efficiency = fmin(efficiency * draw_factor(world, move, SPREAD_RATE), 1);
-	move->share = draw_factor(world, move, SPREAD_SHARE);
-	move->payload = move->efficiency;
 }
 
 static struct precopy_input input_of(struct world *world, const struct move *move)
@@ -240,11 +240,11 @@ bool memory_pass(struct world *world, struct move *move, double dt_s, double wir
 	struct precopy *precopy = &move->precopy;
 
 	if (move->hopeless) {
-		move->vain_bytes += wire_bytes * move->payload;
+		move->vain_bytes += wire_bytes * move->efficiency;
 		return false;
 	}
 	if (!steady && dt_s > 0)
-		precopy_set_rate(precopy, wire_bytes * move->payload / dt_s);
+		precopy_set_rate(precopy, wire_bytes * move->efficiency / dt_s);
 	for (;;) {
 		double next_s = precopy_next_s(precopy);
 		enum precopy_event event;
@@ -337,33 +337,14 @@ static int64_t earlier(int64_t a, int64_t b)
 	return a < b ? a : b;
 }
 
-/*
- * Flows that share a link do not get the same: TCP is fair on average only. Who is held back by its own cap
- * or by its own link alone gets what is there.
- */
-static void set_payload(const struct world *world, struct move *move)
-{
-	double rate, own;
-
-	move->payload = move->efficiency;
-	if (move->share == 1)
-		return; /* so in each expected run */
-	rate = links_rate(&world->links, move->flow);
-	own = fmin(links_alone(&world->links, move->flow), memory_demand(move));
-	move->payload = move->efficiency * (rate < own * (1 - SHARED) ? move->share : 1);
-}
-
 int64_t memory_next_ns(const struct world *world, struct move *move)
 {
 	int64_t next_ns = TIME_NEVER;
 	double next_s;
 
 	if (move->stage == STAGE_MEMORY && !move->hopeless) {
-		double rate, most;
-
-		set_payload(world, move);
-		rate = links_rate(&world->links, move->flow) * move->payload;
-		most = links_rate_most(&world->links, move->flow) * move->payload;
+		double rate = links_rate(&world->links, move->flow) * move->efficiency;
+		double most = links_rate_most(&world->links, move->flow) * move->efficiency;
 		precopy_set_rate(&move->precopy, rate);
 		next_s = precopy_next_s(&move->precopy);
 		if (most > rate && next_s > CLOSE_S) {

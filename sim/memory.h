@@ -8,7 +8,10 @@
 /* How long the set-up of the move's live migration takes in this run. */
 double memory_setup_s(const struct world *world, const struct move *move);
 
-/* Draws how well the move uses the links in this run: efficiency, share. */
+/* Draws what the move's flow gets beside others in this run: a weight. TCP is fair on average only. */
+double memory_share(const struct world *world, const struct move *move);
+
+/* Draws how well the move uses the links in this run. */
 void memory_links(const struct world *world, struct move *move);
 
 /* Begins to copy memory: the model starts, at the move's downtime limit in force now. */

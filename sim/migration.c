@@ -86,6 +86,7 @@ static void begin_live(struct world *world, struct move *move)
 		return;
 	}
 	move->flow = links_open(&world->links, move->from, move->to, move->index);
+	links_weigh(&world->links, move->flow, memory_share(world, move), world->now_ns);
 	move->left_bytes = local_disk_bytes(world, move->vm);
 	if (move->left_bytes > 0)
 		begin_copy(world, move, STAGE_DISK);

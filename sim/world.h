@@ -100,8 +100,6 @@ struct move {
 	bool noted;        /* in world.changed */
 	bool in_setup;     /* counted in world.setup_count */
 	double efficiency; /* payload share of the wire */
-	double share;      /* what it gets beside others on a link, of what would be fair */
-	double payload;    /* efficiency, times share while it is held back by others */
 	double left_bytes; /* of disks, payload */
 	double copied_bytes;
 	int64_t start_ns, touched_ns;

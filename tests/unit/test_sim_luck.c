@@ -197,7 +197,7 @@ Test(luck, of_rate_and_used_memory_is_what_goes_over_the_link)
 	runs_free(&runs);
 }
 
-/* Two at once over one link: each gets its share of its half, and what the first leaves the second has alone.
+/* Two at once over one link: it is shared by their weights, and what the first leaves the second has alone.
  */
 Test(luck, of_shares_counts_where_others_hold_a_flow_back)
 {
@@ -215,8 +215,8 @@ Test(luck, of_shares_counts_where_others_hold_a_flow_back)
 		for (uint32_t vm = 0; vm < 2; vm++)
 			shares[vm] = factor_of(&runs, SPREAD_SHARE, run, vm);
 		first = shares[1] > shares[0];
-		first_s = bytes / (rate / 2 * shares[first]);
-		last_s = first_s + (bytes - first_s * rate / 2 * shares[!first]) / rate;
+		first_s = bytes / rate * (shares[0] + shares[1]) / shares[first];
+		last_s = 2 * bytes / rate;
 		near_to(duration_s(&runs, run, first), first_s, 2e-3);
 		near_to(duration_s(&runs, run, !first), last_s, 2e-3);
 	}
