@@ -32,14 +32,6 @@ static const struct read_member constant_members[] = {
 	{ 0 },
 };
 
-static const struct hypervisor_constant *find_constant(const char *name)
-{
-	for (const struct hypervisor_constant *constant = hypervisor_constants; constant->name; constant++)
-		if (!strcmp(constant->name, name))
-			return constant;
-	return NULL;
-}
-
 static int unknown_constant(const struct json_doc *doc, const json_t *member, struct error *error)
 {
 	const char *names[CALIBRATE_CONSTANTS_MOST], *suggestion;
@@ -59,7 +51,7 @@ static int read_constant(const struct json_doc *doc, const json_t *member, struc
                          struct error *error)
 {
 	struct reader reader = { .doc = doc, .error = error };
-	const struct hypervisor_constant *constant = find_constant(json_key(member));
+	const struct hypervisor_constant *constant = hypervisor_constant_find(json_key(member));
 	struct constant read = { 0 };
 
 	if (!constant)
@@ -70,17 +62,8 @@ static int read_constant(const struct json_doc *doc, const json_t *member, struc
 		return json_fail(doc, json_get(member, "value"), error, "%.10g, expected %.10g to %.10g%s%s",
 		                 read.value, constant->low, constant->high, *constant->unit ? " " : "",
 		                 constant->unit);
-	*(double *)(void *)((char *)row + constant->offset) = read.value * constant->scale;
+	hypervisor_constant_set(row, constant, read.value);
 	return 0;
-}
-
-/* The file's own row: a name that another row only stands in for is not it. */
-static struct hypervisor *row_named(struct hypervisors *hypervisors, const char *name)
-{
-	for (size_t i = 0; i < HYPERVISORS; i++)
-		if (!strcmp(hypervisors->rows[i].name, name))
-			return &hypervisors->rows[i];
-	return NULL;
 }
 
 static int check_member(const struct json_doc *doc, const json_t *member, struct error *error)
@@ -132,7 +115,8 @@ int model_file_read(const struct json_doc *doc, struct hypervisors *hypervisors,
 
 	if (read_members(doc, &name, &constants, error))
 		return ERROR_INPUT;
-	row = row_named(hypervisors, json_text(name));
+	/* The file's own row: a name that another row only stands in for is not it. */
+	row = hypervisors_named(hypervisors, json_text(name));
 	if (!row)
 		return json_fail(doc, name, error, "no such hypervisor \"%.80s\", expected %s, %s, %s or %s",
 		                 json_text(name), hypervisors->rows[0].name, hypervisors->rows[1].name,

@@ -55,25 +55,6 @@ struct fit {
 
 /* ------------------------------------------------------------------ constants and rows */
 
-static double *place_of(struct hypervisor *hypervisor, const struct hypervisor_constant *constant)
-{
-	return (double *)(void *)((char *)hypervisor + constant->offset);
-}
-
-static double value_of(const struct hypervisor *hypervisor, const struct hypervisor_constant *constant)
-{
-	return *(const double *)(const void *)((const char *)hypervisor + constant->offset) / constant->scale;
-}
-
-static const struct hypervisor_constant *constant_of(const char *name)
-{
-	const struct hypervisor_constant *constant = hypervisor_constants;
-
-	while (strcmp(constant->name, name) != 0)
-		constant++;
-	return constant;
-}
-
 /* The cap is what holds the row back, not the link. */
 static bool is_capped(const struct measured *row, const struct hypervisor *hypervisor)
 {
@@ -104,7 +85,7 @@ static void choose_constants(struct fit *fit)
 		if (count_told(fit, FITTED[i].told_by) < LIMITED_ROWS_LEAST)
 			continue;
 		fit->fitted[fit->constant_count] = &FITTED[i];
-		fit->constants[fit->constant_count++] = constant_of(FITTED[i].name);
+		fit->constants[fit->constant_count++] = hypervisor_constant_find(FITTED[i].name);
 	}
 }
 
@@ -132,7 +113,7 @@ static struct hypervisor hypervisor_at(const struct fit *fit, const gsl_vector *
 		double value = from_parameter(fit->fitted[i], fit->constants[i],
 		                              gsl_vector_get(parameters, i));
 
-		*place_of(&hypervisor, fit->constants[i]) = value * fit->constants[i]->scale;
+		hypervisor_constant_set(&hypervisor, fit->constants[i], value);
 	}
 	return hypervisor;
 }
@@ -181,7 +162,7 @@ static double width_of(const struct fitted *fitted)
 static double distance(const struct fit *fit, size_t index, double parameter)
 {
 	const struct fitted *fitted = fit->fitted[index];
-	double start = to_parameter(fitted, value_of(fit->start, fit->constants[index]));
+	double start = to_parameter(fitted, hypervisor_constant_get(fit->start, fit->constants[index]));
 
 	return (parameter - start) / width_of(fitted);
 }
@@ -271,7 +252,7 @@ static void take_fit(const struct fit *fit, const gsl_multifit_nlinear_workspace
 	calibration->hypervisor = hypervisor_at(fit, gsl_multifit_nlinear_position(work));
 	for (size_t i = 0; i < p; i++) {
 		size_t at = (size_t)(fit->constants[i] - hypervisor_constants);
-		double value = value_of(&calibration->hypervisor, fit->constants[i]);
+		double value = hypervisor_constant_get(&calibration->hypervisor, fit->constants[i]);
 
 		calibration->constants[at].error =
 			error_of(fit->fitted[i], value,
@@ -293,8 +274,9 @@ static int fit_constants(struct fit *fit, struct calibration *calibration, struc
 
 	must(parameters != NULL);
 	for (size_t i = 0; i < p; i++)
-		gsl_vector_set(parameters, i,
-		               to_parameter(fit->fitted[i], value_of(fit->start, fit->constants[i])));
+		gsl_vector_set(
+			parameters, i,
+			to_parameter(fit->fitted[i], hypervisor_constant_get(fit->start, fit->constants[i])));
 	work = gsl_multifit_nlinear_alloc(gsl_multifit_nlinear_trust, &settings, n, p);
 	must(work != NULL);
 	status = gsl_multifit_nlinear_init(parameters, &problem, work);
@@ -431,8 +413,8 @@ int calibrate(const struct measured *rows, uint32_t count, const struct hypervis
 	if (!result) {
 		calibrate_spreads(fit.rows, fit.count, &calibration.hypervisor);
 		for (size_t i = 0; i < constants; i++)
-			calibration.constants[i].value = value_of(&calibration.hypervisor,
-			                                          &hypervisor_constants[i]);
+			calibration.constants[i].value = hypervisor_constant_get(&calibration.hypervisor,
+			                                                         &hypervisor_constants[i]);
 		calibrate_residuals(rows, count, &calibration.hypervisor, &calibration);
 		*ret_calibration = calibration;
 	}

@@ -130,3 +130,39 @@ const struct hypervisors *hypervisors_shipped(void)
 {
 	return &SHIPPED;
 }
+
+const struct hypervisor *hypervisors_for(const struct hypervisors *hypervisors, const char *name)
+{
+	const struct hypervisors *all = hypervisors ? hypervisors : &SHIPPED;
+	const struct hypervisor *found = hypervisors_find(all, name);
+
+	return found ? found : &all->rows[0];
+}
+
+struct hypervisor *hypervisors_named(struct hypervisors *hypervisors, const char *name)
+{
+	for (size_t i = 0; i < HYPERVISORS; i++)
+		if (strcmp(hypervisors->rows[i].name, name) == 0)
+			return &hypervisors->rows[i];
+	return NULL;
+}
+
+const struct hypervisor_constant *hypervisor_constant_find(const char *name)
+{
+	for (const struct hypervisor_constant *constant = hypervisor_constants; constant->name; constant++)
+		if (strcmp(constant->name, name) == 0)
+			return constant;
+	return NULL;
+}
+
+double hypervisor_constant_get(const struct hypervisor *hypervisor,
+                               const struct hypervisor_constant *constant)
+{
+	return *(const double *)(const void *)((const char *)hypervisor + constant->offset) / constant->scale;
+}
+
+void hypervisor_constant_set(struct hypervisor *hypervisor, const struct hypervisor_constant *constant,
+                             double value)
+{
+	*(double *)(void *)((char *)hypervisor + constant->offset) = value * constant->scale;
+}

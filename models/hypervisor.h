@@ -57,6 +57,12 @@ const struct hypervisors *hypervisors_shipped(void);
  */
 const struct hypervisor *hypervisors_find(const struct hypervisors *hypervisors, const char *name);
 
+/* Such a row that stands for every name: the first when the name is none. NULL: those that ship. */
+const struct hypervisor *hypervisors_for(const struct hypervisors *hypervisors, const char *name);
+
+/* The row of just that name, to be changed; NULL: there is none. */
+struct hypervisor *hypervisors_named(struct hypervisors *hypervisors, const char *name);
+
 /* The same of those that ship. */
 const struct hypervisor *hypervisor_find(const char *name);
 
@@ -73,5 +79,14 @@ struct hypervisor_constant {
 };
 
 extern const struct hypervisor_constant hypervisor_constants[];
+
+/* The constant of that name; NULL: there is none. */
+const struct hypervisor_constant *hypervisor_constant_find(const char *name);
+
+/* Its value in a row, in a model file's units. */
+double hypervisor_constant_get(const struct hypervisor *hypervisor,
+                               const struct hypervisor_constant *constant);
+void hypervisor_constant_set(struct hypervisor *hypervisor, const struct hypervisor_constant *constant,
+                             double value);
 
 #endif

@@ -819,12 +819,13 @@ void precopy_start(struct precopy *ret_precopy, const struct precopy_input *inpu
 
 void precopy_set_rate(struct precopy *precopy, double rate_bytes_s)
 {
-	bool looked = fabs(precopy->check_left_s - look_step_s(precopy)) <= SAME_S;
+	bool looked;
 
 	must(rate_bytes_s >= 0);
 	rate_bytes_s = at_most(rate_bytes_s, at_most(precopy->input.hypervisor->sender_bytes_s, RATE_MAX));
 	if (rate_bytes_s == precopy->rate_bytes_s)
 		return;
+	looked = fabs(precopy->check_left_s - look_step_s(precopy)) <= SAME_S;
 	precopy->rate_bytes_s = rate_bytes_s;
 	/* A window or the way to a look that has just begun is as long as the new rate makes it. */
 	if (precopy->phase == PRECOPY_COPYING && precopy->window_gone_s <= 0)

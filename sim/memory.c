@@ -81,10 +81,7 @@ static double given_or(double given, double otherwise)
 /* An unknown version goes by the default row. */
 static const struct hypervisor *hypervisor_of(const struct world *world, const struct move *move)
 {
-	const struct hypervisors *all = world->hypervisors ? world->hypervisors : hypervisors_shipped();
-	const struct hypervisor *found = hypervisors_find(all, move->timing.hypervisor);
-
-	return found ? found : &all->rows[0];
+	return hypervisors_for(world->hypervisors, move->timing.hypervisor);
 }
 
 /* The first run is the expected one: only what has no middle, as a phase, is drawn for it. */

@@ -81,12 +81,9 @@ static void add_variances(const struct predictor *predictor, const struct state 
 {
 	const struct cluster *cluster = state->cluster;
 	struct timing timing = timing_of(state, moved->vm, false);
-	const struct hypervisors *all = predictor->hypervisors ? predictor->hypervisors
-	                                                       : hypervisors_shipped();
-	const struct hypervisor *row = hypervisors_find(all, timing.hypervisor);
+	const struct hypervisor *row = hypervisors_for(predictor->hypervisors, timing.hypervisor);
 	double setup_s, copy_s, first, again, stop_s, part;
 
-	row = row ? row : &all->rows[0];
 	setup_s = (isnan(timing.setup_ms) ? row->setup_ms : timing.setup_ms) / 1000;
 	copy_s = fmax((double)(moved->end_ns - moved->start_ns) / 1e9 - setup_s, 0);
 	first = fmax(cluster->vms[moved->vm].used_mib, 1) * MIB;

@@ -77,10 +77,7 @@ int unfairness_fit(const struct measured *rows, uint32_t count, struct hyperviso
 		(struct replay_options){ .seed = seed, .runs = RUNS, .hypervisors = &together.hypervisors };
 	take_rows(rows, count, hypervisor->name, &together);
 	*ret_fitted = together.count >= UNFAIRNESS_ROWS_LEAST;
-	for (size_t i = 0; i < HYPERVISORS; i++) {
-		if (!strcmp(together.hypervisors.rows[i].name, hypervisor->name))
-			together.row = &together.hypervisors.rows[i];
-	}
+	together.row = hypervisors_named(&together.hypervisors, hypervisor->name);
 	if (*ret_fitted && together.row) {
 		*together.row = *hypervisor;
 		result = find_spread(&together, error);
