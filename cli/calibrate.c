@@ -43,17 +43,8 @@ static error_t parse(int key, char *argument, struct argp_state *state)
 	case KEY_HYPERVISOR:
 		calibrate->hypervisor = argument;
 		return 0;
-	case ARGP_KEY_ARG:
-		if (state->arg_num > 0)
-			argp_error(state, "\"%s\" is too much, expected one MIGRATIONS.csv", argument);
-		calibrate->path = argument;
-		return 0;
-	case ARGP_KEY_END:
-		if (state->arg_num == 0)
-			argp_error(state, "MIGRATIONS.csv is missing");
-		return 0;
 	default:
-		return ARGP_ERR_UNKNOWN;
+		return cli_one_argument(key, argument, state, "MIGRATIONS.csv", &calibrate->path);
 	}
 }
 
@@ -188,10 +179,7 @@ static int write_model(const struct calibrate_options *wanted, const json_t *mod
 	char *text = json_print(model, true, &length);
 	int result;
 
-	if (!strcmp(wanted->out, "-"))
-		result = cli_print(text, length, error);
-	else
-		result = cli_write_file(wanted->out, text, length, wanted->common.force, error);
+	result = cli_write(wanted->out, text, length, wanted->common.force, error);
 	free(text);
 	return result;
 }

@@ -48,17 +48,8 @@ static error_t parse(int key, char *argument, struct argp_state *state)
 	case KEY_PLOTS:
 		check->plots = argument;
 		return 0;
-	case ARGP_KEY_ARG:
-		if (state->arg_num > 0)
-			argp_error(state, "\"%s\" is too much, expected one CLUSTER", argument);
-		check->path = argument;
-		return 0;
-	case ARGP_KEY_END:
-		if (state->arg_num == 0)
-			argp_error(state, "CLUSTER is missing");
-		return 0;
 	default:
-		return ARGP_ERR_UNKNOWN;
+		return cli_one_argument(key, argument, state, "CLUSTER", &check->path);
 	}
 }
 

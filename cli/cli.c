@@ -64,6 +64,24 @@ unsigned cli_word(const struct argp_state *state, const char *option, const char
 	return 0;
 }
 
+error_t cli_one_argument(int key, char *argument, struct argp_state *state, const char *what,
+                         const char **ret_argument)
+{
+	switch (key) {
+	case ARGP_KEY_ARG:
+		if (state->arg_num > 0)
+			argp_error(state, "\"%s\" is too much, expected one %s", argument, what);
+		*ret_argument = argument;
+		return 0;
+	case ARGP_KEY_END:
+		if (state->arg_num == 0)
+			argp_error(state, "%s is missing", what);
+		return 0;
+	default:
+		return ARGP_ERR_UNKNOWN;
+	}
+}
+
 enum { KEY_OUTPUT = 0x1000, KEY_PROFILE, KEY_SEED, KEY_FORCE, KEY_MODEL };
 
 static const struct argp_option common_options[] = {
@@ -203,6 +221,13 @@ int cli_read_model(const struct cli_options *options, struct hypervisors *ret_hy
 	result = model_file_read(doc, ret_hypervisors, error);
 	json_doc_free(doc);
 	return result;
+}
+
+int cli_write(const char *path, const char *bytes, size_t length, bool force, struct error *error)
+{
+	if (!path || !strcmp(path, "-"))
+		return cli_print(bytes, length, error);
+	return cli_write_file(path, bytes, length, force, error);
 }
 
 int cli_print_json(json_t *value, struct error *error)

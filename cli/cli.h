@@ -58,6 +58,13 @@ double cli_number(const struct argp_state *state, const char *option, const char
 unsigned cli_word(const struct argp_state *state, const char *option, const char *text,
                   const char *const *words);
 
+/*
+ * For option parsers of commands that take one argument: keeps it, or ends the program with one line.
+ * what: "CLUSTER", for messages. Other keys are ARGP_ERR_UNKNOWN.
+ */
+error_t cli_one_argument(int key, char *argument, struct argp_state *state, const char *what,
+                         const char **ret_argument);
+
 /* A whole file, "-" for standard input; *ret_text is the caller's to free, with a NUL behind. */
 int cli_read_file(const char *path, char **ret_text, size_t *ret_length, struct error *error);
 
@@ -80,6 +87,9 @@ int cli_read_model(const struct cli_options *options, struct hypervisors *ret_hy
  * force (ERROR_EXISTS). Not for "-".
  */
 int cli_write_file(const char *path, const char *bytes, size_t length, bool force, struct error *error);
+
+/* The same, and to standard output when path is NULL or "-". */
+int cli_write(const char *path, const char *bytes, size_t length, bool force, struct error *error);
 
 /* Makes a folder, parents too; one that is there is fine. */
 int cli_make_folder(const char *path, struct error *error);

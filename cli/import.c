@@ -219,10 +219,7 @@ static int import_openstack(const struct import_options *options, struct error *
 	print_notes(import);
 	text = json_print(cluster, true, &length);
 	try_reading(options->out ? options->out : "<stdout>", text, length);
-	if (options->out && strcmp(options->out, "-"))
-		result = cli_write_file(options->out, text, length, options->common.force, error);
-	else
-		result = cli_print(text, length, error);
+	result = cli_write(options->out, text, length, options->common.force, error);
 out:
 	free(text);
 	json_free(cluster);

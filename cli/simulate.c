@@ -52,17 +52,8 @@ static error_t parse(int key, char *argument, struct argp_state *state)
 	case KEY_TRACE:
 		simulate->trace = argument;
 		return 0;
-	case ARGP_KEY_ARG:
-		if (state->arg_num > 0)
-			argp_error(state, "\"%s\" is too much, expected one SCENARIO or CLUSTER", argument);
-		simulate->path = argument;
-		return 0;
-	case ARGP_KEY_END:
-		if (state->arg_num == 0)
-			argp_error(state, "SCENARIO or CLUSTER is missing");
-		return 0;
 	default:
-		return ARGP_ERR_UNKNOWN;
+		return cli_one_argument(key, argument, state, "SCENARIO or CLUSTER", &simulate->path);
 	}
 }
 
@@ -174,9 +165,7 @@ static int write_trace(const struct simulate *simulate, const struct simulation 
 {
 	const char *text = simulation->trace.text ? simulation->trace.text : "";
 
-	if (!strcmp(simulate->trace, "-"))
-		return cli_print(text, simulation->trace.length, error);
-	return cli_write_file(simulate->trace, text, simulation->trace.length, simulate->common.force, error);
+	return cli_write(simulate->trace, text, simulation->trace.length, simulate->common.force, error);
 }
 
 static int write_plots(const struct simulate *simulate, const struct simulation *simulation,
