@@ -298,9 +298,6 @@ static int fit_constants(struct fit *fit, struct calibration *calibration, struc
 
 /* ------------------------------------------------------------------ residuals by law and by cell */
 
-static const char *const LAWS[DIRTY_LAW_COUNT] = { "idle", "uniform",    "hotcold",
-	                                           "zipf", "sequential", "measured" };
-
 static struct residuals *residuals_named(struct residuals **groups, uint32_t *count, const char *name)
 {
 	for (uint32_t i = 0; i < *count; i++)
@@ -354,9 +351,9 @@ void calibrate_residuals(const struct measured *rows, uint32_t count, const stru
 		expect_row(row, hypervisor, EXPECT_PLAIN, 0, DRAWS, draws);
 		mean = expect_mean(draws, DRAWS);
 		add_residuals(&calibration->overall, row, &mean);
-		add_residuals(
-			residuals_named(&calibration->laws, &calibration->law_count, LAWS[row->dirty.law]),
-			row, &mean);
+		add_residuals(residuals_named(&calibration->laws, &calibration->law_count,
+		                              dirty_law_names[row->dirty.law]),
+		              row, &mean);
 		if (*row->cell)
 			add_residuals(
 				residuals_named(&calibration->cells, &calibration->cell_count, row->cell),

@@ -7,6 +7,11 @@
 #include <math.h>
 #include <stddef.h>
 
+const char *const dirty_law_names[DIRTY_LAW_COUNT] = {
+	[DIRTY_IDLE] = "idle", [DIRTY_UNIFORM] = "uniform",       [DIRTY_HOTCOLD] = "hotcold",
+	[DIRTY_ZIPF] = "zipf", [DIRTY_SEQUENTIAL] = "sequential", [DIRTY_MEASURED] = "measured",
+};
+
 /* Larger numbers make no difference but infinities would: 0 times infinity is not a number. */
 static const double HUGE_TIME = 1e15;
 static const double HUGE_RATE = 1e15;

@@ -16,6 +16,9 @@ enum dirty_law {
 	DIRTY_LAW_COUNT
 };
 
+/* Their names, as in a cluster file. */
+extern const char *const dirty_law_names[DIRTY_LAW_COUNT];
+
 /* One measured point: unique pages (4 KiB) dirtied in an interval of that many seconds. */
 struct dirty_point {
 	double interval_s, unique_pages;

@@ -52,16 +52,11 @@ static void add_duty(json_t *dirty, const struct dirty *of)
 /* The guest's law in a cluster file's words. */
 static void add_dirty(json_t *vm, const struct measured *row, bool outside)
 {
-	static const char *const words[] = { [DIRTY_IDLE] = "idle",
-		                             [DIRTY_UNIFORM] = "uniform",
-		                             [DIRTY_HOTCOLD] = "hotcold",
-		                             [DIRTY_ZIPF] = "zipf",
-		                             [DIRTY_SEQUENTIAL] = "sequential" };
 	const struct dirty *of = &row->dirty;
 	json_t *dirty = json_add(vm, "dirty", json_object_new());
 
 	must(of->law < DIRTY_MEASURED);
-	json_add_text(dirty, "model", outside ? "measured" : words[of->law]);
+	json_add_text(dirty, "model", dirty_law_names[outside ? DIRTY_MEASURED : of->law]);
 	if (outside) {
 		/* The background was seen too. */
 		json_add_number(dirty, "background_pages_s", 0);

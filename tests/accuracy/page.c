@@ -49,7 +49,7 @@ static int sheet_end(struct sheet *sheet, const char *dir, const char *name, str
 /* What a point is coloured by: its law, or that it did not have the link for itself. */
 static const char *sort_of(const struct measured *row)
 {
-	return *row->batch ? "several at once" : law_names[row->dirty.law];
+	return *row->batch ? "several at once" : dirty_law_names[row->dirty.law];
 }
 
 static int draw(const char *name, const char *docs, const char *work, struct error *error)
@@ -121,7 +121,7 @@ static int draw_errors(const struct accuracy *accuracy, const char *docs, const 
 	fputs("sort,method,migrations,p10_percent,p50_percent,p90_percent\n", sheet->out);
 	for (int method = 0; method < METHOD_COUNT; method++) {
 		for (int law = 0; law < DIRTY_MEASURED; law++)
-			write_errors(accuracy, law_names[law], (enum method)method, sheet->out);
+			write_errors(accuracy, dirty_law_names[law], (enum method)method, sheet->out);
 		write_errors(accuracy, "several at once", (enum method)method, sheet->out);
 	}
 	result = sheet_end(sheet, work, "accuracy-error.csv", error);

@@ -16,9 +16,6 @@ const char *const method_names[METHOD_COUNT] = {
 	[METHOD_EXPECTED] = "QEMU's expected downtime",
 };
 
-const char *const law_names[DIRTY_LAW_COUNT] = { "idle", "uniform",    "hotcold",
-	                                         "zipf", "sequential", "measured" };
-
 /* ------------------------------------------------------------------ which rows belong together */
 
 /* A group of rows; `key` is what the function compares with. */
@@ -48,7 +45,7 @@ static bool is_alone(const struct measured *row, const char *key)
 
 static bool is_law(const struct measured *row, const char *key)
 {
-	return is_alone(row, key) && !strcmp(law_names[row->dirty.law], key);
+	return is_alone(row, key) && !strcmp(dirty_law_names[row->dirty.law], key);
 }
 
 static bool is_kind(const struct measured *row, const char *key)
@@ -258,7 +255,7 @@ static void print_row(const struct accuracy *accuracy, uint32_t index, FILE *out
 	print_text(out, row->cell);
 	fprintf(out, ",%u,%s", repeat_of(accuracy, index), row->held_out ? "test" : "fit");
 	print_text(out, row->kind);
-	fprintf(out, ",%s,%g", law_names[row->dirty.law], row->dirty.duty_period_s);
+	fprintf(out, ",%s,%g", dirty_law_names[row->dirty.law], row->dirty.duty_period_s);
 	print_text(out, row->batch);
 	fprintf(out, ",%d,%g,%d", row->completed, guess->converged, guess_wrong(row, guess));
 	print_quantity(out, row->elapsed_s, guess->elapsed_s, 100 * guess_time_error(row, guess));

@@ -20,7 +20,6 @@ enum method {
 };
 
 extern const char *const method_names[METHOD_COUNT];
-extern const char *const law_names[DIRTY_LAW_COUNT];
 
 /* The measured rows, and what each method says of those that were chosen. */
 struct accuracy {
