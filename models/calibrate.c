@@ -25,21 +25,25 @@ enum told_by { TOLD_BY_ALL, TOLD_BY_CAPPED, TOLD_BY_LINKED };
 struct fitted {
 	const char *name;
 	enum told_by told_by;
-	bool positive;  /* fitted as a logarithm */
-	double typical; /* its size, in a model file's units: the fit works with numbers around 1 */
-	double width; /* how far from the start's value it may well be: in those units, or of the logarithm */
+	bool positive; /* fitted as a logarithm */
+	/*
+	 * What it is on most machines, in a model file's units, and how far from that it may well be: in
+	 * those units, or of the logarithm. The same whatever the fit starts from, so that a fit that starts
+	 * from its own result comes to it again.
+	 */
+	double typical, width;
 };
 
 /* switchover_ms is the environment's: from the downtime alone it cannot be told from stop_ms. */
 static const struct fitted FITTED[] = {
-	{ "setup_ms", TOLD_BY_ALL, false, 500, 1000 },
+	{ "setup_ms", TOLD_BY_ALL, false, 640, 1000 },
 	{ "stop_ms", TOLD_BY_ALL, false, 20, 20 },
-	{ "firmware_pages", TOLD_BY_ALL, false, 300, 100 },
-	{ "kernel_pages", TOLD_BY_ALL, false, 100, 50 },
+	{ "firmware_pages", TOLD_BY_ALL, false, 130, 100 },
+	{ "kernel_pages", TOLD_BY_ALL, false, 60, 50 },
 	{ "sender_mib_s", TOLD_BY_CAPPED, true, 800, 0.7 },
-	{ "window_more_ms", TOLD_BY_CAPPED, false, 0.5, 0.2 },
-	{ "wire_efficiency", TOLD_BY_LINKED, false, 1, 0.01 },
-	{ "socket_mib", TOLD_BY_LINKED, false, 1, 0.5 },
+	{ "window_more_ms", TOLD_BY_CAPPED, false, 0.2, 0.1 },
+	{ "wire_efficiency", TOLD_BY_LINKED, false, 0.9564, 0.01 },
+	{ "socket_mib", TOLD_BY_LINKED, false, 1.1, 0.5 },
 };
 
 enum { FITTED_COUNT = sizeof(FITTED) / sizeof(FITTED[0]) };
@@ -155,16 +159,13 @@ static double width_of(const struct fitted *fitted)
 }
 
 /*
- * How far a constant has gone from the start's value, in widths: a residual of its own (ridge regression).
+ * How far a constant has gone from what is typical, in widths: a residual of its own (ridge regression).
  * Set-up, cap and link all make a migration longer; where few rows tell them apart, what was known before
  * does.
  */
-static double distance(const struct fit *fit, size_t index, double parameter)
+static double distance(const struct fitted *fitted, double parameter)
 {
-	const struct fitted *fitted = fit->fitted[index];
-	double start = to_parameter(fitted, hypervisor_constant_get(fit->start, fit->constants[index]));
-
-	return (parameter - start) / width_of(fitted);
+	return (parameter - to_parameter(fitted, fitted->typical)) / width_of(fitted);
 }
 
 static int residuals_at(const gsl_vector *parameters, void *context, gsl_vector *ret_residuals)
@@ -184,7 +185,7 @@ static int residuals_at(const gsl_vector *parameters, void *context, gsl_vector 
 	}
 	for (size_t i = 0; i < fit->constant_count; i++)
 		gsl_vector_set(ret_residuals, RESIDUALS_A_ROW * fit->count + i,
-		               distance(fit, i, gsl_vector_get(parameters, i)));
+		               distance(fit->fitted[i], gsl_vector_get(parameters, i)));
 	return GSL_SUCCESS;
 }
 

@@ -9,6 +9,7 @@
 #include "core/arena.h"
 #include "core/must.h"
 #include "models/expect.h"
+#include "models/held.h"
 
 #include <gsl/gsl_errno.h>
 #include <gsl/gsl_multimin.h>
@@ -19,8 +20,6 @@
 
 enum { DRAWS = 16, INTERVAL_DRAWS = 60, STEPS = 10, SIMPLEX_STEPS = 300, CAUSES_MOST = 2 };
 
-/* What the intervals from the 10th to the 90th percentile should hold. */
-static const double HELD = 0.80;
 /* A guest's haste is changed by so much to see what it does. */
 static const double HASTE = 0.08;
 /* Degrees of freedom of Student's t: heavy tails. */
@@ -188,7 +187,7 @@ static double share_held(const struct measured *const *rows, uint32_t count,
 		held += measured >= gsl_stats_quantile_from_sorted_data(values, 1, completed, 0.1) &&
 		        measured <= gsl_stats_quantile_from_sorted_data(values, 1, completed, 0.9);
 	}
-	return known > 0 ? (double)held / known : HELD;
+	return known > 0 ? (double)held / known : held_of_fitted;
 }
 
 static double scaled(double spread, double scale)
@@ -196,23 +195,38 @@ static double scaled(double spread, double scale)
 	return fmin(fmax(spread * scale, SPREAD_LEAST), SPREAD_MOST);
 }
 
-/* Scales one or two spreads, by bisection, until the intervals hold what they should. */
+/* One or two spreads that are scaled together, and what they are sized by. */
+struct sizing {
+	const struct measured *const *rows;
+	uint32_t count;
+	struct hypervisor *hypervisor;
+	enum number number;
+	double *spread[2]; /* of the hypervisor; the second may be NULL */
+	double likely[2];
+};
+
+static double share_at(void *context, double scale)
+{
+	const struct sizing *sizing = context;
+
+	for (int i = 0; i < 2; i++)
+		if (sizing->spread[i])
+			*sizing->spread[i] = scaled(sizing->likely[i], scale);
+	return share_held(sizing->rows, sizing->count, sizing->hypervisor, sizing->number);
+}
+
+/* Scales the spreads until the intervals hold what they should. */
 static void size_spreads(const struct measured *const *rows, uint32_t count, struct hypervisor *hypervisor,
                          enum number number, double *first, double *second)
 {
-	double one = *first, two = second ? *second : 0, low = -log(SCALE_MOST), high = log(SCALE_MOST);
+	struct sizing sizing = { .rows = rows,
+		                 .count = count,
+		                 .hypervisor = hypervisor,
+		                 .number = number,
+		                 .spread = { first, second },
+		                 .likely = { *first, second ? *second : 0 } };
 
-	for (int step = 0; step < STEPS; step++) {
-		double scale = exp((low + high) / 2);
-
-		*first = scaled(one, scale);
-		if (second)
-			*second = scaled(two, scale);
-		if (share_held(rows, count, hypervisor, number) < HELD)
-			low = (low + high) / 2;
-		else
-			high = (low + high) / 2;
-	}
+	share_at(&sizing, held_find(1 / SCALE_MOST, SCALE_MOST, STEPS, share_at, &sizing));
 }
 
 void calibrate_spreads(const struct measured *const *rows, uint32_t count, struct hypervisor *hypervisor)

@@ -48,14 +48,16 @@ static void expect_draw(const struct measured *row, const struct hypervisor *hyp
 		.luck = FIRST_KEY + 1 + draw,
 		.auto_converge = row->auto_converge,
 	};
-	double rate = row->link_bytes_s * hypervisor->wire_efficiency;
+	/* A link gives no more than it has, however well it was used. */
+	double share =
+		fmin(hypervisor->wire_efficiency * factor(hypervisor, SPREAD_RATE, spread, draw, draws), 1);
 	struct precopy precopy;
 
 	input.used_pages = fmin(row->used_pages * factor(hypervisor, SPREAD_USED, spread, draw, draws),
 	                        row->memory_pages);
 	input.dirty.limit_pages = input.used_pages;
 	precopy_start(&precopy, &input, row->downtime_limit_s);
-	precopy_run(&precopy, rate * factor(hypervisor, SPREAD_RATE, spread, draw, draws), row->timeout_s);
+	precopy_run(&precopy, row->link_bytes_s * share, row->timeout_s);
 	*ret_expected = (struct expected){ .elapsed_s = precopy.now_s,
 		                           .bytes = precopy.sent_bytes,
 		                           .downtime_s = precopy.downtime_s,

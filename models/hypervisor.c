@@ -17,6 +17,7 @@
  * iterate_bytes                       it looks at the clock each 64 pages; twice that as sockets let them go
  * throttle_…                          defaults of cpu-throttle-initial, -increment, max-cpu-throttle and
  *                                     throttle-trigger-threshold (options.c); decisions 1 s apart (ram.c)
+ * throttle_loss                       what sequential guests wrote in a round at throttles of 40 to 70 %
  * background_sync_s                   5 s, since 9.2 (cpu-throttle.c)
  * clear_chunk_bytes                   x-clear-bitmap-shift 18: 2^18 pages of 4 KiB (options.c)
  * top_share, top_pages                what is left behind the bulk of zero pages
@@ -39,7 +40,7 @@
 			  .zero_page_bytes = 9, .zero_page_s = 0.28e-6, .window_s = 0.1,                  \
 			  .iterate_s = 0.0515, .iterate_bytes = 524288, .throttle_initial = 0.20,         \
 			  .throttle_increment = 0.10, .throttle_max = 0.99, .throttle_trigger = 0.50,     \
-			  .throttle_period_s = 1, .clear_chunk_bytes = 1073741824.0
+			  .throttle_period_s = 1, .throttle_loss = 0.06, .clear_chunk_bytes = 1073741824.0
 
 static const struct hypervisors SHIPPED = { {
 	{ .name = "qemu-7.2", COMMON, .background_sync_s = 0 },

@@ -34,6 +34,8 @@ struct hypervisor {
 	double iterate_bytes; /* … and only after a multiple of so many bytes, as they leave the sockets */
 	double throttle_initial, throttle_increment, throttle_max, throttle_trigger; /* shares, 0 … 1 */
 	double throttle_period_s; /* at most one decision per period */
+	double throttle_loss; /* a throttled guest loses so much more (a share) of the time that it is let run
+	                       */
 	double background_sync_s; /* with auto-converge: a sync when none came for this long; 0 = never */
 	double clear_chunk_bytes; /* the dirty log is cleared in pieces of this size; 0 = all at once */
 	double setup_spread, rate_spread, used_spread, dirty_spread, stop_spread;

@@ -31,6 +31,8 @@ static const double SAME = 1e-9;
 static const double SAME_S = 2e-9;
 /* The measured bandwidth's standard deviation is at most this share of it, on slow links. */
 static const double NOISE_MOST = 0.08;
+/* What luck is asked for where a sequential writer is: no window has this number. */
+static const uint64_t SWEEP = UINT64_MAX;
 /* Chunks of the dirty log are told apart in at most this many groups a round. */
 enum { CHUNK_GROUPS = 3 };
 
@@ -72,32 +74,36 @@ static double flow_bytes_s(const struct precopy *precopy)
 	return precopy->rate_bytes_s;
 }
 
-static bool is_capped(const struct precopy *precopy)
-{
-	return precopy->input.bandwidth_bytes_s < RATE_MAX &&
-	       precopy->rate_bytes_s >= cap_bytes_s(precopy) * (1 - SAME);
-}
-
 /* From one look to the next when no cap binds. */
-static double look_step_s(const struct precopy *precopy)
+static double look_step_s(const struct hypervisor *row, double flow)
 {
-	const struct hypervisor *row = precopy->input.hypervisor;
-	double flow = flow_bytes_s(precopy);
-
 	/* Half of the lump on average; on a slow link pages go singly. */
 	return row->iterate_s + (flow > 0 ? at_most(row->iterate_bytes / 2 / flow, row->window_s / 4) : 0);
 }
 
-/* How long a window that begins now will be. */
-static double window_step_s(const struct precopy *precopy)
+/*
+ * The noise of the bandwidth that a window measures, as a share of it: uniform, of two parts. The bytes come
+ * in multiples of 64 pages, and the link hands out its rate in lumps of its own.
+ */
+static double window_noise(const struct hypervisor *row, double rate)
 {
-	const struct hypervisor *row = precopy->input.hypervisor;
-	double look_s;
+	double lump = row->iterate_bytes / 2 / (rate * row->window_s) / sqrt(12);
 
-	if (is_capped(precopy))
-		return row->window_s + row->window_more_s;
-	look_s = look_step_s(precopy);
-	return look_s * ceil(row->window_s / look_s * (1 - SAME));
+	return sqrt(3) * at_most(sqrt(lump * lump + row->window_spread * row->window_spread), NOISE_MOST);
+}
+
+static void set_pace(struct precopy *precopy)
+{
+	const struct precopy_input *input = &precopy->input;
+	const struct hypervisor *row = input->hypervisor;
+	double rate = precopy->rate_bytes_s, cap = cap_bytes_s(precopy);
+	struct precopy_pace *pace = &precopy->pace;
+
+	pace->capped = input->bandwidth_bytes_s < RATE_MAX && rate >= cap * (1 - SAME);
+	pace->look_s = look_step_s(row, at_most(rate, cap));
+	pace->window_s = pace->capped ? row->window_s + row->window_more_s
+	                              : pace->look_s * ceil(row->window_s / pace->look_s * (1 - SAME));
+	pace->noise = input->luck == 0 || pace->capped || !(rate > 0) ? 0 : window_noise(row, rate);
 }
 
 /* Pages, at 4096 bytes each, that are still to be sent when so many bytes of the queue are gone. */
@@ -168,32 +174,6 @@ static double scanning_s(const struct precopy *precopy, double flow, double dt_s
 	return at_most(at_least(dt_s - (before + precopy->ahead_bytes) / flow, 0), precopy->scan_left_s);
 }
 
-/* -------------------------------------------------------------------------------- noise */
-
-/*
- * The noise of the bandwidth measured in this window, as a factor: uniform, of two parts. The bytes come in
- * multiples of 64 pages, and the link hands out its rate in lumps of its own.
- */
-static double window_spread(const struct precopy *precopy)
-{
-	const struct hypervisor *row = precopy->input.hypervisor;
-	double lump;
-
-	if (precopy->input.luck == 0 || is_capped(precopy) || !(precopy->rate_bytes_s > 0))
-		return 0;
-	lump = row->iterate_bytes / 2 / (precopy->rate_bytes_s * row->window_s) / sqrt(12);
-	return sqrt(3) * at_most(sqrt(lump * lump + row->window_spread * row->window_spread), NOISE_MOST);
-}
-
-static double window_noise(const struct precopy *precopy)
-{
-	double spread = window_spread(precopy);
-
-	if (spread <= 0)
-		return 1;
-	return 1 + spread * (2 * luck_unit(precopy->input.luck, precopy->windows) - 1);
-}
-
 /* -------------------------------------------------------------------------------- the next event */
 
 /*
@@ -202,7 +182,7 @@ static double window_noise(const struct precopy *precopy)
  */
 static double threshold_most(const struct precopy *precopy, double flow)
 {
-	double window_s = precopy->input.hypervisor->window_s, noise = 1 + window_spread(precopy),
+	double window_s = precopy->input.hypervisor->window_s, noise = 1 + precopy->pace.noise,
 	       this_s = precopy->window_left_s + precopy->window_gone_s, rate = flow;
 
 	if (this_s > 0)
@@ -214,7 +194,7 @@ static double threshold_most(const struct precopy *precopy, double flow)
 /* A cap that binds: seconds to the first window start at which QEMU may sync or has sent all. */
 static double next_capped_s(const struct precopy *precopy, double flow, double wire)
 {
-	double step_s = window_step_s(precopy), burst = flow * step_s, left, below, windows;
+	double step_s = precopy->pace.window_s, burst = flow * step_s, left, below, windows;
 
 	if (wire <= flow * precopy->window_left_s - precopy->ahead_bytes)
 		return precopy->at_window_start ? 0 : (wire + precopy->ahead_bytes) / flow;
@@ -229,7 +209,7 @@ static double next_capped_s(const struct precopy *precopy, double flow, double w
 /* No cap binds: seconds to the first look at which QEMU may sync, or until all is sent. */
 static double next_uncapped_s(const struct precopy *precopy, double flow, double wire)
 {
-	double step_s = look_step_s(precopy), all_s = (wire + precopy->ahead_bytes) / flow,
+	double step_s = precopy->pace.look_s, all_s = (wire + precopy->ahead_bytes) / flow,
 	       below_s = all_s - wire_of(precopy, threshold_most(precopy, flow)) / flow, looks, look_s;
 
 	looks = at_least(ceil((below_s - precopy->check_left_s) / step_s), 0);
@@ -252,16 +232,26 @@ static double next_tick_s(const struct precopy *precopy)
 	return precopy->tick_left_s + precopy->input.hypervisor->background_sync_s;
 }
 
+/* Post-copy was asked for: the next look, or when nothing is left to be sent before it. */
+static double next_switch_s(const struct precopy *precopy, double flow, double wire)
+{
+	double look_s = precopy->pace.capped ? precopy->window_left_s : precopy->check_left_s;
+
+	return flow > 0 ? at_most(look_s, (wire + precopy->ahead_bytes) / flow) : look_s;
+}
+
 static double next_copying_s(const struct precopy *precopy)
 {
 	double flow = flow_bytes_s(precopy), wire = wire_bytes(precopy), next_s;
 
 	if (precopy->stopping)
 		return 0;
+	if (precopy->asked)
+		return next_switch_s(precopy, flow, wire);
 	if (flow <= 0)
 		return INFINITY;
-	next_s = is_capped(precopy) ? next_capped_s(precopy, flow, wire)
-	                            : next_uncapped_s(precopy, flow, wire);
+	next_s = precopy->pace.capped ? next_capped_s(precopy, flow, wire)
+	                              : next_uncapped_s(precopy, flow, wire);
 	if (flow * next_s > wire_before_zeros(precopy) + precopy->ahead_bytes)
 		next_s += precopy->scan_left_s;
 	return at_most(next_s, next_tick_s(precopy));
@@ -282,7 +272,7 @@ static void fill_sockets(struct precopy *precopy)
 	const struct hypervisor *row = precopy->input.hypervisor;
 	double room, fill, surplus;
 
-	if (precopy->phase != PRECOPY_COPYING || !(precopy->rate_bytes_s > 0) || is_capped(precopy) ||
+	if (precopy->phase != PRECOPY_COPYING || !(precopy->rate_bytes_s > 0) || precopy->pace.capped ||
 	    precopy->rate_bytes_s >= row->sender_bytes_s)
 		return;
 	room = row->socket_bytes + row->socket_s * precopy->rate_bytes_s - precopy->socket_bytes;
@@ -293,23 +283,36 @@ static void fill_sockets(struct precopy *precopy)
 	precopy->taken_bytes += fill;
 	precopy->socket_bytes += fill;
 	precopy->window_bytes += fill;
-	note_pending(precopy);
+}
+
+/*
+ * The next event while copying, the sockets filled. They are so only when time goes on: a caller may ask what
+ * another rate would do.
+ */
+static double next_filled_s(struct precopy *precopy)
+{
+	double socket = precopy->socket_bytes, ahead = precopy->ahead_bytes, taken = precopy->taken_bytes,
+	       window = precopy->window_bytes, next_s;
+
+	fill_sockets(precopy);
+	next_s = next_copying_s(precopy);
+	precopy->socket_bytes = socket;
+	precopy->ahead_bytes = ahead;
+	precopy->taken_bytes = taken;
+	precopy->window_bytes = window;
+	return next_s;
 }
 
 static void plan_event(struct precopy *precopy)
 {
 	double wire = wire_bytes(precopy) + precopy->socket_bytes;
-	struct precopy filled;
 
 	switch (precopy->phase) {
 	case PRECOPY_SETUP:
 		precopy->event_s = at_least(precopy->input.setup_s - precopy->now_s, 0);
 		break;
 	case PRECOPY_COPYING:
-		/* They do so only when time goes on: a caller may ask what another rate would do. */
-		filled = *precopy;
-		fill_sockets(&filled);
-		precopy->event_s = next_copying_s(&filled);
+		precopy->event_s = next_filled_s(precopy);
 		break;
 	case PRECOPY_SWITCHING:
 		if (precopy->postcopy)
@@ -337,14 +340,22 @@ static void plan_event(struct precopy *precopy)
 
 static void begin_window(struct precopy *precopy, double gone_s, double flow)
 {
-	precopy->window_left_s = at_least(window_step_s(precopy) - gone_s, SAME_S);
+	precopy->window_left_s = at_least(precopy->pace.window_s - gone_s, SAME_S);
 	precopy->window_gone_s = gone_s;
 	precopy->window_bytes = flow * gone_s;
 }
 
+/* The noise of the bandwidth that this window measured, as a factor. */
+static double drawn_noise(const struct precopy *precopy)
+{
+	if (!(precopy->pace.noise > 0))
+		return 1;
+	return 1 + precopy->pace.noise * (2 * luck_unit(precopy->input.luck, precopy->windows) - 1);
+}
+
 static void advance_windows(struct precopy *precopy, double flow, double dt_s)
 {
-	double step_s = window_step_s(precopy), rest, windows;
+	double step_s = precopy->pace.window_s, rest, windows;
 
 	if (dt_s < precopy->window_left_s - SAME_S) {
 		precopy->window_left_s -= dt_s;
@@ -358,7 +369,7 @@ static void advance_windows(struct precopy *precopy, double flow, double dt_s)
 	precopy->window_rate = windows > 0 ? flow
 	                                   : (precopy->window_bytes + flow * precopy->window_left_s) /
 	                                             (precopy->window_gone_s + precopy->window_left_s);
-	precopy->threshold_bytes = precopy->window_rate * window_noise(precopy) * precopy->downtime_limit_s;
+	precopy->threshold_bytes = precopy->window_rate * drawn_noise(precopy) * precopy->downtime_limit_s;
 	rest = at_least(rest - windows * step_s, 0);
 	/* A remainder that is rounding only: the window has just begun, and its burst is still to come. */
 	precopy->at_window_start = rest <= SAME_S + SAME * dt_s;
@@ -371,7 +382,7 @@ static void advance_windows(struct precopy *precopy, double flow, double dt_s)
 
 static void advance_checks(struct precopy *precopy, double dt_s)
 {
-	double step = look_step_s(precopy), rest = precopy->check_left_s - dt_s;
+	double step = precopy->pace.look_s, rest = precopy->check_left_s - dt_s;
 
 	if (rest <= SAME_S)
 		rest = at_most(rest + step * (floor((SAME_S - rest) / step) + 1), step);
@@ -401,24 +412,50 @@ static void advance_bytes(struct precopy *precopy, double bytes, double wire)
 	precopy->sent_bytes += burst + fresh + drained;
 }
 
+/* Of the time, what the throttle lets the guest run: stopping it and letting it go cost a little each time.
+ */
+static double run_share(const struct precopy *precopy)
+{
+	double loss = precopy->throttle > 0 ? precopy->input.hypervisor->throttle_loss : 0;
+
+	return (1 - precopy->throttle) * (1 - loss);
+}
+
+/*
+ * The guest's clocks go on while it runs. Under a throttle its vCPUs get less of the time, but its duty is on
+ * and off by the time of day: what it does each second stays in that second, only slower.
+ */
+static void let_guest_run(struct precopy *precopy, double dt_s)
+{
+	const struct dirty *dirty = &precopy->input.dirty;
+	double pace = (1 + precopy->input.haste) * run_share(precopy), phase_s = precopy->input.duty_phase_s,
+	       on_s = dt_s;
+
+	if (precopy->paused || precopy->phase > PRECOPY_COPYING)
+		return;
+	if (dirty->duty_period_s > 0)
+		on_s = dirty_busy_s(dirty, phase_s, precopy->now_s + dt_s) -
+		       dirty_busy_s(dirty, phase_s, precopy->now_s);
+	precopy->clock_s += dt_s * pace;
+	precopy->busy_s += on_s * pace;
+}
+
 void precopy_advance(struct precopy *precopy, double dt_s)
 {
-	double flow = flow_bytes_s(precopy), pace = precopy->paused ? 0 : 1 + precopy->input.haste, wire,
-	       left, sending_s, scan_s;
+	double flow = flow_bytes_s(precopy), wire, left, sending_s, scan_s;
 
 	must(dt_s >= 0 && dt_s <= precopy->event_s * (1 + SAME) + SAME_S);
 	if (dt_s <= 0)
 		return;
 	fill_sockets(precopy);
+	let_guest_run(precopy, dt_s);
 	precopy->now_s += dt_s;
 	if (precopy->event_s < INFINITY)
 		precopy->event_s = at_least(precopy->event_s - dt_s, 0);
 	switch (precopy->phase) {
 	case PRECOPY_SETUP:
-		precopy->clock_s += dt_s * pace;
 		break;
 	case PRECOPY_COPYING:
-		precopy->clock_s += dt_s * pace * (1 - precopy->throttle);
 		precopy->at_window_start = false;
 		scan_s = scanning_s(precopy, flow, dt_s);
 		precopy->scan_left_s -= scan_s;
@@ -459,21 +496,25 @@ static double chance(const struct precopy *precopy)
 	return 2 * sum;
 }
 
+/* What the guest's own kernel wrote in so long. */
+static double kernel_pages_in(const struct precopy *precopy, double clock_s)
+{
+	const struct hypervisor *row = precopy->input.hypervisor;
+
+	return row->kernel_s > 0 ? -row->kernel_pages * expm1(-clock_s / row->kernel_s) : 0;
+}
+
 /*
- * Unique pages written in the whole guest on its clock from from_s to now. Which pages are hit is chance: a
+ * Unique pages written in the whole guest since its clocks stood there. Which pages are hit is chance: a
  * page that expects m writes is hit with probability p = 1 - e^-m, and the sum of p (1 - p) over all pages,
  * the variance of their number, is D(2t) - D(t).
  */
-static double written_since(const struct precopy *precopy, double from_s)
+static double written_since(const struct precopy *precopy, double from_clock_s, double from_busy_s)
 {
 	const struct dirty *dirty = &precopy->input.dirty;
-	const struct hypervisor *row = precopy->input.hypervisor;
-	double clock_s = precopy->clock_s - from_s, phase_s = precopy->input.duty_phase_s,
-	       busy_s = dirty_busy_s(dirty, phase_s, precopy->clock_s) - dirty_busy_s(dirty, phase_s, from_s),
-	       law = dirty_pages_in(dirty, busy_s, clock_s), pages = law;
+	double clock_s = precopy->clock_s - from_clock_s, busy_s = precopy->busy_s - from_busy_s,
+	       law = dirty_pages_in(dirty, busy_s, clock_s), pages = law + kernel_pages_in(precopy, clock_s);
 
-	if (row->kernel_s > 0)
-		pages -= row->kernel_pages * expm1(-clock_s / row->kernel_s);
 	if (precopy->input.luck != 0)
 		pages += chance(precopy) *
 		         sqrt(at_least(dirty_pages_in(dirty, 2 * busy_s, 2 * clock_s) - law, 0));
@@ -484,25 +525,178 @@ static void size_part(const struct precopy *precopy, struct precopy_part *part)
 {
 	if (part->since_clock_s < 0)
 		return; /* all of it, as it was at the start */
-	part->pages = at_least(part->pages, part->share * written_since(precopy, part->since_clock_s));
+	part->pages = at_least(part->pages,
+	                       part->share * written_since(precopy, part->since_clock_s, part->since_busy_s));
 	part->bytes = part->pages * page_bytes(precopy);
 }
 
+/* Where on the circle of addresses, [0, 1). */
+static double round_the_circle(double address)
+{
+	return at_least(address - floor(address), 0);
+}
+
+/* A stretch of a part, of so great a share; if all memory were like it, so many pages would be dirty. */
+static void append_stretch(struct precopy *precopy, const struct precopy_part *part, double share,
+                           double dirty_pages)
+{
+	double pages = share * at_most(dirty_pages, precopy->input.dirty.limit_pages);
+
+	if (share <= SAME)
+		return;
+	must(precopy->part_count < PRECOPY_PARTS);
+	precopy->part[precopy->part_count++] = (struct precopy_part){ .share = share,
+		                                                      .since_clock_s = part->since_clock_s,
+		                                                      .since_busy_s = part->since_busy_s,
+		                                                      .pages = pages,
+		                                                      .bytes = pages * page_bytes(precopy) };
+}
+
+/* Written beside what the law says: spread over all memory. */
+static double written_beside(const struct precopy *precopy, double clock_s)
+{
+	struct dirty beside = precopy->input.dirty;
+
+	beside.law = DIRTY_IDLE;
+	return dirty_pages_in(&beside, 0, clock_s) + kernel_pages_in(precopy, clock_s);
+}
+
+/*
+ * A part that a sequential writer may have been in since it was passed last: from where it was then it went
+ * so far, at most once round. Seen from the part's begin, that is a stretch from `begin` on, and what of it
+ * goes beyond the whole circle lies at the part's begin.
+ */
+static void split_sequential(struct precopy *precopy, const struct precopy_part *part, double address)
+{
+	const struct dirty *dirty = &precopy->input.dirty;
+	double pages = dirty->working_set_pages, per_page = pages > 0 ? 1 / pages : 0,
+	       clean = written_beside(precopy, precopy->clock_s - part->since_clock_s), swept = clean + pages,
+	       went = at_most(dirty->rate_pages_s * (precopy->busy_s - part->since_busy_s) * per_page, 1),
+	       was = precopy->sweep_phase + dirty->rate_pages_s * part->since_busy_s * per_page,
+	       begin = round_the_circle(was - address), share = part->share,
+	       first = at_most(at_least(begin + went - 1, 0), share), from = at_most(begin, share),
+	       to = at_most(begin + went, share);
+
+	append_stretch(precopy, part, first, swept);
+	append_stretch(precopy, part, from - first, clean);
+	append_stretch(precopy, part, to - from, swept);
+	append_stretch(precopy, part, share - at_least(to, first), clean);
+}
+
+/* Of the hot or the cold pages, those hit since the part was passed, if all memory were like that. */
+static double hit_since(const struct precopy *precopy, const struct precopy_part *part, double share,
+                        double probability)
+{
+	const struct dirty *dirty = &precopy->input.dirty;
+	struct dirty region = { .law = DIRTY_UNIFORM,
+		                .working_set_pages = dirty->working_set_pages * share,
+		                .rate_pages_s = dirty->rate_pages_s * probability,
+		                .limit_pages = dirty->limit_pages };
+	double clock_s = precopy->clock_s - part->since_clock_s,
+	       busy_s = precopy->busy_s - part->since_busy_s, pages;
+
+	if (!(share > 0))
+		return 0;
+	pages = dirty_pages_in(&region, busy_s, clock_s);
+	if (precopy->input.luck != 0)
+		pages += chance(precopy) *
+		         sqrt(at_least(dirty_pages_in(&region, 2 * busy_s, 2 * clock_s) - pages, 0));
+	return at_least(pages, 0) / share;
+}
+
+/* The hot pages lie together, at the begin of the working set. */
+static void split_hotcold(struct precopy *precopy, const struct precopy_part *part, double address)
+{
+	const struct dirty *dirty = &precopy->input.dirty;
+	double beside = written_beside(precopy, precopy->clock_s - part->since_clock_s),
+	       hot_share = dirty->hot_fraction,
+	       hot = beside + hit_since(precopy, part, hot_share, dirty->hot_probability),
+	       cold = beside + hit_since(precopy, part, 1 - hot_share, 1 - dirty->hot_probability),
+	       at = round_the_circle(address), left = part->share;
+
+	while (left > SAME) {
+		bool is_hot = at < hot_share - SAME;
+		double share = at_most(left, (is_hot ? hot_share : 1) - at);
+
+		append_stretch(precopy, part, share, is_hot ? hot : cold);
+		left -= share;
+		at = is_hot ? hot_share : 0;
+	}
+}
+
+/* Neighbours that were passed at the same time are one part. */
+static uint32_t rejoin_parts(const struct precopy *precopy, struct precopy_part *ret_parts)
+{
+	uint32_t count = 0;
+
+	for (uint32_t i = 0; i < precopy->part_count; i++) {
+		const struct precopy_part *part = &precopy->part[i];
+		struct precopy_part *last = &ret_parts[count - (count > 0)];
+
+		if (count > 0 && part->since_clock_s >= 0 && part->since_clock_s == last->since_clock_s)
+			last->share += part->share;
+		else
+			ret_parts[count++] = *part;
+	}
+	return count;
+}
+
+/* Some laws say where the dirty pages are: parts are split there. */
+static void size_placed_parts(struct precopy *precopy)
+{
+	enum { SPLIT_MOST = 4 };
+	struct precopy_part parts[PRECOPY_PARTS];
+	uint32_t count = rejoin_parts(precopy, parts);
+	double address = precopy->cursor;
+
+	precopy->part_count = 0;
+	for (uint32_t i = 0; i < count; i++) {
+		bool room = precopy->part_count + SPLIT_MOST + (count - i - 1) <= PRECOPY_PARTS;
+
+		if (parts[i].since_clock_s < 0 || !room) {
+			size_part(precopy, &parts[i]);
+			precopy->part[precopy->part_count++] = parts[i];
+		} else if (precopy->input.dirty.law == DIRTY_SEQUENTIAL) {
+			split_sequential(precopy, &parts[i], address);
+		} else {
+			split_hotcold(precopy, &parts[i], address);
+		}
+		address += parts[i].share;
+	}
+}
+
+static void size_parts(struct precopy *precopy)
+{
+	enum dirty_law law = precopy->input.dirty.law;
+
+	if (law == DIRTY_SEQUENTIAL || law == DIRTY_HOTCOLD) {
+		size_placed_parts(precopy);
+		return;
+	}
+	for (uint32_t i = 0; i < precopy->part_count; i++)
+		size_part(precopy, &precopy->part[i]);
+}
+
+/* The guest's clocks at some time: clock_s, busy_s. */
+struct since {
+	double clock_s, busy_s;
+};
+
 /*
  * Takes what was sent since the last sync out of the queue. The share of memory that the cursor passed is
- * returned; *ret_since is the oldest clock of what it passed (< 0: never sent before).
+ * returned; *ret_since is the oldest time at which what it passed was passed before (< 0: never).
  */
-static double pass_parts(struct precopy *precopy, double *ret_since)
+static double pass_parts(struct precopy *precopy, struct since *ret_since)
 {
 	double taken = precopy->taken_bytes, passed = 0;
 	uint32_t first = 0;
 
-	*ret_since = precopy->sync_clock_s;
+	*ret_since = (struct since){ precopy->sync_clock_s, precopy->sync_busy_s };
 	for (; first < precopy->part_count; first++) {
 		struct precopy_part *part = &precopy->part[first];
 
 		if (taken > 0 && first == 0)
-			*ret_since = part->since_clock_s;
+			*ret_since = (struct since){ part->since_clock_s, part->since_busy_s };
 		if (taken < part->bytes * (1 - SAME)) {
 			double left = 1 - taken / part->bytes;
 
@@ -538,8 +732,10 @@ static void join_parts(struct precopy *precopy)
 	}
 	must(best != NULL);
 	share = best[0].share + best[1].share;
-	if (share > 0)
+	if (share > 0) {
 		best->since_clock_s += best_gap * (best[1].share / share);
+		best->since_busy_s += (best[1].since_busy_s - best->since_busy_s) * (best[1].share / share);
+	}
 	best->share = share;
 	best->pages += best[1].pages;
 	best->bytes += best[1].bytes;
@@ -548,43 +744,50 @@ static void join_parts(struct precopy *precopy)
 		*part = part[1];
 }
 
-static void append_part(struct precopy *precopy, double share, double since_clock_s)
+/* Passed in the round that ends now, when so much of it was over: [0, 1). */
+static void append_part(struct precopy *precopy, double share, double place)
 {
+	double clock_s = precopy->sync_clock_s, busy_s = precopy->sync_busy_s;
+
 	if (precopy->part_count == PRECOPY_PARTS)
 		join_parts(precopy);
-	precopy->part[precopy->part_count++] = (struct precopy_part){ .share = share,
-		                                                      .since_clock_s = since_clock_s };
+	precopy->part[precopy->part_count++] =
+		(struct precopy_part){ .share = share,
+		                       .since_clock_s = clock_s + (precopy->clock_s - clock_s) * place,
+		                       .since_busy_s = busy_s + (precopy->busy_s - busy_s) * place };
 }
 
 /*
  * The dirty log of a guest beyond one chunk is cleared chunk by chunk, each when its first page is about to
- * be sent (migration_clear_memory_region_dirty_bitmap). What was written between the sync and the clear to
- * a page known to be dirty is thus forgotten, and rightly so; to a page that was not known to be, it is
- * kept. In terms of unions, the known ones being those written since `since_s`, the share w of the pages
+ * be sent (migration_clear_memory_region_dirty_bitmap). What a guest uses lies together, from the bottom up:
+ * one that uses less than a chunk has one, whatever its size. What was written between the sync and the clear
+ * to a page known to be dirty is thus forgotten, and rightly so; to a page that was not known to be, it is
+ * kept. In terms of unions, the known ones being those written since `since`, the share w of the pages
  * written between sync and clear that were not known counts from the sync, and the part's beginning lies
  * that much before the clear.
  */
-static void append_chunks(struct precopy *precopy, double passed, double since_s, double chunks)
+static void append_chunks(struct precopy *precopy, double passed, const struct since *since, double chunks)
 {
 	const struct dirty *dirty = &precopy->input.dirty;
-	double sync_s = precopy->sync_clock_s, round_s = precopy->clock_s - sync_s,
-	       phase_s = precopy->input.duty_phase_s;
 	double groups = at_least(1, at_most(CHUNK_GROUPS, ceil(chunks * (1 - SAME)))), unknown = 0;
 
-	if (since_s >= 0 && chunks > 1) {
-		double clear_s = sync_s + round_s / 2;
-		double written = dirty_unique_pages(dirty, phase_s, sync_s, clear_s);
+	if (since->clock_s >= 0 && chunks > 1) {
+		double clock_s = precopy->sync_clock_s - since->clock_s,
+		       busy_s = precopy->sync_busy_s - since->busy_s,
+		       half_s = (precopy->clock_s - precopy->sync_clock_s) / 2,
+		       half_busy_s = (precopy->busy_s - precopy->sync_busy_s) / 2,
+		       written = dirty_pages_in(dirty, half_busy_s, half_s);
 
 		if (written > 0)
-			unknown = (dirty_unique_pages(dirty, phase_s, since_s, clear_s) -
-			           dirty_unique_pages(dirty, phase_s, since_s, sync_s)) /
+			unknown = (dirty_pages_in(dirty, busy_s + half_busy_s, clock_s + half_s) -
+			           dirty_pages_in(dirty, busy_s, clock_s)) /
 			          written;
 		unknown = at_most(at_least(unknown, 0), 1);
 	}
 	for (double group = 0; group < groups; group++) {
 		double place = at_least((group + 0.5) / groups - 0.5 / chunks, 0);
 
-		append_part(precopy, passed / groups, sync_s + round_s * place * (1 - unknown));
+		append_part(precopy, passed / groups, place * (1 - unknown));
 	}
 }
 
@@ -599,24 +802,26 @@ static void sum_parts(struct precopy *precopy)
 /* Merges the dirty log. */
 static void sync_pages(struct precopy *precopy)
 {
-	double memory_bytes = precopy->input.memory_pages * PAGE,
+	double used_bytes = precopy->input.used_pages * PAGE,
 	       chunk_bytes = precopy->input.hypervisor->clear_chunk_bytes;
-	double since_s, passed, before = precopy->pending_bytes;
+	double passed, before = precopy->pending_bytes;
+	struct since since;
 
 	precopy->iterations++;
 	if (precopy->clock_s <= precopy->sync_clock_s && precopy->taken_bytes <= 0)
 		return; /* again at the same moment: nothing new */
-	passed = pass_parts(precopy, &since_s);
+	passed = pass_parts(precopy, &since);
 	if (passed > 0) {
-		if (chunk_bytes > 0 && memory_bytes > chunk_bytes)
-			append_chunks(precopy, passed, since_s, passed * memory_bytes / chunk_bytes);
+		if (chunk_bytes > 0 && used_bytes > chunk_bytes)
+			append_chunks(precopy, passed, &since, passed * used_bytes / chunk_bytes);
 		else
-			append_part(precopy, passed, precopy->sync_clock_s);
+			append_part(precopy, passed, 0);
 	}
-	for (uint32_t i = 0; i < precopy->part_count; i++)
-		size_part(precopy, &precopy->part[i]);
+	precopy->cursor = round_the_circle(precopy->cursor + passed);
+	size_parts(precopy);
 	sum_parts(precopy);
 	precopy->sync_clock_s = precopy->clock_s;
+	precopy->sync_busy_s = precopy->busy_s;
 	note_pending(precopy);
 	precopy->period_dirty_bytes += at_least(precopy->pending_bytes - before, 0);
 }
@@ -651,10 +856,11 @@ static enum precopy_event begin_copying(struct precopy *precopy)
 	precopy->phase = PRECOPY_COPYING;
 	precopy->iterations = 1;
 	begin_window(precopy, 0, 0);
-	precopy->check_left_s = look_step_s(precopy);
+	precopy->check_left_s = precopy->pace.look_s;
 	precopy->tick_left_s = precopy->input.hypervisor->background_sync_s;
 	precopy->at_window_start = true;
 	precopy->sync_clock_s = precopy->clock_s;
+	precopy->sync_busy_s = precopy->busy_s;
 	precopy->period_s = precopy->now_s;
 	return PRECOPY_STARTED;
 }
@@ -665,7 +871,7 @@ static enum precopy_event begin_copying(struct precopy *precopy)
  */
 static void stop_guest(struct precopy *precopy)
 {
-	if (is_capped(precopy))
+	if (precopy->pace.capped)
 		precopy->sent_bytes += precopy->ahead_bytes;
 	else
 		precopy->socket_bytes += precopy->ahead_bytes;
@@ -690,7 +896,7 @@ static void send_burst(struct precopy *precopy)
 		note_pending(precopy);
 		return;
 	}
-	if (!precopy->at_window_start || !is_capped(precopy) || wire > burst * (1 + SAME))
+	if (!precopy->at_window_start || !precopy->pace.capped || wire > burst * (1 + SAME))
 		return;
 	if (precopy->pending_bytes < precopy->threshold_bytes)
 		return; /* looked at before the burst */
@@ -704,6 +910,11 @@ static enum precopy_event handle_copying(struct precopy *precopy)
 	enum precopy_event event = PRECOPY_SYNCED;
 	bool tick = next_tick_s(precopy) <= SAME_S;
 
+	if (precopy->asked && !precopy->stopping) {
+		precopy->postcopy = true;
+		stop_guest(precopy);
+		return PRECOPY_STOPPED;
+	}
 	if (!precopy->stopping) {
 		send_burst(precopy);
 		/* With a threshold of 0 nothing is below it: the migration ends when nothing is pending. */
@@ -719,7 +930,7 @@ static enum precopy_event handle_copying(struct precopy *precopy)
 	if (raise_throttle(precopy))
 		event = PRECOPY_THROTTLED;
 	precopy->stopping = precopy->pending_bytes <= 0 || precopy->pending_bytes < precopy->threshold_bytes;
-	precopy->check_left_s = look_step_s(precopy);
+	precopy->check_left_s = precopy->pace.look_s;
 	return event;
 }
 
@@ -739,6 +950,8 @@ enum precopy_event precopy_step(struct precopy *precopy)
 
 	must(precopy->event_s <= SAME_S);
 	fill_sockets(precopy);
+	if (precopy->phase == PRECOPY_COPYING)
+		note_pending(precopy);
 	switch (precopy->phase) {
 	case PRECOPY_SETUP:
 		event = begin_copying(precopy);
@@ -806,10 +1019,12 @@ void precopy_start(struct precopy *ret_precopy, const struct precopy_input *inpu
 	must(input->stop_s >= 0 && input->switchover_s >= 0);
 	must(input->haste > -1);
 	*ret_precopy = (struct precopy){ .input = *input, .stopped_s = -1 };
+	ret_precopy->sweep_phase = input->luck != 0 ? luck_unit(input->luck, SWEEP) : 0;
 	ret_precopy->input.bandwidth_bytes_s = at_most(input->bandwidth_bytes_s, RATE_MAX);
 	ret_precopy->downtime_limit_s = at_least(downtime_limit_s, 0);
 	add_memory(ret_precopy);
 	sum_parts(ret_precopy);
+	set_pace(ret_precopy);
 	ret_precopy->min_pending_bytes = INFINITY;
 	note_pending(ret_precopy);
 	if (!(input->setup_s > 0))
@@ -825,13 +1040,14 @@ void precopy_set_rate(struct precopy *precopy, double rate_bytes_s)
 	rate_bytes_s = at_most(rate_bytes_s, at_most(precopy->input.hypervisor->sender_bytes_s, RATE_MAX));
 	if (rate_bytes_s == precopy->rate_bytes_s)
 		return;
-	looked = fabs(precopy->check_left_s - look_step_s(precopy)) <= SAME_S;
+	looked = fabs(precopy->check_left_s - precopy->pace.look_s) <= SAME_S;
 	precopy->rate_bytes_s = rate_bytes_s;
+	set_pace(precopy);
 	/* A window or the way to a look that has just begun is as long as the new rate makes it. */
 	if (precopy->phase == PRECOPY_COPYING && precopy->window_gone_s <= 0)
-		precopy->window_left_s = window_step_s(precopy);
+		precopy->window_left_s = precopy->pace.window_s;
 	if (precopy->phase == PRECOPY_COPYING && looked)
-		precopy->check_left_s = look_step_s(precopy);
+		precopy->check_left_s = precopy->pace.look_s;
 	/* An event that is due is due; the new rate is for the time after it. */
 	if (precopy->phase != PRECOPY_SETUP && !(precopy->event_s <= 0))
 		plan_event(precopy);
@@ -847,9 +1063,9 @@ void precopy_set_downtime_limit(struct precopy *precopy, double downtime_limit_s
 void precopy_start_postcopy(struct precopy *precopy)
 {
 	must(precopy->phase == PRECOPY_COPYING);
-	precopy->postcopy = true;
-	stop_guest(precopy);
-	plan_event(precopy);
+	precopy->asked = true;
+	if (!(precopy->event_s <= 0))
+		plan_event(precopy);
 }
 
 void precopy_pause(struct precopy *precopy)

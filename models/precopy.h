@@ -46,23 +46,35 @@ struct precopy_input {
 /*
  * A share of the guest's memory, as far as the sender's cursor is concerned. The cursor goes round through
  * the memory in address order, so that what it passed longest ago is what it sends next: the parts form a
- * queue. The pages that the laws write to are taken to be spread evenly over the addresses.
+ * queue. The pages that the laws write to are taken to be spread evenly over the addresses, but
+ * the hot ones lie together, and the sequential law's are written in their order, so that the cursor follows
+ * the writer, or meets it.
  */
 struct precopy_part {
 	double share;         /* of the memory that the guest writes to, 0 … 1; 0: zero pages, firmware */
 	double since_clock_s; /* what was written since then is dirty; < 0: never sent, all of it is */
+	double since_busy_s;  /* busy_s then */
 	double pages, bytes;  /* dirty at the last sync: pages, and their size on the wire */
 	bool zero;            /* never used: only looked at */
 };
 
-enum { PRECOPY_PARTS = 8 };
+/* What follows from the rate in force, kept until it changes: while COPYING. */
+struct precopy_pace {
+	bool capped;     /* the cap binds, not the link */
+	double look_s;   /* from one look at what is pending to the next, when no cap binds */
+	double window_s; /* how long a window that begins now will be */
+	double noise;    /* of the bandwidth that it will measure: a share of it, the most */
+};
+
+enum { PRECOPY_PARTS = 16 };
 
 /* Plain data, no pointers but the input's; a copy continues on its own. Times in seconds from the start. */
 struct precopy {
 	struct precopy_input input;
 	enum precopy_phase phase;
 	double now_s;             /* time since the start, set-up included */
-	double clock_s;           /* the guest's own clock: slower under throttling, 0 at the start */
+	double clock_s;           /* how long the vCPUs ran: slower under throttling, 0 at the start */
+	double busy_s;            /* of that, while its duty was on: the duty goes by the time of day */
 	double downtime_limit_s;  /* in force now */
 	double rate_bytes_s;      /* in force now, as given by precopy_set_rate */
 	double pending_bytes;     /* known to be dirty and unsent; as in QEMU, 4096 bytes for any page */
@@ -77,12 +89,16 @@ struct precopy {
 	/* below: the model's own book-keeping */
 	double event_s; /* seconds from now_s to the next internal event; INFINITY = stuck until a change */
 	bool stopping;  /* COPYING: the event that is due is the switch-over, else a sync */
+	bool asked;     /* COPYING: post-copy begins at the next look */
 	bool postcopy;  /* the switch-over is post-copy's */
 	bool paused;    /* by precopy_pause */
 	bool at_window_start; /* this window's bytes have not been sent yet */
+	struct precopy_pace pace;
 	uint32_t part_count;
 	struct precopy_part part[PRECOPY_PARTS]; /* the next to be sent first */
-	double known_bytes;                      /* of all parts, on the wire, at the last sync */
+	double cursor;        /* where the first part begins, a share of what is written to: [0, 1) */
+	double sweep_phase;   /* DIRTY_SEQUENTIAL: where the guest wrote at clock 0, the same way */
+	double known_bytes;   /* of all parts, on the wire, at the last sync */
 	double taken_bytes;   /* sent of known_bytes since the last sync, by QEMU's own count */
 	double ahead_bytes;   /* sent in a burst at the window's start, still to be paid by the mean rate */
 	double scan_left_s;   /* looking at the zero pages will take so long; nothing is sent meanwhile */
@@ -93,8 +109,8 @@ struct precopy {
 	double window_rate;   /* bytes/s measured in the last complete window */
 	uint64_t windows;     /* complete ones so far */
 	double check_left_s;  /* to the next look at what is pending, when no rate limit binds; > 0 */
-	double sync_clock_s;  /* clock_s at the last sync */
-	double period_s;      /* when the last throttling decision was due */
+	double sync_clock_s, sync_busy_s;             /* clock_s, busy_s at the last sync */
+	double period_s;                              /* when the last throttling decision was due */
 	double period_dirty_bytes, period_sent_bytes; /* dirtied in this period; sent_bytes at its start */
 	uint32_t period_high;     /* periods that dirtied too much, since the last throttling */
 	double tick_left_s;       /* background syncs: to the next tick of the timer, and … */
@@ -114,7 +130,10 @@ void precopy_set_rate(struct precopy *precopy, double rate_bytes_s);
  */
 void precopy_set_downtime_limit(struct precopy *precopy, double downtime_limit_s);
 
-/* Switches to post-copy now. Must be COPYING. */
+/*
+ * Asks for post-copy: QEMU switches when it next looks whether it should go on, so at the end of the window
+ * under a cap. Must be COPYING; asking twice is nothing.
+ */
 void precopy_start_postcopy(struct precopy *precopy);
 
 /*

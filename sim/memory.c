@@ -191,7 +191,8 @@ static void consider_postcopy(struct world *world, struct move *move)
 	double left = precopy_remaining_bytes(&move->precopy), before = move->synced_bytes;
 
 	move->synced_bytes = left;
-	if (!move->timing.post_copy || move->precopy.phase != PRECOPY_COPYING || move->precopy.stopping)
+	if (!move->timing.post_copy || move->precopy.phase != PRECOPY_COPYING || move->precopy.stopping ||
+	    move->precopy.asked)
 		return;
 	if (before > 0 && (before - left) / before < POSTCOPY_PROGRESS)
 		start_postcopy(world, move, "the last round brought less than 10 %");
@@ -275,7 +276,7 @@ bool memory_pass(struct world *world, struct move *move, double dt_s, double wir
 bool memory_can_abort(const struct move *move)
 {
 	return move->stage != STAGE_MEMORY || move->precopy.phase == PRECOPY_SETUP ||
-	       move->precopy.phase == PRECOPY_COPYING;
+	       (move->precopy.phase == PRECOPY_COPYING && !move->precopy.asked);
 }
 
 static int64_t time_out_ns(const struct move *move)

@@ -282,6 +282,8 @@ static void fill_record(struct world *world, const struct move *move, enum outco
 		moved->bytes = precopy->sent_bytes + move->vain_bytes;
 		moved->iterations = precopy->iterations;
 		moved->throttle = precopy->throttle;
+		moved->hypervisor = precopy->input.hypervisor;
+		moved->setup_s = precopy->input.setup_s;
 		if (outcome == OUTCOME_COMPLETED)
 			moved->downtime_s = precopy->downtime_s;
 	}

@@ -76,19 +76,16 @@ static bool take_run(struct predictor *predictor, uint32_t run)
  * so that a change of r changes it by 1 / (1 - r) as much: (sent again) * (all) / F (Liu et al., HPDC 2011,
  * for the series).
  */
-static void add_variances(const struct predictor *predictor, const struct state *state,
-                          const struct moved *moved, double *variance_s, double *downtime_variance)
+static void add_variances(const struct cluster *cluster, const struct moved *moved, double *variance_s,
+                          double *downtime_variance)
 {
-	const struct cluster *cluster = state->cluster;
-	struct timing timing = timing_of(state, moved->vm, false);
-	const struct hypervisor *row = hypervisors_for(predictor->hypervisors, timing.hypervisor);
-	double setup_s, copy_s, first, again, stop_s, part;
+	const struct hypervisor *row = moved->hypervisor;
+	double copy_s, first, again, stop_s, part;
 
-	setup_s = (isnan(timing.setup_ms) ? row->setup_ms : timing.setup_ms) / 1000;
-	copy_s = fmax((double)(moved->end_ns - moved->start_ns) / 1e9 - setup_s, 0);
+	copy_s = fmax((double)(moved->end_ns - moved->start_ns) / 1e9 - moved->setup_s, 0);
 	first = fmax(cluster->vms[moved->vm].used_mib, 1) * MIB;
 	again = fmax(moved->bytes - first, 0);
-	part = setup_s * row->setup_spread;
+	part = moved->setup_s * row->setup_spread;
 	*variance_s += part * part;
 	part = copy_s * row->rate_spread;
 	*variance_s += part * part;
@@ -102,8 +99,7 @@ static void add_variances(const struct predictor *predictor, const struct state 
 }
 
 /* Intervals of a single run: what varies is added up instead of drawn. */
-static void spread_run(const struct predictor *predictor, const struct state *state, double window_s,
-                       struct prediction *prediction)
+static void spread_run(const struct predictor *predictor, double window_s, struct prediction *prediction)
 {
 	const struct world *world = &predictor->world;
 	double variance_s = 0, worst_s = -1, worst_variance = 0;
@@ -114,7 +110,7 @@ static void spread_run(const struct predictor *predictor, const struct state *st
 
 		if (moved->method != METHOD_LIVE || moved->outcome != OUTCOME_COMPLETED)
 			continue;
-		add_variances(predictor, state, moved, &variance_s, &downtime_variance);
+		add_variances(predictor->cluster, moved, &variance_s, &downtime_variance);
 		if (moved->downtime_s > worst_s) {
 			worst_s = moved->downtime_s;
 			worst_variance = downtime_variance;
@@ -173,5 +169,5 @@ void predict_lock(struct predictor *predictor, struct state *state, uint32_t hos
 	ret_prediction->probability_in_window = (double)in_window / runs;
 	ret_prediction->completed = (uint64_t)locked * 2 > runs;
 	if (runs == 1)
-		spread_run(predictor, state, window_s, ret_prediction);
+		spread_run(predictor, window_s, ret_prediction);
 }

@@ -49,6 +49,9 @@ struct moved {
 	int64_t start_ns, end_ns;
 	double downtime_s, bytes;
 	double throttle; /* when it ended: 0 … 1 */
+	/* of a live migration that began: the row it went by, what setting it up took */
+	const struct hypervisor *hypervisor;
+	double setup_s;
 };
 
 struct alarm {

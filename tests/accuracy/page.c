@@ -231,7 +231,9 @@ static void write_methods(FILE *out)
 	      "- *law iterated*: a round is what the guest's own law dirties in the round before.\n"
 	      "- *QEMU's expected downtime*: what it last said while the migration ran.\n"
 	      "- *two repeats of a cell*: what two measurements with the same settings differ by, over\n"
-	      "  all rows of the file.\n\n"
+	      "  all rows of the file. It is the floor: no model comes nearer to one measurement than\n"
+	      "  another one does. Most of it is in guests that are throttled, or write about as fast\n"
+	      "  as the link sends, and end when chance lets them (*kind: converge*).\n\n"
 	      "The simpler rules have the same set-up added; they know nothing of links that are\n"
 	      "shared, of throttling, or of post-copy. `models/baselines.h` has them exactly.\n\n",
 	      out);

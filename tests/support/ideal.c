@@ -15,6 +15,7 @@ struct hypervisor ideal_of(const struct hypervisor *row)
 	ideal.kernel_pages = 0;
 	ideal.zero_page_s = 0;
 	ideal.firmware_pages = 0;
+	ideal.throttle_loss = 0;
 	ideal.iterate_s = 0.05;
 	ideal.iterate_bytes = 0;
 	for (const struct hypervisor_constant *of = hypervisor_constants; of->name; of++) {

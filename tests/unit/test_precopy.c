@@ -369,7 +369,54 @@ Test(precopy, large_guests_clear_their_dirty_log_chunk_by_chunk)
 	cr_assert_eq(small.now_s, whole.now_s);
 }
 
-Test(precopy, postcopy_switches_at_once_and_fetches_the_rest)
+/* A throttled guest loses a little more than it is made to sleep. */
+Test(precopy, a_throttled_guest_loses_time_to_being_stopped)
+{
+	struct hypervisor row = *ideal_hypervisor();
+	struct precopy_input input = migrating_busy(1024, 1e9);
+	struct precopy precopy;
+	double clock_s;
+
+	row.throttle_loss = 0.06;
+	input.hypervisor = &row;
+	input.auto_converge = true;
+	precopy_start(&precopy, &input, 0.3);
+	precopy_set_rate(&precopy, 100 * MIB);
+	precopy_run(&precopy, 100 * MIB, 5);
+	cr_assert_eq(precopy.throttle, 0);
+	assert_near(precopy.clock_s, 5, 1e-9);
+	while (!(precopy.throttle > 0))
+		migrating_next(&precopy);
+	clock_s = precopy.clock_s;
+	precopy_advance(&precopy, 0.01);
+	assert_near(precopy.clock_s - clock_s, 0.01 * 0.8 * 0.94, 1e-9);
+}
+
+/* What a throttled guest does each second it still does each second, only less of it. */
+Test(precopy, a_duty_goes_by_the_time_of_day)
+{
+	struct precopy_input input = migrating_busy(1024, 1e9);
+	struct precopy precopy;
+	double clock_s, busy_s;
+
+	input.auto_converge = true;
+	input.dirty.duty_period_s = 2;
+	input.dirty.duty_on_fraction = 0.25;
+	precopy_start(&precopy, &input, 1e-9);
+	precopy_set_rate(&precopy, 50 * MIB);
+	precopy_advance(&precopy, 3);
+	assert_near(precopy.clock_s, 3, 1e-9);
+	assert_near(precopy.busy_s, 1, 1e-9);
+	while (!(precopy.throttle > 0))
+		migrating_next(&precopy);
+	clock_s = precopy.clock_s;
+	busy_s = precopy.busy_s;
+	precopy_advance(&precopy, 2);
+	assert_near(precopy.clock_s - clock_s, 2 * (1 - precopy.throttle), 1e-9);
+	assert_near(precopy.busy_s - busy_s, 0.5 * (1 - precopy.throttle), 1e-9);
+}
+
+Test(precopy, postcopy_switches_at_the_next_look_and_fetches_the_rest)
 {
 	struct precopy_input input = migrating_busy(1024, 1e6);
 	struct precopy precopy;
@@ -379,6 +426,13 @@ Test(precopy, postcopy_switches_at_once_and_fetches_the_rest)
 	precopy_start(&precopy, &input, 0.3);
 	precopy_run(&precopy, 100 * MIB, 30.05);
 	precopy_start_postcopy(&precopy);
+	precopy_start_postcopy(&precopy);
+	cr_assert_eq(precopy.phase, PRECOPY_COPYING);
+	/* A cap's windows are of 100 ms, from the begin of copying at the end of set-up. */
+	assert_near(precopy_next_s(&precopy), precopy.window_left_s, 1e-9);
+	sent = precopy.sent_bytes;
+	cr_assert_eq(migrating_next(&precopy), PRECOPY_STOPPED);
+	assert_near(precopy.sent_bytes - sent, 100 * MIB * (precopy.now_s - 30.05), 1e-6);
 	cr_assert_eq(precopy.phase, PRECOPY_SWITCHING);
 	rest = precopy.pending_bytes / 4096 * NORMAL;
 	sent = precopy.sent_bytes;
