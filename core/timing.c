@@ -8,8 +8,14 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const char timeout_key[] = "live_migration_timeout";
-static const char downtime_key[] = "live_migration_max_downtime";
+/* A key as flavors and instances have it, and as image properties are spelled. */
+struct key {
+	const char *name, *image_name;
+};
+
+static const struct key TIMEOUT = { "hw:wrs:live_migration_timeout", "hw_wrs_live_migration_timeout" };
+static const struct key DOWNTIME = { "hw:wrs:live_migration_max_downtime",
+	                             "hw_wrs_live_migration_max_downtime" };
 
 /* The ranges of the platform's keys; 0 s means no limit. */
 enum { TIMEOUT_LEAST_S = 120, TIMEOUT_MOST_S = 800, DOWNTIME_LEAST_MS = 100, DOWNTIME_DEFAULT_MS = 500 };
@@ -17,20 +23,15 @@ enum { TIMEOUT_LEAST_S = 120, TIMEOUT_MOST_S = 800, DOWNTIME_LEAST_MS = 100, DOW
 /* How often the platform looks at a migration (nova/virt/libvirt/driver.py sleeps half a second). */
 static const double look_s = 0.5;
 
-/* The value of hw:wrs:KEY or, as image properties are spelled, hw_wrs_KEY; -1: absent, -2: no whole number.
- */
-static long long key_value(const struct pairs *pairs, const char *key)
+/* The key's value; -1: absent, -2: no whole number. */
+static long long key_value(const struct pairs *pairs, const struct key *key)
 {
-	char name[64], *end;
-	const char *text;
+	const char *text = pairs_get(pairs, key->name);
 	long long value;
+	char *end;
 
-	snprintf(name, sizeof(name), "hw:wrs:%s", key);
-	text = pairs_get(pairs, name);
-	if (!text) {
-		snprintf(name, sizeof(name), "hw_wrs_%s", key);
-		text = pairs_get(pairs, name);
-	}
+	if (!text)
+		text = pairs_get(pairs, key->image_name);
 	if (!text)
 		return -1;
 	value = strtoll(text, &end, 10);
@@ -49,7 +50,7 @@ static long long metadata_timeout_s(const struct flavor *flavor, const struct vm
 	long long smallest = -1;
 
 	for (int i = 0; i < 3; i++) {
-		long long value = key_value(places[i], timeout_key);
+		long long value = key_value(places[i], &TIMEOUT);
 
 		if (value < 0 || !timeout_valid(value))
 			continue;
@@ -65,7 +66,7 @@ static long long metadata_downtime_ms(const struct flavor *flavor, const struct 
 	const struct pairs *places[] = { &flavor->extra_specs, &vm->metadata, &vm->image };
 
 	for (int i = 0; i < 3; i++) {
-		long long value = key_value(places[i], downtime_key);
+		long long value = key_value(places[i], &DOWNTIME);
 
 		if (value == -1)
 			continue;
@@ -221,17 +222,17 @@ const char *timing_ignored(const struct cluster *cluster, uint32_t vm, char *buf
 		                         &of->metadata };
 
 	for (int i = 0; i < 3; i++) {
-		long long timeout_s = key_value(places[i], timeout_key);
-		long long downtime_ms = key_value(places[i], downtime_key);
+		long long timeout_s = key_value(places[i], &TIMEOUT);
+		long long downtime_ms = key_value(places[i], &DOWNTIME);
 
 		if (timeout_s != -1 && (timeout_s < 0 || !timeout_valid(timeout_s))) {
-			snprintf(buffer, room, "VM %s: hw:wrs:%s is ignored, expected 0 or %d to %d s",
-			         of->name, timeout_key, TIMEOUT_LEAST_S, TIMEOUT_MOST_S);
+			snprintf(buffer, room, "VM %s: %s is ignored, expected 0 or %d to %d s", of->name,
+			         TIMEOUT.name, TIMEOUT_LEAST_S, TIMEOUT_MOST_S);
 			return buffer;
 		}
 		if (downtime_ms != -1 && downtime_ms < DOWNTIME_LEAST_MS) {
-			snprintf(buffer, room, "VM %s: hw:wrs:%s is below %d ms, the default of %d ms holds",
-			         of->name, downtime_key, DOWNTIME_LEAST_MS, DOWNTIME_DEFAULT_MS);
+			snprintf(buffer, room, "VM %s: %s is below %d ms, the default of %d ms holds",
+			         of->name, DOWNTIME.name, DOWNTIME_LEAST_MS, DOWNTIME_DEFAULT_MS);
 			return buffer;
 		}
 	}
