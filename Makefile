@@ -253,7 +253,7 @@ lab: lab-ready
 	@$(LAB) tests/lab/up --hosts $(HOSTS) --mbit $(MBIT) $(RUN_IN_LAB)
 
 lab-measure: lab-ready
-	@$(LAB) tests/lab/measure --guests $(N) --seed $(SEED) -o '$(MIGRATIONS)'
+	@$(LAB) tests/lab/measure --guests $(N) --seed $(SEED) $(if $(KIND),--only $(KIND)) -o '$(MIGRATIONS)'
 
 fuzz: asan
 	@FUZZ_DIR='$(O)/asan/tests/fuzz' OUT='$(O)/fuzz' tests/fuzz/run --seconds $(FUZZ_SECONDS)
@@ -337,12 +337,11 @@ help:
 	@echo 'make asan            build with ASan and UBSan under $(O)/asan'
 	@echo 'make valgrind        commands under valgrind'
 	@echo 'make lab             HOSTS=$(HOSTS) libvirt hosts on links of MBIT=$(MBIT), for RUN_IN_LAB="…"'
-	@echo 'make lab-measure     migrate N=$(N) guests drawn from SEED=$(SEED), rows go to MIGRATIONS=…'
+	@echo 'make lab-measure     migrate N=$(N) guests (SEED=$(SEED) KIND=…), rows go to MIGRATIONS=…'
 	@echo 'make fuzz            each fuzz target for FUZZ_SECONDS=$(FUZZ_SECONDS)'
 	@echo 'make bench           measure speed and accuracy'
 	@echo 'make accuracy        predictions beside measured migrations; ACCURACY_OPTIONS="--write docs"'
 	@echo 'make model           fit the constants that ship to tests/data/lab-migrations.csv'
-	@echo 'make accuracy        predictions beside measured migrations (ACCURACY_OPTIONS="…")'
 	@echo 'make golden-update   rewrite the expected outputs (CASES="name …" for some); read the diff'
 	@echo 'make install         to prefix=$(prefix), below DESTDIR'
 	@echo 'make uninstall | clean | dist-clean'

@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/*
- * precopy_parts: the memory of a migration, part by part: what of it is dirty, where, and how much of it is
- * still to be sent. Inside of precopy.h: nobody else needs it.
- */
+/* precopy_parts: the memory of a migration, part by part: what is dirty, where, and what is still unsent. */
 #ifndef MODELS_PRECOPY_PARTS_H
 #define MODELS_PRECOPY_PARTS_H
+
+/* Inside of precopy.c: nobody else needs it. */
 
 #include "models/precopy.h"
 
