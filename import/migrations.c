@@ -417,8 +417,10 @@ static int finish_line(const struct reading *reading, struct line *line)
 		row->batch = "";
 	row->held_out = line->use == 1;
 	row->completed = line->outcome == 0;
-	/* After a switch to post-copy, libvirt's downtime ends when the source has handed over what the guest
-	 * needs to go on: the guest still waits for it to come over the link. That is no measure of ours. */
+	/*
+	 * After a switch to post-copy, libvirt's downtime ends when the source has handed over what the guest
+	 * needs to go on: the guest still waits for it to come over the link. That is no measure of ours.
+	 */
 	if (!isnan(row->postcopy_s))
 		row->downtime_s = NAN;
 	finish_outside(line);

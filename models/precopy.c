@@ -437,8 +437,7 @@ static enum precopy_event begin_copying(struct precopy *precopy)
 	precopy->check_left_s = precopy->pace.look_s;
 	precopy->tick_left_s = precopy->input.hypervisor->background_sync_s;
 	precopy->at_window_start = true;
-	precopy->sync_clock_s = precopy->clock_s;
-	precopy->sync_busy_s = precopy->busy_s;
+	precopy->sync = (struct precopy_clocks){ precopy->clock_s, precopy->busy_s };
 	precopy->period_s = precopy->now_s;
 	return PRECOPY_STARTED;
 }

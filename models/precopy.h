@@ -43,6 +43,11 @@ struct precopy_input {
 	bool auto_converge;
 };
 
+/* The guest's clocks at some time: how long its vCPUs had run, and of that while its duty was on. */
+struct precopy_clocks {
+	double clock_s, busy_s;
+};
+
 /*
  * A share of the guest's memory, as far as the sender's cursor is concerned. The cursor goes round through
  * the memory in address order, so that what it passed longest ago is what it sends next: the parts form a
@@ -51,11 +56,10 @@ struct precopy_input {
  * the writer, or meets it.
  */
 struct precopy_part {
-	double share;         /* of the memory that the guest writes to, 0 … 1; 0: zero pages, firmware */
-	double since_clock_s; /* what was written since then is dirty; < 0: never sent, all of it is */
-	double since_busy_s;  /* busy_s then */
-	double pages, bytes;  /* dirty at the last sync: pages, and their size on the wire */
-	bool zero;            /* never used: only looked at */
+	double share; /* of the memory that the guest writes to, 0 … 1; 0: zero pages, firmware */
+	struct precopy_clocks since; /* what was written since is dirty; clock_s < 0: never sent, all is */
+	double pages, bytes;         /* dirty at the last sync: pages, and their size on the wire */
+	bool zero;                   /* never used: only looked at */
 };
 
 /* What follows from the rate in force, kept until it changes: while COPYING. */
@@ -109,7 +113,7 @@ struct precopy {
 	double window_rate;   /* bytes/s measured in the last complete window */
 	uint64_t windows;     /* complete ones so far */
 	double check_left_s;  /* to the next look at what is pending, when no rate limit binds; > 0 */
-	double sync_clock_s, sync_busy_s;             /* clock_s, busy_s at the last sync */
+	struct precopy_clocks sync;                   /* at the last sync */
 	double period_s;                              /* when the last throttling decision was due */
 	double period_dirty_bytes, period_sent_bytes; /* dirtied in this period; sent_bytes at its start */
 	uint32_t period_high;     /* periods that dirtied too much, since the last throttling */

@@ -89,6 +89,19 @@ static double chance(const struct precopy *precopy)
 	return 2 * sum;
 }
 
+/*
+ * By how many pages more or less than expected are dirty. Which pages are hit is chance: a page that expects
+ * m writes is hit with probability p = 1 - e^-m, and the sum of p (1 - p) over all pages, the variance of
+ * their number, is D(2t) - D(t).
+ */
+static double chance_pages(const struct precopy *precopy, const struct dirty *dirty, double busy_s,
+                           double clock_s, double expected)
+{
+	if (precopy->input.luck == 0)
+		return 0;
+	return chance(precopy) * sqrt(at_least(dirty_pages_in(dirty, 2 * busy_s, 2 * clock_s) - expected, 0));
+}
+
 /* What the guest's own kernel wrote in so long. */
 static double kernel_pages_in(const struct precopy *precopy, double clock_s)
 {
@@ -97,29 +110,22 @@ static double kernel_pages_in(const struct precopy *precopy, double clock_s)
 	return row->kernel_s > 0 ? -row->kernel_pages * expm1(-clock_s / row->kernel_s) : 0;
 }
 
-/*
- * Unique pages written in the whole guest since its clocks stood there. Which pages are hit is chance: a
- * page that expects m writes is hit with probability p = 1 - e^-m, and the sum of p (1 - p) over all pages,
- * the variance of their number, is D(2t) - D(t).
- */
-static double written_since(const struct precopy *precopy, double from_clock_s, double from_busy_s)
+/* Unique pages written in the whole guest since its clocks stood there. */
+static double written_since(const struct precopy *precopy, const struct precopy_clocks *since)
 {
 	const struct dirty *dirty = &precopy->input.dirty;
-	double clock_s = precopy->clock_s - from_clock_s, busy_s = precopy->busy_s - from_busy_s,
+	double clock_s = precopy->clock_s - since->clock_s, busy_s = precopy->busy_s - since->busy_s,
 	       law = dirty_pages_in(dirty, busy_s, clock_s), pages = law + kernel_pages_in(precopy, clock_s);
 
-	if (precopy->input.luck != 0)
-		pages += chance(precopy) *
-		         sqrt(at_least(dirty_pages_in(dirty, 2 * busy_s, 2 * clock_s) - law, 0));
+	pages += chance_pages(precopy, dirty, busy_s, clock_s, law);
 	return at_most(at_most(at_least(pages, 0), dirty->limit_pages), precopy->input.used_pages);
 }
 
 static void size_part(const struct precopy *precopy, struct precopy_part *part)
 {
-	if (part->since_clock_s < 0)
+	if (part->since.clock_s < 0)
 		return; /* all of it, as it was at the start */
-	part->pages = at_least(part->pages,
-	                       part->share * written_since(precopy, part->since_clock_s, part->since_busy_s));
+	part->pages = at_least(part->pages, part->share * written_since(precopy, &part->since));
 	part->bytes = part->pages * page_bytes(precopy);
 }
 
@@ -138,11 +144,9 @@ static void append_stretch(struct precopy *precopy, const struct precopy_part *p
 	if (share <= SAME)
 		return;
 	must(precopy->part_count < PRECOPY_PARTS);
-	precopy->part[precopy->part_count++] = (struct precopy_part){ .share = share,
-		                                                      .since_clock_s = part->since_clock_s,
-		                                                      .since_busy_s = part->since_busy_s,
-		                                                      .pages = pages,
-		                                                      .bytes = pages * page_bytes(precopy) };
+	precopy->part[precopy->part_count++] = (struct precopy_part){
+		.share = share, .since = part->since, .pages = pages, .bytes = pages * page_bytes(precopy)
+	};
 }
 
 /* Written beside what the law says: spread over all memory. */
@@ -163,9 +167,9 @@ static void split_sequential(struct precopy *precopy, const struct precopy_part 
 {
 	const struct dirty *dirty = &precopy->input.dirty;
 	double pages = dirty->working_set_pages, per_page = pages > 0 ? 1 / pages : 0,
-	       clean = written_beside(precopy, precopy->clock_s - part->since_clock_s), swept = clean + pages,
-	       went = at_most(dirty->rate_pages_s * (precopy->busy_s - part->since_busy_s) * per_page, 1),
-	       was = precopy->sweep_phase + dirty->rate_pages_s * part->since_busy_s * per_page,
+	       clean = written_beside(precopy, precopy->clock_s - part->since.clock_s), swept = clean + pages,
+	       went = at_most(dirty->rate_pages_s * (precopy->busy_s - part->since.busy_s) * per_page, 1),
+	       was = precopy->sweep_phase + dirty->rate_pages_s * part->since.busy_s * per_page,
 	       begin = round_the_circle(was - address), share = part->share,
 	       first = at_most(at_least(begin + went - 1, 0), share), from = at_most(begin, share),
 	       to = at_most(begin + went, share);
@@ -185,15 +189,13 @@ static double hit_since(const struct precopy *precopy, const struct precopy_part
 		                .working_set_pages = dirty->working_set_pages * share,
 		                .rate_pages_s = dirty->rate_pages_s * probability,
 		                .limit_pages = dirty->limit_pages };
-	double clock_s = precopy->clock_s - part->since_clock_s,
-	       busy_s = precopy->busy_s - part->since_busy_s, pages;
+	double clock_s = precopy->clock_s - part->since.clock_s,
+	       busy_s = precopy->busy_s - part->since.busy_s, pages;
 
 	if (!(share > 0))
 		return 0;
 	pages = dirty_pages_in(&region, busy_s, clock_s);
-	if (precopy->input.luck != 0)
-		pages += chance(precopy) *
-		         sqrt(at_least(dirty_pages_in(&region, 2 * busy_s, 2 * clock_s) - pages, 0));
+	pages += chance_pages(precopy, &region, busy_s, clock_s, pages);
 	return at_least(pages, 0) / share;
 }
 
@@ -201,7 +203,7 @@ static double hit_since(const struct precopy *precopy, const struct precopy_part
 static void split_hotcold(struct precopy *precopy, const struct precopy_part *part, double address)
 {
 	const struct dirty *dirty = &precopy->input.dirty;
-	double beside = written_beside(precopy, precopy->clock_s - part->since_clock_s),
+	double beside = written_beside(precopy, precopy->clock_s - part->since.clock_s),
 	       hot_share = dirty->hot_fraction,
 	       hot = beside + hit_since(precopy, part, hot_share, dirty->hot_probability),
 	       cold = beside + hit_since(precopy, part, 1 - hot_share, 1 - dirty->hot_probability),
@@ -226,7 +228,7 @@ static uint32_t rejoin_parts(const struct precopy *precopy, struct precopy_part 
 		const struct precopy_part *part = &precopy->part[i];
 		struct precopy_part *last = &ret_parts[count - (count > 0)];
 
-		if (count > 0 && part->since_clock_s >= 0 && part->since_clock_s == last->since_clock_s)
+		if (count > 0 && part->since.clock_s >= 0 && part->since.clock_s == last->since.clock_s)
 			last->share += part->share;
 		else
 			ret_parts[count++] = *part;
@@ -246,7 +248,7 @@ static void size_placed_parts(struct precopy *precopy)
 	for (uint32_t i = 0; i < count; i++) {
 		bool room = precopy->part_count + SPLIT_MOST + (count - i - 1) <= PRECOPY_PARTS;
 
-		if (parts[i].since_clock_s < 0 || !room) {
+		if (parts[i].since.clock_s < 0 || !room) {
 			size_part(precopy, &parts[i]);
 			precopy->part[precopy->part_count++] = parts[i];
 		} else if (precopy->input.dirty.law == DIRTY_SEQUENTIAL) {
@@ -270,26 +272,21 @@ static void size_parts(struct precopy *precopy)
 		size_part(precopy, &precopy->part[i]);
 }
 
-/* The guest's clocks at some time: clock_s, busy_s. */
-struct since {
-	double clock_s, busy_s;
-};
-
 /*
  * Takes what was sent since the last sync out of the queue. The share of memory that the cursor passed is
  * returned; *ret_since is the oldest time at which what it passed was passed before (< 0: never).
  */
-static double pass_parts(struct precopy *precopy, struct since *ret_since)
+static double pass_parts(struct precopy *precopy, struct precopy_clocks *ret_since)
 {
 	double taken = precopy->taken_bytes, passed = 0;
 	uint32_t first = 0;
 
-	*ret_since = (struct since){ precopy->sync_clock_s, precopy->sync_busy_s };
+	*ret_since = precopy->sync;
 	for (; first < precopy->part_count; first++) {
 		struct precopy_part *part = &precopy->part[first];
 
 		if (taken > 0 && first == 0)
-			*ret_since = (struct since){ part->since_clock_s, part->since_busy_s };
+			*ret_since = part->since;
 		if (taken < part->bytes * (1 - SAME)) {
 			double left = 1 - taken / part->bytes;
 
@@ -316,9 +313,9 @@ static void join_parts(struct precopy *precopy)
 
 	for (uint32_t i = 0; i + 1 < precopy->part_count; i++) {
 		struct precopy_part *part = &precopy->part[i];
-		double gap = part[1].since_clock_s - part->since_clock_s;
+		double gap = part[1].since.clock_s - part->since.clock_s;
 
-		if (part->since_clock_s >= 0 && gap < best_gap) {
+		if (part->since.clock_s >= 0 && gap < best_gap) {
 			best = part;
 			best_gap = gap;
 		}
@@ -326,8 +323,8 @@ static void join_parts(struct precopy *precopy)
 	must(best != NULL);
 	share = best[0].share + best[1].share;
 	if (share > 0) {
-		best->since_clock_s += best_gap * (best[1].share / share);
-		best->since_busy_s += (best[1].since_busy_s - best->since_busy_s) * (best[1].share / share);
+		best->since.clock_s += best_gap * (best[1].share / share);
+		best->since.busy_s += (best[1].since.busy_s - best->since.busy_s) * (best[1].share / share);
 	}
 	best->share = share;
 	best->pages += best[1].pages;
@@ -340,14 +337,14 @@ static void join_parts(struct precopy *precopy)
 /* Passed in the round that ends now, when so much of it was over: [0, 1). */
 static void append_part(struct precopy *precopy, double share, double place)
 {
-	double clock_s = precopy->sync_clock_s, busy_s = precopy->sync_busy_s;
+	double clock_s = precopy->sync.clock_s, busy_s = precopy->sync.busy_s;
 
 	if (precopy->part_count == PRECOPY_PARTS)
 		join_parts(precopy);
 	precopy->part[precopy->part_count++] =
 		(struct precopy_part){ .share = share,
-		                       .since_clock_s = clock_s + (precopy->clock_s - clock_s) * place,
-		                       .since_busy_s = busy_s + (precopy->busy_s - busy_s) * place };
+		                       .since = { clock_s + (precopy->clock_s - clock_s) * place,
+		                                  busy_s + (precopy->busy_s - busy_s) * place } };
 }
 
 /*
@@ -359,16 +356,17 @@ static void append_part(struct precopy *precopy, double share, double place)
  * written between sync and clear that were not known counts from the sync, and the part's beginning lies
  * that much before the clear.
  */
-static void append_chunks(struct precopy *precopy, double passed, const struct since *since, double chunks)
+static void append_chunks(struct precopy *precopy, double passed, const struct precopy_clocks *since,
+                          double chunks)
 {
 	const struct dirty *dirty = &precopy->input.dirty;
 	double groups = at_least(1, at_most(CHUNK_GROUPS, ceil(chunks * (1 - SAME)))), unknown = 0;
 
 	if (since->clock_s >= 0 && chunks > 1) {
-		double clock_s = precopy->sync_clock_s - since->clock_s,
-		       busy_s = precopy->sync_busy_s - since->busy_s,
-		       half_s = (precopy->clock_s - precopy->sync_clock_s) / 2,
-		       half_busy_s = (precopy->busy_s - precopy->sync_busy_s) / 2,
+		double clock_s = precopy->sync.clock_s - since->clock_s,
+		       busy_s = precopy->sync.busy_s - since->busy_s,
+		       half_s = (precopy->clock_s - precopy->sync.clock_s) / 2,
+		       half_busy_s = (precopy->busy_s - precopy->sync.busy_s) / 2,
 		       written = dirty_pages_in(dirty, half_busy_s, half_s);
 
 		if (written > 0)
@@ -397,10 +395,10 @@ void precopy_parts_sync(struct precopy *precopy)
 	double used_bytes = precopy->input.used_pages * PAGE,
 	       chunk_bytes = precopy->input.hypervisor->clear_chunk_bytes;
 	double passed, before = precopy->pending_bytes;
-	struct since since;
+	struct precopy_clocks since;
 
 	precopy->iterations++;
-	if (precopy->clock_s <= precopy->sync_clock_s && precopy->taken_bytes <= 0)
+	if (precopy->clock_s <= precopy->sync.clock_s && precopy->taken_bytes <= 0)
 		return; /* again at the same moment: nothing new */
 	passed = pass_parts(precopy, &since);
 	if (passed > 0) {
@@ -412,8 +410,7 @@ void precopy_parts_sync(struct precopy *precopy)
 	precopy->cursor = round_the_circle(precopy->cursor + passed);
 	size_parts(precopy);
 	sum_parts(precopy);
-	precopy->sync_clock_s = precopy->clock_s;
-	precopy->sync_busy_s = precopy->busy_s;
+	precopy->sync = (struct precopy_clocks){ precopy->clock_s, precopy->busy_s };
 	precopy_parts_note(precopy);
 	precopy->period_dirty_bytes += at_least(precopy->pending_bytes - before, 0);
 }
@@ -426,7 +423,7 @@ static void add_unsent(struct precopy *precopy, double pages, double used_pages,
 		return;
 	must(precopy->part_count < PRECOPY_PARTS);
 	precopy->part[precopy->part_count++] = (struct precopy_part){
-		.share = pages / used_pages, .since_clock_s = -1, .pages = pages, .bytes = pages * page_size
+		.share = pages / used_pages, .since = { -1, 0 }, .pages = pages, .bytes = pages * page_size
 	};
 }
 
