@@ -253,7 +253,8 @@ lab: lab-ready
 	@$(LAB) tests/lab/up --hosts $(HOSTS) --mbit $(MBIT) $(RUN_IN_LAB)
 
 lab-measure: lab-ready
-	@$(LAB) tests/lab/measure --guests $(N) --seed $(SEED) $(if $(KIND),--only $(KIND)) -o '$(MIGRATIONS)'
+	@$(LAB) tests/lab/measure --guests $(N) --seed $(SEED) $(if $(KIND),--only $(KIND)) \
+		$(if $(MACHINE),--machine '$(MACHINE)') -o '$(MIGRATIONS)'
 
 fuzz: asan
 	@FUZZ_DIR='$(O)/asan/tests/fuzz' OUT='$(O)/fuzz' tests/fuzz/run --seconds $(FUZZ_SECONDS)
@@ -337,7 +338,7 @@ help:
 	@echo 'make asan            build with ASan and UBSan under $(O)/asan'
 	@echo 'make valgrind        commands under valgrind'
 	@echo 'make lab             HOSTS=$(HOSTS) libvirt hosts on links of MBIT=$(MBIT), for RUN_IN_LAB="…"'
-	@echo 'make lab-measure     migrate N=$(N) guests (SEED=$(SEED) KIND=…), rows go to MIGRATIONS=…'
+	@echo 'make lab-measure     migrate N=$(N) guests (SEED=$(SEED) KIND=… MACHINE=…), rows go to MIGRATIONS=…'
 	@echo 'make fuzz            each fuzz target for FUZZ_SECONDS=$(FUZZ_SECONDS)'
 	@echo 'make bench           measure speed and accuracy'
 	@echo 'make accuracy        predictions beside measured migrations; ACCURACY_OPTIONS="--write docs"'

@@ -347,7 +347,8 @@ void calibrate_residuals(const struct measured *rows, uint32_t count, const stru
 		struct expected draws[DRAWS], mean;
 
 		if (row->held_out || row->post_copy || row->batch[0] != '\0' ||
-		    strcmp(row->hypervisor, hypervisor->name) != 0)
+		    strcmp(row->hypervisor, hypervisor->name) != 0 ||
+		    (calibration->machine && strcmp(row->machine, calibration->machine) != 0))
 			continue;
 		expect_row(row, hypervisor, EXPECT_PLAIN, 0, DRAWS, draws);
 		mean = expect_mean(draws, DRAWS);
@@ -369,14 +370,37 @@ void calibrate_residuals(const struct measured *rows, uint32_t count, const stru
 
 /* ------------------------------------------------------------------ all of it */
 
+/* The machine that most of the rows are from that can be fitted to; of as many, the one that comes first. */
+static const char *chief_machine(const struct measured *rows, uint32_t count, const struct hypervisor *start)
+{
+	const char *chief = "";
+	uint32_t most = 0;
+
+	for (uint32_t i = 0; i < count; i++) {
+		uint32_t found = 0;
+
+		if (!calibrate_takes(&rows[i], start) || (most > 0 && !strcmp(rows[i].machine, chief)))
+			continue;
+		for (uint32_t j = i; j < count; j++)
+			found += calibrate_takes(&rows[j], start) &&
+			         !strcmp(rows[i].machine, rows[j].machine);
+		if (found > most) {
+			most = found;
+			chief = rows[i].machine;
+		}
+	}
+	return chief;
+}
+
 static void choose_rows(const struct measured *rows, uint32_t count, struct fit *fit,
                         struct calibration *calibration)
 {
 	fit->rows = MEMORY_ARRAY(const struct measured *, count);
+	calibration->machine = chief_machine(rows, count, fit->start);
 	for (uint32_t i = 0; i < count; i++) {
 		bool together = rows[i].batch[0] != '\0' && !rows[i].held_out && rows[i].completed;
 
-		if (calibrate_takes(&rows[i], fit->start))
+		if (calibrate_takes(&rows[i], fit->start) && !strcmp(rows[i].machine, calibration->machine))
 			fit->rows[fit->count++] = &rows[i];
 		else if (together && strcmp(rows[i].hypervisor, fit->start->name) == 0)
 			calibration->rows_together++;

@@ -32,7 +32,8 @@ struct calibration {
 	struct calibrated constants[CALIBRATE_CONSTANTS_MOST]; /* as hypervisor_constants[] */
 	uint32_t rows_fitted;   /* alone, by pre-copy, completed, not held out */
 	uint32_t rows_together; /* of batches: for share_spread only */
-	uint32_t rows_left_out; /* held out, given up, by post-copy, or of other hypervisors */
+	uint32_t rows_left_out; /* held out, given up, by post-copy, of other hypervisors or machines */
+	const char *machine;    /* a row's: the residuals are of its rows; NULL: of all */
 	double chi;             /* root mean square of the weighted residuals: 1 is as good as assumed */
 	struct residuals overall;
 	struct residuals *laws, *cells; /* MEMORY_ARRAYs, by name; freed by calibration_free */
@@ -44,9 +45,11 @@ struct calibration {
  * one disturbed row does not turn the fit), then the spreads: their proportions by maximum likelihood, their
  * size such that the intervals from the 10th to the 90th percentile hold 80 % of the fitted rows.
  *
- * rows of other hypervisors than start->name are left out. What the rows cannot tell (the wire's efficiency
- * when no link was the limit, …) keeps the start's value. The laws of the guests must be known; post-copy and
- * batches are left out here. Returns ERROR_INPUT when fewer than CALIBRATE_ROWS_LEAST rows are left.
+ * rows of other hypervisors than start->name are left out, and those of other machines than the one that most
+ * rows are from: what a set-up takes there would look like chance. What the rows cannot tell (the wire's
+ * efficiency when no link was the limit, …) keeps the start's value. The laws of the guests must be known;
+ * post-copy and batches are left out here. Returns ERROR_INPUT when fewer than CALIBRATE_ROWS_LEAST rows are
+ * left.
  */
 int calibrate(const struct measured *rows, uint32_t count, const struct hypervisor *start,
               struct calibration *ret_calibration, struct error *error);

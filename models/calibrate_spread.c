@@ -226,7 +226,7 @@ static void size_spreads(const struct measured *const *rows, uint32_t count, str
 		                 .spread = { first, second },
 		                 .likely = { *first, second ? *second : 0 } };
 
-	share_at(&sizing, held_find(1 / SCALE_MOST, SCALE_MOST, STEPS, share_at, &sizing));
+	share_at(&sizing, held_find(held_of_fitted, 1 / SCALE_MOST, SCALE_MOST, STEPS, share_at, &sizing));
 }
 
 void calibrate_spreads(const struct measured *const *rows, uint32_t count, struct hypervisor *hypervisor)

@@ -21,7 +21,7 @@
 	.used_spread = 0.00118132, \
 	.dirty_spread = 0.0451305, \
 	.stop_spread = 0.409051, \
-	.share_spread = 0.0508967, \
+	.share_spread = 0.104571, \
 	.window_spread = 0.028
 /* clang-format on */
 

@@ -5,9 +5,9 @@
 
 #include <math.h>
 
-const double held_of_fitted = 0.85;
+const double held_of_others = 0.80, held_of_fitted = 0.85;
 
-double held_find(double low, double high, int steps, held_share share, void *context)
+double held_find(double wanted, double low, double high, int steps, held_share share, void *context)
 {
 	must(low > 0 && high > low);
 	low = log(low);
@@ -17,7 +17,7 @@ double held_find(double low, double high, int steps, held_share share, void *con
 
 		if (held < 0)
 			return -1;
-		if (held < held_of_fitted)
+		if (held < wanted)
 			low = middle;
 		else
 			high = middle;

@@ -4,11 +4,11 @@
 #define MODELS_HELD_H
 
 /*
- * What the intervals from the 10th to the 90th percentile should hold of the rows that a model is fitted to.
- * Of others they hold less: the constants know these rows, and a guest gives several of them. 85 % here came
- * to about 80 % there.
+ * What the intervals from the 10th to the 90th percentile should hold: 80 % of rows that the constants were
+ * not fitted to. Of those that they were they hold more, since the constants know them, and a guest gives
+ * several of them: 85 % there came to about 80 % of others.
  */
-extern const double held_of_fitted;
+extern const double held_of_others, held_of_fitted;
 
 /*
  * The share [0, 1] of what was measured that the intervals hold at this value of a spread, which does not
@@ -17,10 +17,10 @@ extern const double held_of_fitted;
 typedef double (*held_share)(void *context, double value);
 
 /*
- * The value between low and high, 0 < low < high, at which the intervals hold as much: found by so
+ * The value between low and high, 0 < low < high, at which the intervals hold the share `wanted`: found by so
  * many halvings of its logarithm's range. Negative: `share` could not tell. The last call of `share` need not
  * be with the value that is returned.
  */
-double held_find(double low, double high, int steps, held_share share, void *context);
+double held_find(double wanted, double low, double high, int steps, held_share share, void *context);
 
 #endif

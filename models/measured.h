@@ -18,6 +18,7 @@ struct measured {
 	const char *batch;      /* rows of one batch ran at the same time over the same link; "" = alone */
 	const char *kind;       /* of the grid: cap, link, converge, postcopy, large, together */
 	const char *hypervisor; /* qemu-7.2 */
+	const char *machine;    /* where it was measured: set-up and stop take each its own time */
 	bool held_out;          /* not to be used for fitting: a model is scored on it */
 	uint32_t line;          /* of the file */
 

@@ -64,7 +64,9 @@ int unfairness_fit(const struct measured *rows, uint32_t count, struct hyperviso
 	together.row = hypervisors_named(&together.hypervisors, hypervisor->name);
 	if (*ret_fitted && together.row) {
 		*together.row = *hypervisor;
-		spread = held_find(SPREAD_LEAST, SPREAD_MOST, STEPS, share_held, &together);
+		/* The other constants were fitted to migrations that ran alone: to them these rows are
+		 * others. */
+		spread = held_find(held_of_others, SPREAD_LEAST, SPREAD_MOST, STEPS, share_held, &together);
 		if (spread > 0)
 			hypervisor->share_spread = spread;
 	}

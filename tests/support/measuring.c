@@ -51,7 +51,7 @@ struct measured measuring_guest(uint32_t n, enum measuring_by by)
 			    links_mbit[] = { 150, 200, 300, 500, 700 }, limits_s[] = { 0.05, 0.1, 0.3, 0.5 };
 	struct draw luck = { 1000 + n };
 	struct measured row = {
-		.cell = "", .batch = "", .kind = "", .hypervisor = "qemu-7.2", .line = n + 2
+		.cell = "", .batch = "", .kind = "", .hypervisor = "qemu-7.2", .machine = "", .line = n + 2
 	};
 	double speed;
 

@@ -162,7 +162,7 @@ Test(calibrate, rows_that_are_left_out_change_nothing)
 	measuring_make(rows, 14, &truth, 0.02);
 	fit(14);
 	without = calibration;
-	for (uint32_t i = 14; i < 24; i++) {
+	for (uint32_t i = 14; i < 26; i++) {
 		rows[i] = rows[i - 14];
 		rows[i].elapsed_s *= 3;
 		rows[i].bytes *= 2;
@@ -177,10 +177,13 @@ Test(calibrate, rows_that_are_left_out_change_nothing)
 		rows[i].hypervisor = i == 20 ? "qemu-9.2" : "";
 	for (uint32_t i = 22; i < 24; i++)
 		rows[i].batch = "together";
-	fit(24);
+	for (uint32_t i = 24; i < 26; i++)
+		rows[i].machine = "another";
+	fit(26);
 	cr_assert_eq(calibration.rows_fitted, 14);
 	cr_assert_eq(calibration.rows_together, 2);
-	cr_assert_eq(calibration.rows_left_out, 8);
+	cr_assert_eq(calibration.rows_left_out, 10);
+	cr_assert_eq(calibration.overall.rows, 14);
 	for (size_t i = 0; hypervisor_constants[i].name; i++) {
 		cr_assert_eq(calibration.constants[i].value, without.constants[i].value, "%s",
 		             hypervisor_constants[i].name);
@@ -188,6 +191,23 @@ Test(calibrate, rows_that_are_left_out_change_nothing)
 		          isnan(without.constants[i].error));
 	}
 	calibration_free(&without);
+}
+
+/* The machine that most rows are from is not the first row's. */
+Test(calibrate, the_constants_are_of_the_machine_with_the_most_rows)
+{
+	struct hypervisor slow = truth;
+
+	slow.setup_ms += 400;
+	measuring_make(rows, 20, &slow, 0.02);
+	measuring_make(rows + 10, 20, &truth, 0.02);
+	for (uint32_t i = 0; i < 30; i++)
+		rows[i].machine = i < 10 ? "slow" : "quick";
+	fit(30);
+	cr_assert_eq(calibration.rows_fitted, 20);
+	cr_assert_eq(calibration.rows_left_out, 10);
+	cr_assert_str_eq(calibration.machine, "quick");
+	cr_assert_lt(fabs(found("setup_ms").value - truth.setup_ms), 100);
 }
 
 Test(calibrate, too_few_rows_are_refused)

@@ -29,22 +29,21 @@ static double always(void *context, double value)
 
 Test(held, finds_where_the_intervals_hold_enough)
 {
-	double wanted = exp2((held_of_fitted - 0.5) / 0.1), value = held_find(0.1, 1000, 30, rising, &calls);
-
-	cr_assert_float_eq(value / wanted, 1, 1e-6);
+	cr_assert_float_eq(held_find(0.85, 0.1, 1000, 30, rising, &calls) / exp2(3.5), 1, 1e-6);
 	cr_assert_eq(calls, 30);
+	cr_assert_float_eq(held_find(held_of_others, 0.1, 1000, 30, rising, &calls) / exp2(3), 1, 1e-6);
 }
 
 Test(held, stays_within_its_range)
 {
 	double share = 0;
 
-	cr_assert_float_eq(held_find(0.1, 10, 20, always, &share), 10, 1e-3);
+	cr_assert_float_eq(held_find(held_of_fitted, 0.1, 10, 20, always, &share), 10, 1e-3);
 	share = 1;
-	cr_assert_float_eq(held_find(0.1, 10, 20, always, &share), 0.1, 1e-3);
+	cr_assert_float_eq(held_find(held_of_fitted, 0.1, 10, 20, always, &share), 0.1, 1e-3);
 }
 
 Test(held, says_when_it_cannot_be_told)
 {
-	cr_assert_lt(held_find(0.1, 10, 20, unknown, NULL), 0);
+	cr_assert_lt(held_find(held_of_fitted, 0.1, 10, 20, unknown, NULL), 0);
 }

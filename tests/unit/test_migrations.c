@@ -135,11 +135,12 @@ Test(migrations, reads_all_that_the_laboratory_writes)
 	          "post_copy,timeout_s,batch,concurrent,start_s,outcome,elapsed_ms,setup_ms,bytes,"
 	          "iterations,normal_pages,constant_pages,downtime_ms,expected_downtime_ms,gap_ms,"
 	          "own_gap_ms,throttle_percent,postcopy_s,dirty_1s_mib,dirty_2s_mib,dirty_4s_mib,"
-	          "other_load,alive,use\r\n"
+	          "other_load,alive,use,machine\r\n"
 	          "1.8.0.1,0,together,qemu-7.2,2026-11-25,hotcold,192,27096,41,2328,0.02,0.9,1.2,2,0.5,40,"
 	          "random,0,0,60,200,1,1,75,1.8.0.0,3,1.5,completed,18967,1,131110693,8,31898,22138,365,"
-	          "265,387.7,0,20,nan,2,nan,1,0.029,1,test\r\n");
+	          "265,387.7,0,20,nan,2,nan,1,0.029,1,test,lab 3\r\n");
 	cr_assert_eq(count, 1);
+	cr_assert_str_eq(rows->machine, "lab 3");
 	cr_assert_str_eq(rows->cell, "1.8.0.1");
 	cr_assert_str_eq(rows->batch, "1.8.0.0");
 	cr_assert_str_eq(rows->kind, "together");
