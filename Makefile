@@ -338,7 +338,7 @@ help:
 	@echo 'make asan            build with ASan and UBSan under $(O)/asan'
 	@echo 'make valgrind        commands under valgrind'
 	@echo 'make lab             HOSTS=$(HOSTS) libvirt hosts on links of MBIT=$(MBIT), for RUN_IN_LAB="…"'
-	@echo 'make lab-measure     migrate N=$(N) guests (SEED=$(SEED) KIND=… MACHINE=…), rows go to MIGRATIONS=…'
+	@echo 'make lab-measure     migrate N=$(N) guests (SEED= KIND= MACHINE=), rows go to MIGRATIONS='
 	@echo 'make fuzz            each fuzz target for FUZZ_SECONDS=$(FUZZ_SECONDS)'
 	@echo 'make bench           measure speed and accuracy'
 	@echo 'make accuracy        predictions beside measured migrations; ACCURACY_OPTIONS="--write docs"'
