@@ -197,7 +197,7 @@ ALL_OBJECTS := $(call object,$(SOURCES) $(VERIFIER_SOURCES) $(SUPPORT_SOURCES) $
 
 .PHONY: demo check ci lint asan valgrind fuzz bench accuracy golden-update format help
 .PHONY: deps-build deps-check deps-lint
-SUITES := build unit property golden cli house schema
+SUITES := build unit property golden cli verifier house schema
 CHECK_SUITES := $(SUITES) clang asan fuzz valgrind lab
 LINT_SUITES := format tidy cppcheck shell man
 RUN = O='$(O)' CC='$(CC)' MAKE='$(MAKE)' JOBS='$(JOBS)' WERROR='$(WERROR)' tests/run

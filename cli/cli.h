@@ -125,6 +125,7 @@ int cli_data_file(const char *name, char *ret_path, size_t room, struct error *e
 /* The commands, in cli/COMMAND.c. argv[0] is the command's name. */
 int command_check(int argc, char **argv);
 int command_targets(int argc, char **argv);
+int command_plan(int argc, char **argv);
 int command_simulate(int argc, char **argv);
 int command_import(int argc, char **argv);
 int command_calibrate(int argc, char **argv);

@@ -65,7 +65,8 @@ void state_free(struct state *state);
 
 /*
  * Undo: state_mark begins to record and returns a mark; state_rollback takes everything back that came after
- * it. Marks nest. Group and status changes are recorded too.
+ * it. Marks nest, but rolling back to a mark at which nothing was recorded ends the recording: who wants to
+ * go on asks for a mark again. Group and status changes are recorded too.
  */
 uint32_t state_mark(struct state *state);
 void state_rollback(struct state *state, uint32_t mark);

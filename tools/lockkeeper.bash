@@ -9,6 +9,7 @@ _lockkeeper_options()
 	case $1 in
 	check) echo "--host --window --plots --limit --model $common" ;;
 	targets) echo "--to $common" ;;
+	plan) echo "--lock --limit --out $common" ;;
 	simulate) echo "--lock --runs --model --plots --trace $common" ;;
 	import) echo "-o --name $common" ;;
 	calibrate) echo "--out --hypervisor --model $common" ;;
@@ -33,7 +34,8 @@ _lockkeeper_value()
 _lockkeeper()
 {
 	local current=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD - 1]}
-	local command=${COMP_WORDS[1]} commands='check targets simulate import calibrate --help --version'
+	local command=${COMP_WORDS[1]}
+	local commands='check targets plan simulate import calibrate --help --version'
 
 	COMPREPLY=()
 	compopt -o filenames 2>/dev/null

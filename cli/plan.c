@@ -1,0 +1,236 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "core/plan.h"
+
+#include "cli/cli.h"
+#include "planner/arrange.h"
+#include "planner/certificate.h"
+#include "planner/lockability.h"
+#include "planner/planned.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { KEY_LOCK = 0x100, KEY_LIMIT };
+
+struct plan_command {
+	struct cli_options common;
+	const char *path, *out;
+	const char **locks;
+	uint32_t lock_count;
+	double limit_s;
+	struct cluster cluster;
+	uint32_t *hosts;
+	struct planned planned;
+	struct plan plan;
+	json_t *certificate; /* not lockable */
+	char why[2048];
+};
+
+static const struct argp_option options[] = {
+	{ "lock", KEY_LOCK, "HOST", 0, "a host to be emptied (may be given more than once: all together)",
+	  1 },
+	{ "limit", KEY_LIMIT, "SECONDS", 0, "about so long for the verdict, then \"unknown\" (= 10)", 1 },
+	{ "out", 'o', "FILE", 0, "write the plan there instead of to standard output", 1 },
+	{ 0 },
+};
+
+static error_t parse(int key, char *argument, struct argp_state *state)
+{
+	struct plan_command *command = state->input;
+
+	switch (key) {
+	case ARGP_KEY_INIT:
+		state->child_inputs[0] = &command->common;
+		return 0;
+	case KEY_LOCK:
+		command->locks = memory_resize(command->locks, command->lock_count + 1, sizeof(char *));
+		command->locks[command->lock_count++] = argument;
+		return 0;
+	case KEY_LIMIT:
+		command->limit_s = cli_number(state, "--limit", argument, 0, 1e6);
+		return 0;
+	case 'o':
+		command->out = argument;
+		return 0;
+	case ARGP_KEY_END:
+		if (command->lock_count == 0)
+			argp_error(state, "expected --lock HOST");
+		return cli_one_argument(key, argument, state, "CLUSTER", &command->path);
+	default:
+		return cli_one_argument(key, argument, state, "CLUSTER", &command->path);
+	}
+}
+
+static const struct argp argp = {
+	options,
+	parse,
+	"CLUSTER",
+	"The fewest safe migrations that empty hosts, and what each has to wait for.\v"
+	"Any legal moves count: of the hosts' own VMs, of others that make room, of VMs that stay elsewhere "
+	"for a while. The plan is a JSON document (lockkeeper.plan/1), which lockkeeper-verify proves. When "
+	"there is none, nothing is written but why, with --output json as a certificate; exit code 2. 6: not "
+	"decided within the limit.\n\n"
+	"Example:\n"
+	"  lockkeeper plan scenarios/clusters/make-room.json --lock compute-0 -o plan.json",
+	cli_common_children,
+	NULL,
+	NULL,
+};
+
+static int find_hosts(struct plan_command *command, struct error *error)
+{
+	uint32_t kept = 0;
+
+	command->hosts = MEMORY_ARRAY(uint32_t, command->lock_count);
+	for (uint32_t i = 0; i < command->lock_count; i++) {
+		uint32_t host = cluster_host(&command->cluster, command->locks[i]), at = 0;
+
+		if (host == NONE)
+			return error_set(error, ERROR_INPUT,
+			                 "--lock: no host of %s is named \"%s\", expected one of the file's",
+			                 command->path, command->locks[i]);
+		while (at < kept && command->hosts[at] != host)
+			at++;
+		command->hosts[at] = host;
+		kept += at == kept;
+	}
+	command->lock_count = kept;
+	return 0;
+}
+
+/* What moving a VM sends, for comparing plans: its memory that is not zero pages. */
+static int64_t *estimate_bytes(const struct cluster *cluster)
+{
+	int64_t *bytes = MEMORY_ARRAY(int64_t, cluster->vm_count);
+
+	for (uint32_t vm = 0; vm < cluster->vm_count; vm++)
+		bytes[vm] = (int64_t)(cluster->vms[vm].used_mib * 1048576);
+	return bytes;
+}
+
+static void fill_plan(struct plan_command *command, const struct state *state, const struct amounts *amounts)
+{
+	const struct planned *planned = &command->planned;
+	struct plan *plan = &command->plan;
+	bool *goal = MEMORY_ARRAY(bool, command->cluster.host_count);
+
+	for (uint32_t i = 0; i < command->lock_count; i++)
+		goal[command->hosts[i]] = true;
+	plan->profile = command->cluster.profile;
+	plan->digest = command->cluster.digest;
+	plan->goal = command->hosts;
+	plan->goal_count = command->lock_count;
+	plan->moves_least = planned->orders_least;
+	plan->broken = planned->broken;
+	plan->broken_count = planned->broken_count;
+	plan->broken_least = planned->broken_least;
+	arrange(state, amounts, planned->orders, planned->order_count, goal, plan);
+	free(goal);
+}
+
+static void find_plan(struct plan_command *command)
+{
+	struct state state;
+	struct shapes shapes;
+	struct chooser chooser;
+	struct reaches reaches;
+	int64_t *bytes = estimate_bytes(&command->cluster);
+
+	state_create(&state, &command->cluster);
+	shapes_create(&shapes, &state);
+	for (uint32_t i = 0; i < command->lock_count; i++)
+		stock_want(&shapes, command->hosts[i]);
+	for (uint32_t i = 0; i < shapes.count; i++)
+		shapes_fill(&shapes, i);
+	chooser_create(&chooser, &shapes);
+	reaches_create(&reaches, &shapes, &state);
+	planned_find(&chooser, &reaches, command->hosts, command->lock_count, bytes,
+	             (uint64_t)(command->limit_s * PLANNED_STEPS_PER_SECOND), &command->planned);
+	if (command->planned.verdict == PLANNED_LOCKABLE) {
+		fill_plan(command, &state, &reaches.amounts);
+	} else if (command->planned.verdict == PLANNED_NOT_LOCKABLE) {
+		command->certificate = certificate_json(&command->planned.fact, &reaches.amounts,
+		                                        command->hosts, command->lock_count);
+		fact_text(&command->planned.fact, &reaches.amounts, command->why, sizeof(command->why));
+	}
+	reaches_free(&reaches);
+	chooser_free(&chooser);
+	shapes_free(&shapes);
+	state_free(&state);
+	free(bytes);
+}
+
+/* What a person is told beside the plan. */
+static void say_plan(const struct plan_command *command)
+{
+	const struct plan *plan = &command->plan;
+
+	fprintf(stderr, "lockkeeper: lockable by %u move%s", plan->move_count,
+	        plan->move_count == 1 ? "" : "s");
+	if (plan->move_count == plan->moves_least)
+		fputs(", none is needless\n", stderr);
+	else
+		fprintf(stderr, "; at least %u are needed\n", plan->moves_least);
+	for (uint32_t i = 0; i < plan->broken_count; i++)
+		fprintf(stderr, "lockkeeper: note: best-effort group %s does not hold afterwards\n",
+		        command->cluster.groups[plan->broken[i]].name);
+}
+
+static int write_plan(struct plan_command *command, struct error *error)
+{
+	json_t *value = plan_json(&command->plan, &command->cluster);
+	size_t length;
+	char *text = json_print(value, true, &length);
+	int result = cli_write(command->out, text, length, command->common.force, error);
+
+	free(text);
+	json_free(value);
+	if (!result)
+		say_plan(command);
+	return result;
+}
+
+static int answer(struct plan_command *command, struct error *error)
+{
+	switch (command->planned.verdict) {
+	case PLANNED_LOCKABLE:
+		return write_plan(command, error) ? cli_fail(error) : EXIT_YES;
+	case PLANNED_NOT_LOCKABLE:
+		fprintf(stderr, "lockkeeper: not lockable: %s\n", command->why);
+		if (command->common.output != OUTPUT_JSON)
+			json_free(command->certificate);
+		else if (cli_print_json(command->certificate, error))
+			return cli_fail(error);
+		return EXIT_NO;
+	case PLANNED_UNKNOWN:
+		break;
+	}
+	fputs("lockkeeper: not decided within the limit, see --limit\n", stderr);
+	return EXIT_UNDECIDED;
+}
+
+int command_plan(int argc, char **argv)
+{
+	struct plan_command command = { .common = cli_options_default(), .limit_s = 10 };
+	struct error error;
+	int result;
+
+	cli_parse(&argp, argc, argv, &command);
+	if (cli_read_cluster(command.path, command.common.profile, &command.cluster, &error)) {
+		free(command.locks);
+		return cli_fail(&error);
+	}
+	if (find_hosts(&command, &error)) {
+		result = cli_fail(&error);
+	} else {
+		find_plan(&command);
+		result = answer(&command, &error);
+	}
+	planned_free(&command.planned);
+	plan_free(&command.plan);
+	free(command.hosts);
+	free(command.locks);
+	cluster_free(&command.cluster);
+	return result;
+}

@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "core/plan.h"
+
+#include "core/rules.h"
+
+static const char *const whys[] = { "evacuate", "make-room", "bypass", "return", NULL };
+const char *const *const plan_why_words = whys;
+
+void plan_free(struct plan *plan)
+{
+	arena_free(&plan->arena);
+	*plan = (struct plan){ 0 };
+}
+
+static json_t *move_json(const struct plan_move *move, uint32_t id, const struct cluster *cluster)
+{
+	json_t *object = json_object_new(), *after;
+
+	json_add_number(object, "id", id);
+	json_add_text(object, "vm", cluster->vms[move->vm].name);
+	json_add_text(object, "from", cluster->hosts[move->from].name);
+	json_add_text(object, "to", cluster->hosts[move->to].name);
+	json_add_text(object, "method", method_words[move->method]);
+	after = json_add(object, "after", json_array_new());
+	for (uint32_t i = 0; i < move->after_count; i++)
+		json_push(after, json_number_new(move->after[i] + 1));
+	json_add_text(object, "why", plan_why_words[move->why]);
+	return object;
+}
+
+json_t *plan_json(const struct plan *plan, const struct cluster *cluster)
+{
+	json_t *root = json_object_new(), *array, *object;
+
+	json_add_text(root, "schema", "lockkeeper.plan/1");
+	json_add_text(root, "profile", profile_words[plan->profile]);
+	json_add_text(root, "cluster_digest", plan->digest);
+	object = json_add(root, "goal", json_object_new());
+	array = json_add(object, "lock", json_array_new());
+	for (uint32_t i = 0; i < plan->goal_count; i++)
+		json_push(array, json_text_new(cluster->hosts[plan->goal[i]].name));
+	array = json_add(root, "moves", json_array_new());
+	for (uint32_t i = 0; i < plan->move_count; i++)
+		json_push(array, move_json(&plan->moves[i], i + 1, cluster));
+	object = json_add(root, "bounds", json_object_new());
+	json_add_number(object, "moves", plan->moves_least);
+	array = json_add(root, "breaks", json_array_new());
+	for (uint32_t i = 0; i < plan->broken_count; i++)
+		json_push(array, json_text_new(cluster->groups[plan->broken[i]].name));
+	return root;
+}

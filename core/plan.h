@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* plan: an ordered set of migrations (lockkeeper.plan/1), as it is planned, written, approved and carried
+ * out. */
+#ifndef CORE_PLAN_H
+#define CORE_PLAN_H
+
+#include "core/cluster.h"
+
+/* Why a VM moves. */
+enum plan_why { PLAN_EVACUATE, PLAN_MAKE_ROOM, PLAN_BYPASS, PLAN_RETURN };
+
+extern const char *const *const plan_why_words;
+
+struct plan_move {
+	uint32_t vm, from, to;
+	uint32_t stage; /* of a rolling plan; else 0 */
+	uint8_t method; /* METHOD_LIVE, METHOD_COLD (core/rules.h) */
+	uint8_t why;    /* enum plan_why */
+	/* It starts when all of these have ended: indexes of moves before it. The whole truth of the order.
+	 */
+	uint32_t *after;
+	uint32_t after_count;
+};
+
+/* Everything lives in the arena. */
+struct plan {
+	struct arena arena;
+	enum profile profile;
+	const char *digest; /* of the cluster that it is for */
+	const uint32_t *goal;
+	uint32_t goal_count; /* hosts to be locked */
+	struct plan_move *moves;
+	uint32_t move_count;
+	uint32_t moves_least;           /* no plan has fewer */
+	uint32_t *broken, broken_count; /* best-effort groups that are violated more afterwards */
+	bool broken_least;              /* no plan breaks fewer */
+};
+
+void plan_free(struct plan *plan);
+
+/* The plan as a document. Ids are 1, 2, … in the order of the moves. The caller json_free()s it. */
+json_t *plan_json(const struct plan *plan, const struct cluster *cluster);
+
+#endif

@@ -1,0 +1,107 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "planner/certificate.h"
+
+#include <stdio.h>
+#include <string.h>
+
+enum { NAMES_SHOWN = 6 };
+
+static void add_vms(json_t *object, const struct fact *fact, const struct cluster *cluster)
+{
+	json_t *array = json_add(object, "vms", json_array_new());
+
+	for (uint32_t i = 0; i < fact->vm_count; i++)
+		json_push(array, json_text_new(cluster->vms[fact->vms[i]].name));
+}
+
+static json_t *fact_json(const struct fact *fact, const struct amounts *amounts)
+{
+	const struct cluster *cluster = amounts->cluster;
+	json_t *object = json_object_new(), *array;
+	char name[1024];
+
+	json_add_text(object, "fact", fact_words[fact->kind]);
+	switch (fact->kind) {
+	case FACT_NO_HOST:
+		json_add_text(object, "vm", cluster->vms[fact->vm].name);
+		json_add_text(object, "rule", fact->rule);
+		json_add_text(object, "why", fact->why);
+		break;
+	case FACT_CAPACITY:
+	case FACT_COUNT:
+		amount_name(amounts, fact->resource, name, sizeof(name));
+		json_add_text(object, "resource", name);
+		json_add_number(object, "needed", fact->needed);
+		json_add_number(object, "available", fact->available);
+		add_vms(object, fact, cluster);
+		array = json_add(object, "hosts", json_array_new());
+		for (uint32_t i = 0; i < fact->host_count; i++)
+			json_push(array, json_text_new(cluster->hosts[fact->hosts[i]].name));
+		break;
+	case FACT_UNREACHABLE:
+		json_add_number(object, "states", fact->states);
+		add_vms(object, fact, cluster);
+		break;
+	}
+	return object;
+}
+
+json_t *certificate_json(const struct fact *fact, const struct amounts *amounts, const uint32_t *hosts,
+                         uint32_t host_count)
+{
+	const struct cluster *cluster = amounts->cluster;
+	json_t *root = json_object_new(), *goal, *array;
+
+	json_add_text(root, "schema", "lockkeeper.certificate/1");
+	json_add_text(root, "profile", profile_words[cluster->profile]);
+	json_add_text(root, "cluster_digest", cluster->digest);
+	goal = json_add(root, "goal", json_object_new());
+	array = json_add(goal, "lock", json_array_new());
+	for (uint32_t i = 0; i < host_count; i++)
+		json_push(array, json_text_new(cluster->hosts[hosts[i]].name));
+	json_add(root, "proof", fact_json(fact, amounts));
+	return root;
+}
+
+/* "a, b, c and 4 more" */
+static void name_list(const struct cluster *cluster, const uint32_t *indexes, uint32_t count, bool vms,
+                      char *text, size_t room)
+{
+	size_t length = 0;
+
+	text[0] = '\0';
+	for (uint32_t i = 0; i < count && i < NAMES_SHOWN && length < room; i++)
+		length += (size_t)snprintf(text + length, room - length, "%s%s", i ? ", " : "",
+		                           vms ? cluster->vms[indexes[i]].name
+		                               : cluster->hosts[indexes[i]].name);
+	if (count > NAMES_SHOWN && length < room)
+		snprintf(text + length, room - length, " and %u more", count - NAMES_SHOWN);
+}
+
+void fact_text(const struct fact *fact, const struct amounts *amounts, char *text, size_t room)
+{
+	const struct cluster *cluster = amounts->cluster;
+	char vms[400], hosts[400], name[300];
+
+	name_list(cluster, fact->vms, fact->vm_count, true, vms, sizeof(vms));
+	name_list(cluster, fact->hosts, fact->host_count, false, hosts, sizeof(hosts));
+	switch (fact->kind) {
+	case FACT_NO_HOST:
+		snprintf(text, room, "%s (%s): %s", cluster->vms[fact->vm].name, fact->rule, fact->why);
+		break;
+	case FACT_CAPACITY:
+		amount_words(amounts, fact->resource, name, sizeof(name));
+		snprintf(text, room, "%s can only end on %s: %.15g %s are needed, %.15g are there", vms,
+		         hosts, fact->needed, name, fact->available);
+		break;
+	case FACT_COUNT:
+		amount_words(amounts, fact->resource, name, sizeof(name));
+		snprintf(text, room, "%s can only end on %s, which have room for %.15g of them (%s)", vms,
+		         hosts, fact->available, name);
+		break;
+	case FACT_UNREACHABLE:
+		snprintf(text, room, "of all %u placements that moves of %s can reach, none empties the host",
+		         fact->states, vms);
+		break;
+	}
+}

@@ -1,0 +1,15 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* certificate: why hosts cannot be emptied, as a document that lockkeeper-verify checks (docs/proofs.md). */
+#ifndef PLANNER_CERTIFICATE_H
+#define PLANNER_CERTIFICATE_H
+
+#include "planner/facts.h"
+
+/* The document (lockkeeper.certificate/1) of a fact. The caller json_free()s it. */
+json_t *certificate_json(const struct fact *fact, const struct amounts *amounts, const uint32_t *hosts,
+                         uint32_t host_count);
+
+/* The fact in one line, for people. */
+void fact_text(const struct fact *fact, const struct amounts *amounts, char *text, size_t room);
+
+#endif

@@ -1,0 +1,280 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "planner/evict.h"
+
+#include "core/must.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* How deep room is made for those who make room, and how many leave one host for one VM. */
+enum { DEPTH_MOST = 4, LEAVERS_MOST = 6, TAKERS_MOST = 8 };
+
+struct search {
+	struct evict *evict;
+	struct state *state;
+	uint32_t spare;               /* moves beyond one for each mover that are left */
+	bool *pinned;                 /* by VM: it has moved already, or is about to */
+	uint32_t cleared[DEPTH_MOST]; /* hosts on which room is being made: nobody goes there meanwhile */
+	uint32_t depth;
+};
+
+/* Takes changes back and goes on recording: rolling back to the first mark of all would end that. */
+static void back_to(struct state *state, uint32_t mark)
+{
+	state_rollback(state, mark);
+	state_mark(state);
+}
+
+static void push(struct evict *evict, struct order order)
+{
+	if (evict->count == evict->room) {
+		evict->room = evict->room ? evict->room * 2 : 16;
+		evict->orders = memory_resize(evict->orders, evict->room, sizeof(order));
+	}
+	evict->orders[evict->count++] = order;
+}
+
+static bool is_open(const struct search *search, uint32_t host)
+{
+	for (uint32_t i = 0; i < search->depth; i++) {
+		if (search->cleared[i] == host)
+			return false;
+	}
+	return !search->evict->goal->wanted[host];
+}
+
+static bool is_over(const struct search *search)
+{
+	return search->evict->steps >= search->evict->limit;
+}
+
+/* Whether a move there would violate a best-effort policy that the VM's group keeps elsewhere. */
+static bool is_disliked(const struct search *search, uint32_t vm, uint32_t host)
+{
+	const struct state *state = search->state;
+	uint32_t group = state->cluster->vms[vm].group;
+	const struct group *of = group == NONE ? NULL : &state->groups[group];
+	uint32_t members = of ? state_members(state, group, host) : 0;
+
+	if (!of || !of->best_effort)
+		return false;
+	if (of->policy == POLICY_AFFINITY)
+		return members == 0 && state_group_hosts(state, group) > 1;
+	return members >= (state->profile == PROFILE_NOVA ? (uint32_t)of->max_per_host : 1);
+}
+
+/* A host that takes the VM as things are; NONE: there is none. One that policies like goes first. */
+static uint32_t find_taker(struct search *search, uint32_t vm)
+{
+	const struct shapes *shapes = search->evict->reaches->shapes;
+	uint32_t disliked = NONE, takers[TAKERS_MOST + DEPTH_MOST], count;
+
+	/* The hosts that had room from the start, when someone has looked. */
+	if (shapes->shapes[shapes->of_vm[vm]].hosts && search->evict->goal->host_count == 1) {
+		count = chooser_candidates(search->evict->chooser, vm, false, takers,
+		                           TAKERS_MOST + DEPTH_MOST);
+		search->evict->steps += count + 1;
+		for (uint32_t i = 0; i < count; i++) {
+			if (is_open(search, takers[i]) && !is_disliked(search, vm, takers[i]))
+				return takers[i];
+		}
+	}
+	for (uint32_t host = 0; host < search->state->cluster->host_count && !is_over(search); host++) {
+		if (!is_open(search, host) || !reach_may_be(search->evict->reaches, vm, host))
+			continue;
+		search->evict->steps++;
+		if (!order_allowed(search->state, vm, host))
+			continue;
+		if (!is_disliked(search, vm, host))
+			return host;
+		disliked = disliked == NONE ? host : disliked;
+	}
+	return disliked;
+}
+
+static void move_to(struct search *search, uint32_t vm, uint32_t host)
+{
+	push(search->evict, (struct order){ vm, search->state->vm_host[vm], host,
+	                                    (uint8_t)order_method(search->state, vm) });
+	search->pinned[vm] = true;
+	chooser_move(search->evict->chooser, vm, host);
+}
+
+/* Takes back what came after: orders beyond `count`, and the state's changes. */
+static void take_back(struct search *search, uint32_t count, uint32_t mark, uint32_t spare)
+{
+	while (search->evict->count > count)
+		search->pinned[search->evict->orders[--search->evict->count].vm] = false;
+	back_to(search->state, mark);
+	search->spare = spare;
+}
+
+/*
+ * Who could leave a host so that the VM fits: the fewest, of these the one of the fewest bytes; several: the
+ * largest first until it fits. Returns how many; 0: nobody's leaving helps.
+ */
+static uint32_t find_leavers(struct search *search, uint32_t vm, uint32_t host, uint32_t *ret_leavers,
+                             uint32_t skip)
+{
+	struct state *state = search->state;
+	uint32_t mark = state_mark(state), count = 0, found = NONE, seen = 0;
+
+	for (uint32_t other = state_vms_first(state, host); other != NONE;
+	     other = state_vms_next(state, other)) {
+		uint32_t one = state_mark(state);
+		bool helps;
+
+		if (search->pinned[other] || order_method(state, other) == METHOD_NONE)
+			continue;
+		state_remove(state, other);
+		helps = order_allowed(state, vm, host);
+		back_to(state, one);
+		search->evict->steps++;
+		if (helps && seen++ == skip) {
+			found = other;
+			break;
+		}
+	}
+	if (found != NONE) {
+		back_to(state, mark);
+		ret_leavers[0] = found;
+		return 1;
+	}
+	while (seen == 0 && skip == 0 && count < LEAVERS_MOST && count < search->spare) {
+		int64_t most = -1;
+
+		found = NONE;
+		for (uint32_t other = state_vms_first(state, host); other != NONE;
+		     other = state_vms_next(state, other)) {
+			int64_t size = state_flavor(state, other)->memory_mib;
+
+			if (!search->pinned[other] && order_method(state, other) != METHOD_NONE &&
+			    size > most) {
+				found = other;
+				most = size;
+			}
+		}
+		if (found == NONE)
+			break;
+		ret_leavers[count++] = found;
+		state_remove(state, found);
+		search->evict->steps++;
+		if (order_allowed(state, vm, host)) {
+			back_to(state, mark);
+			return count;
+		}
+	}
+	back_to(state, mark);
+	return 0;
+}
+
+static bool place(struct search *search, uint32_t vm);
+
+/* Moves the leavers on, then the VM to the host. */
+static bool clear_for(struct search *search, uint32_t vm, uint32_t host, const uint32_t *leavers,
+                      uint32_t count)
+{
+	uint32_t before = search->evict->count, spare = search->spare, mark = state_mark(search->state),
+		 done = 0;
+	bool was_pinned = search->pinned[vm];
+
+	if (count > search->spare)
+		return false;
+	search->spare -= count;
+	search->cleared[search->depth++] = host;
+	search->pinned[vm] = true;
+	while (done < count && place(search, leavers[done]))
+		done++;
+	search->depth--;
+	search->pinned[vm] = was_pinned;
+	if (done == count && order_allowed(search->state, vm, host)) {
+		move_to(search, vm, host);
+		return true;
+	}
+	take_back(search, before, mark, spare);
+	return false;
+}
+
+/* Finds the VM a host, making room if need be. On failure all is as before. */
+static bool place(struct search *search, uint32_t vm)
+{
+	uint32_t host = find_taker(search, vm), leavers[LEAVERS_MOST];
+
+	if (host != NONE) {
+		move_to(search, vm, host);
+		return true;
+	}
+	if (search->depth == DEPTH_MOST || search->spare == 0)
+		return false;
+	for (host = 0; host < search->state->cluster->host_count && !is_over(search); host++) {
+		uint32_t count, skip = 0;
+
+		if (!is_open(search, host) || host == search->state->vm_host[vm] ||
+		    !reach_may_be(search->evict->reaches, vm, host))
+			continue;
+		while ((count = find_leavers(search, vm, host, leavers, skip++)) > 0) {
+			if (clear_for(search, vm, host, leavers, count))
+				return true;
+			if (count > 1 || is_over(search))
+				break;
+		}
+	}
+	return false;
+}
+
+/* A VM that must leave, and how many hosts can ever take it: those with few go first. */
+struct mover {
+	uint32_t vm, hosts;
+	int64_t memory_mib;
+};
+
+static int mover_compare(const void *a, const void *b)
+{
+	const struct mover *x = a, *y = b;
+
+	if (x->hosts != y->hosts)
+		return x->hosts < y->hosts ? -1 : 1;
+	if (x->memory_mib != y->memory_mib)
+		return x->memory_mib > y->memory_mib ? -1 : 1;
+	return x->vm < y->vm ? -1 : x->vm > y->vm;
+}
+
+static struct mover *sort_movers(struct evict *evict, const uint32_t *movers, uint32_t count)
+{
+	struct mover *sorted = MEMORY_ARRAY(struct mover, count);
+	const struct state *state = &evict->chooser->state;
+
+	for (uint32_t i = 0; i < count; i++) {
+		sorted[i] = (struct mover){ movers[i], 0, state_flavor(state, movers[i])->memory_mib };
+		for (uint32_t host = 0; host < state->cluster->host_count; host++)
+			sorted[i].hosts += reach_may_end(evict->reaches, evict->goal, movers[i], host);
+	}
+	qsort(sorted, count, sizeof(*sorted), mover_compare);
+	return sorted;
+}
+
+bool evict_search(struct evict *evict, const uint32_t *movers, uint32_t count, uint32_t most)
+{
+	struct search search = { .evict = evict, .state = &evict->chooser->state };
+	struct mover *sorted = sort_movers(evict, movers, count);
+	uint32_t mark = state_mark(search.state), done = 0;
+
+	search.pinned = MEMORY_ARRAY(bool, search.state->cluster->vm_count);
+	for (uint32_t spare = 1; spare <= most && done < count && !is_over(&search);
+	     spare += spare < 4 ? 1 : spare) {
+		search.spare = spare;
+		evict->count = done = 0;
+		chooser_begin(evict->chooser);
+		memset(search.pinned, 0, search.state->cluster->vm_count);
+		for (uint32_t i = 0; i < count; i++)
+			search.pinned[sorted[i].vm] = true;
+		while (done < count && place(&search, sorted[done].vm))
+			done++;
+		back_to(search.state, mark);
+	}
+	state_rollback(search.state, mark);
+	chooser_begin(evict->chooser);
+	free(search.pinned);
+	free(sorted);
+	return done == count;
+}

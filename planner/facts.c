@@ -1,0 +1,416 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "planner/facts.h"
+
+#include "core/must.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* How many VMs times hosts are counted one by one, and of how many VMs the needless are left out. */
+enum { COUNTED_MOST = 4000000, MINIMISED_MOST = 200 };
+
+/* The reasons that one host may give. */
+enum { REASONS_MOST = 24 };
+
+static const char *const words[] = { "no-host", "capacity", "count", "unreachable", NULL };
+const char *const *const fact_words = words;
+
+void reaches_create(struct reaches *ret_reaches, const struct shapes *shapes, const struct state *state)
+{
+	*ret_reaches = (struct reaches){ .shapes = shapes, .state = state };
+	state_create(&ret_reaches->empty, state->cluster);
+	for (uint32_t vm = 0; vm < state->cluster->vm_count; vm++) {
+		if (ret_reaches->empty.vm_host[vm] != NONE)
+			state_remove(&ret_reaches->empty, vm);
+	}
+	amounts_create(&ret_reaches->amounts, state->cluster);
+	ret_reaches->domains = MEMORY_ARRAY(bool *, shapes->count);
+}
+
+void reaches_free(struct reaches *reaches)
+{
+	for (uint32_t i = 0; reaches->shapes && i < reaches->shapes->count; i++)
+		free(reaches->domains[i]);
+	free(reaches->domains);
+	amounts_free(&reaches->amounts);
+	state_free(&reaches->empty);
+	*reaches = (struct reaches){ 0 };
+}
+
+/* The hosts that would take a VM of the shape if they were empty, its own host not left out. */
+static const bool *domain_of(struct reaches *reaches, uint32_t vm)
+{
+	uint32_t shape = reaches->shapes->of_vm[vm], host_count = reaches->state->cluster->host_count;
+	struct request request = request_for(reaches->state, MOVE_LIVE, vm);
+	bool *domain = reaches->domains[shape];
+
+	if (domain)
+		return domain;
+	domain = reaches->domains[shape] = MEMORY_ARRAY(bool, host_count);
+	request.state = &reaches->empty;
+	/* Only a passthrough guest is compared with its source; such VMs are of one shape on one host alone.
+	 */
+	if (!state_flavor(reaches->state, vm)->passthrough)
+		request.source = NONE;
+	for (uint32_t host = 0; host < host_count; host++)
+		domain[host] = host == request.source || rules_allow_shape(&request, host);
+	return domain;
+}
+
+bool reach_may_be(struct reaches *reaches, uint32_t vm, uint32_t host)
+{
+	const struct state *state = reaches->state;
+	uint32_t group = state->cluster->vms[vm].group;
+
+	if (state->vm_host[vm] == host)
+		return true;
+	if (order_method(state, vm) == METHOD_NONE || !domain_of(reaches, vm)[host])
+		return false;
+	if (group == NONE || state->groups[group].policy != POLICY_AFFINITY ||
+	    state->groups[group].best_effort)
+		return true;
+	/* Members only join others, so never where none was at the beginning. */
+	return state->profile != PROFILE_TITANIUM && state_members(state, group, host) > 0;
+}
+
+bool reach_may_end(struct reaches *reaches, const struct goal *goal, uint32_t vm, uint32_t host)
+{
+	return (!goal->wanted[host] || lock_leaves(reaches->state, vm)) && reach_may_be(reaches, vm, host);
+}
+
+/* ------------------------------------------------------------------ one VM */
+
+/* What keeps the VM from a host for good: its group, else what would be so if the host were empty. */
+static bool explain_host(struct reaches *reaches, uint32_t vm, uint32_t host, struct reason *ret_reason)
+{
+	struct request request = request_for(reaches->state, MOVE_LIVE, vm);
+	struct reason reasons[REASONS_MOST];
+	size_t count;
+
+	request.group_forgotten = true;
+	count = rules_explain(&request, host, reasons, REASONS_MOST);
+	for (size_t i = 0; i < count; i++) {
+		if (!strcmp(reasons[i].rule, "affinity-strict")) {
+			*ret_reason = reasons[i];
+			return true;
+		}
+	}
+	request.state = &reaches->empty;
+	if (rules_explain(&request, host, ret_reason, 1) > 0)
+		return true;
+	if (count > 0)
+		*ret_reason = reasons[0];
+	return count > 0;
+}
+
+static void explain_no_host(struct reaches *reaches, uint32_t vm, struct arena *arena, struct fact *fact)
+{
+	const struct state *state = reaches->state;
+	struct reason reason = { .rule = "no-other-host", .why = "no other host is up and enabled" };
+	bool found = false;
+
+	if (order_method(state, vm) == METHOD_NONE) {
+		order_refusal(state, vm, &reason);
+		found = true;
+	}
+	for (uint32_t host = 0; host < state->cluster->host_count && !found; host++)
+		found = host != state->vm_host[vm] && state_host_up(state, host) &&
+		        state_host_enabled(state, host) && explain_host(reaches, vm, host, &reason);
+	fact->rule = reason.rule;
+	fact->why = arena_text(arena, reason.why, strlen(reason.why));
+}
+
+bool fact_find_no_host(struct reaches *reaches, const struct goal *goal, const uint32_t *movers,
+                       uint32_t mover_count, struct arena *arena, struct fact *ret_fact)
+{
+	for (uint32_t i = 0; i < mover_count; i++) {
+		bool found = false;
+
+		for (uint32_t host = 0; host < reaches->state->cluster->host_count && !found; host++)
+			found = reach_may_end(reaches, goal, movers[i], host);
+		if (found)
+			continue;
+		*ret_fact = (struct fact){ .kind = FACT_NO_HOST, .vm = movers[i] };
+		explain_no_host(reaches, movers[i], arena, ret_fact);
+		return true;
+	}
+	return false;
+}
+
+/* ------------------------------------------------------------------ too little room */
+
+/* Hosts, the VMs that can end nowhere else, and which of these are still looked at. */
+struct room {
+	struct reaches *reaches;
+	const struct goal *goal;
+	bool *among;        /* by host */
+	bool *shape_inside; /* by shape: its VMs can end on these hosts alone, or where they are */
+	uint32_t *hosts, host_count;
+	uint32_t *vms, vm_count;
+	uint32_t resource;
+	bool by_number;
+	__int128 *parts, *here; /* by place in vms; by host */
+};
+
+static int part_compare(const void *a, const void *b)
+{
+	__int128 x = *(const __int128 *)a, y = *(const __int128 *)b;
+
+	return x < y ? -1 : x > y;
+}
+
+/* How many of the VMs fit a host at the most: the smallest ones. */
+static __int128 most_by_number(struct room *room, uint32_t host)
+{
+	struct reaches *reaches = room->reaches;
+	__int128 left = amount_of_host(&reaches->amounts, host, room->resource), most = 0;
+	uint32_t used = 0;
+
+	for (uint32_t i = 0; i < room->vm_count; i++) {
+		if (reach_may_end(reaches, room->goal, room->vms[i], host))
+			room->parts[used++] = amount_of_vm(&reaches->amounts, room->vms[i], host,
+			                                   room->resource);
+	}
+	qsort(room->parts, used, sizeof(*room->parts), part_compare);
+	for (uint32_t i = 0; i < used && (room->parts[i] == 0 || room->parts[i] <= left); i++, most++)
+		left -= room->parts[i];
+	return most;
+}
+
+/* What the VMs have on their hosts of what is counted. */
+static void count_here(struct room *room)
+{
+	const struct state *state = room->reaches->state;
+
+	for (uint32_t i = 0; i < room->host_count; i++)
+		room->here[room->hosts[i]] = 0;
+	for (uint32_t i = 0; i < room->vm_count; i++) {
+		uint32_t vm = room->vms[i], host = state->vm_host[vm];
+
+		if (room->among[host])
+			room->here[host] += room->by_number ? 1
+			                                    : amount_of_vm(&room->reaches->amounts, vm, host,
+			                                                   room->resource);
+	}
+}
+
+/* How much of the resource, or how many, of the VMs can end on a host at the most. */
+static __int128 most_on(struct room *room, uint32_t host)
+{
+	__int128 most = room->by_number ? most_by_number(room, host)
+	                                : amount_of_host(&room->reaches->amounts, host, room->resource);
+
+	most = most > 0 ? most : 0;
+	/* As long as nobody has come, what was there from the beginning may be too much. */
+	return room->here[host] > most ? room->here[host] : most;
+}
+
+/* What a VM takes at the least, wherever it ends: only of CPUs that depends on the host. */
+static __int128 least_of(struct room *room, uint32_t vm)
+{
+	const struct amounts *amounts = &room->reaches->amounts;
+	__int128 least = -1;
+
+	if (room->by_number)
+		return 1;
+	if (room->resource > RESOURCE_DEDICATED || !state_flavor(room->reaches->state, vm)->dedicated)
+		return amount_of_vm(amounts, vm, room->hosts[0], room->resource);
+	for (uint32_t i = 0; i < room->host_count; i++) {
+		__int128 part = amount_of_vm(amounts, vm, room->hosts[i], room->resource);
+
+		if (reach_may_end(room->reaches, room->goal, vm, room->hosts[i]))
+			least = least < 0 || part < least ? part : least;
+	}
+	return least < 0 ? 0 : least;
+}
+
+static bool is_short(struct room *room, __int128 *ret_needed, __int128 *ret_available)
+{
+	*ret_needed = *ret_available = 0;
+	count_here(room);
+	for (uint32_t i = 0; i < room->vm_count; i++)
+		*ret_needed += least_of(room, room->vms[i]);
+	for (uint32_t i = 0; i < room->host_count; i++)
+		*ret_available += most_on(room, room->hosts[i]);
+	return *ret_needed > *ret_available;
+}
+
+/* Whether a VM that is somewhere can end on the hosts alone. */
+static bool is_inside(struct room *room, uint32_t vm)
+{
+	struct reaches *reaches = room->reaches;
+	const struct state *state = reaches->state;
+	uint32_t at = state->vm_host[vm], group = state->cluster->vms[vm].group;
+	const struct shapes *shapes = reaches->shapes;
+
+	if (!room->among[at] && reach_may_end(reaches, room->goal, vm, at))
+		return false;
+	if (room->shape_inside[shapes->of_vm[vm]] || order_method(state, vm) == METHOD_NONE)
+		return true;
+	if (group == NONE || state->groups[group].policy != POLICY_AFFINITY ||
+	    state->groups[group].best_effort)
+		return false;
+	/* Only where other members are. */
+	for (uint32_t i = shapes->group_first[group]; i < shapes->group_first[group + 1]; i++) {
+		uint32_t host = state->vm_host[shapes->group_members[i]];
+
+		if (host != NONE && !room->among[host] && reach_may_end(reaches, room->goal, vm, host))
+			return false;
+	}
+	return true;
+}
+
+/* The hosts as a list, and the VMs that can end on them alone. */
+static void gather(struct room *room)
+{
+	const struct state *state = room->reaches->state;
+	const struct shapes *shapes = room->reaches->shapes;
+
+	room->host_count = room->vm_count = 0;
+	for (uint32_t host = 0; host < state->cluster->host_count; host++) {
+		if (room->among[host])
+			room->hosts[room->host_count++] = host;
+	}
+	for (uint32_t shape = 0; shape < shapes->count; shape++) {
+		const bool *domain = domain_of(room->reaches, shapes->shapes[shape].vm);
+
+		room->shape_inside[shape] = true;
+		for (uint32_t host = 0; host < state->cluster->host_count; host++)
+			room->shape_inside[shape] &= !domain[host] || room->goal->wanted[host] ||
+			                             room->among[host];
+	}
+	for (uint32_t vm = 0; vm < state->cluster->vm_count; vm++) {
+		if (state->vm_host[vm] != NONE && is_inside(room, vm))
+			room->vms[room->vm_count++] = vm;
+	}
+}
+
+/* Leaves out VMs as long as the others are still too many: first those that were there. */
+static void minimise(struct room *room, __int128 *needed, __int128 *available)
+{
+	const struct state *state = room->reaches->state;
+
+	for (int movers = 0; movers < 2; movers++) {
+		for (uint32_t i = 0; i < room->vm_count;) {
+			uint32_t vm = room->vms[i];
+			__int128 less, left;
+
+			if ((int)goal_must_leave(room->goal, state, vm) != movers) {
+				i++;
+				continue;
+			}
+			memmove(&room->vms[i], &room->vms[i + 1], sizeof(vm) * (room->vm_count - i - 1));
+			room->vm_count--;
+			if (is_short(room, &less, &left)) {
+				*needed = less;
+				*available = left;
+				continue;
+			}
+			memmove(&room->vms[i + 1], &room->vms[i], sizeof(vm) * (room->vm_count - i));
+			room->vms[i++] = vm;
+			room->vm_count++;
+		}
+	}
+}
+
+static void take_room(struct room *room, struct arena *arena, struct fact *ret_fact)
+{
+	__int128 needed, available;
+	double unit = room->by_number ? 1 : amount_unit(room->resource);
+
+	must(is_short(room, &needed, &available));
+	if (room->vm_count <= MINIMISED_MOST)
+		minimise(room, &needed, &available);
+	*ret_fact = (struct fact){ .kind = room->by_number ? FACT_COUNT : FACT_CAPACITY,
+		                   .vm = NONE,
+		                   .resource = room->resource,
+		                   .needed = (double)needed / unit,
+		                   .available = (double)available / unit,
+		                   .vm_count = room->vm_count,
+		                   .host_count = room->host_count };
+	ret_fact->vms = ARENA_ARRAY(arena, uint32_t, room->vm_count);
+	ret_fact->hosts = ARENA_ARRAY(arena, uint32_t, room->host_count);
+	memcpy(ret_fact->vms, room->vms, sizeof(uint32_t) * room->vm_count);
+	memcpy(ret_fact->hosts, room->hosts, sizeof(uint32_t) * room->host_count);
+}
+
+/* Those of the VMs that take at least as much as the mover: small ones fill gaps, large ones do not. */
+static void keep_large(struct room *room, uint32_t mover)
+{
+	uint32_t host = room->hosts[0], kept = 0;
+	__int128 least = amount_of_vm(&room->reaches->amounts, mover, host, room->resource);
+
+	for (uint32_t i = 0; i < room->vm_count; i++) {
+		if (amount_of_vm(&room->reaches->amounts, room->vms[i], host, room->resource) >= least)
+			room->vms[kept++] = room->vms[i];
+	}
+	room->vm_count = kept;
+}
+
+/* Whether the hosts have too little of anything that a mover takes. */
+static bool look_for_shortage(struct room *room, uint32_t mover, struct arena *arena, struct fact *ret_fact)
+{
+	uint32_t asked[RESOURCES_ASKED_MOST], count, all, *vms;
+	__int128 needed, available;
+	bool found = false;
+
+	gather(room);
+	if (room->host_count == 0)
+		return false;
+	all = room->vm_count;
+	vms = MEMORY_ARRAY(uint32_t, all);
+	memcpy(vms, room->vms, sizeof(*vms) * all);
+	count = amounts_asked(&room->reaches->amounts, mover, room->hosts[0], asked);
+	for (uint32_t i = 0; i < count && !found; i++) {
+		room->resource = asked[i];
+		room->by_number = false;
+		found = is_short(room, &needed, &available);
+		if (!found && (uint64_t)all * room->host_count <= COUNTED_MOST) {
+			room->by_number = true;
+			keep_large(room, mover);
+			found = is_short(room, &needed, &available);
+		}
+		if (found)
+			take_room(room, arena, ret_fact);
+		memcpy(room->vms, vms, sizeof(*vms) * all);
+		room->vm_count = all;
+	}
+	free(vms);
+	return found;
+}
+
+bool fact_find_room(struct reaches *reaches, const struct goal *goal, const uint32_t *movers,
+                    uint32_t mover_count, struct arena *arena, struct fact *ret_fact)
+{
+	uint32_t host_count = reaches->state->cluster->host_count,
+		 vm_count = reaches->state->cluster->vm_count;
+	struct room room = { .reaches = reaches,
+		             .goal = goal,
+		             .among = MEMORY_ARRAY(bool, host_count),
+		             .shape_inside = MEMORY_ARRAY(bool, reaches->shapes->count),
+		             .hosts = MEMORY_ARRAY(uint32_t, host_count),
+		             .vms = MEMORY_ARRAY(uint32_t, vm_count),
+		             .parts = MEMORY_ARRAY(__int128, vm_count),
+		             .here = MEMORY_ARRAY(__int128, host_count) };
+	bool found = false;
+
+	for (uint32_t i = 0; i < mover_count && !found; i++) {
+		for (uint32_t host = 0; host < host_count; host++)
+			room.among[host] = reach_may_end(reaches, goal, movers[i], host);
+		found = look_for_shortage(&room, movers[i], arena, ret_fact);
+	}
+	for (uint32_t i = 0; i < mover_count && mover_count > 1; i++) {
+		for (uint32_t host = 0; host < host_count; host++)
+			room.among[host] = (i > 0 && room.among[host]) ||
+			                   reach_may_end(reaches, goal, movers[i], host);
+	}
+	for (uint32_t i = 0; i < mover_count && mover_count > 1 && !found; i++)
+		found = look_for_shortage(&room, movers[i], arena, ret_fact);
+	free(room.among);
+	free(room.shape_inside);
+	free(room.hosts);
+	free(room.vms);
+	free(room.parts);
+	free(room.here);
+	return found;
+}

@@ -1,0 +1,91 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "planner/orders.h"
+
+#include "core/schedule.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+void goal_create(struct goal *ret_goal, const struct state *state, const uint32_t *hosts, uint32_t count)
+{
+	*ret_goal = (struct goal){ .hosts = hosts, .host_count = count };
+	ret_goal->wanted = MEMORY_ARRAY(bool, state->cluster->host_count);
+	for (uint32_t i = 0; i < count && state->cluster->host_count > 1; i++)
+		ret_goal->wanted[hosts[i]] = state->hosts[hosts[i]].administrative != ADMIN_LOCKED;
+}
+
+void goal_free(struct goal *goal)
+{
+	free(goal->wanted);
+	*goal = (struct goal){ 0 };
+}
+
+bool goal_must_leave(const struct goal *goal, const struct state *state, uint32_t vm)
+{
+	uint32_t host = state->vm_host[vm];
+
+	return host != NONE && goal->wanted[host] && !lock_leaves(state, vm);
+}
+
+static bool votes_no(const struct state *state, uint32_t vm)
+{
+	/* A paused guest cannot be asked. */
+	return state->cluster->vms[vm].vote_reject && state->vm_state[vm] == VM_ACTIVE;
+}
+
+enum method order_method(const struct state *state, uint32_t vm)
+{
+	struct reason reason;
+
+	if (state->vm_host[vm] == NONE || !state_host_up(state, state->vm_host[vm]) || votes_no(state, vm))
+		return METHOD_NONE;
+	if (!rules_live_forbidden(state, vm, &reason))
+		return METHOD_LIVE;
+	return lock_method(state, vm) == METHOD_COLD ? METHOD_COLD : METHOD_NONE;
+}
+
+void order_refusal(const struct state *state, uint32_t vm, struct reason *ret_reason)
+{
+	const char *name = state->cluster->vms[vm].name;
+
+	if (votes_no(state, vm)) {
+		ret_reason->rule = "heartbeat-vote";
+		snprintf(ret_reason->why, sizeof(ret_reason->why),
+		         "the guest of %s votes against being migrated", name);
+	} else if (!rules_lock_rejected(state, vm, ret_reason) &&
+	           !rules_live_forbidden(state, vm, ret_reason)) {
+		ret_reason->rule = "state";
+		snprintf(ret_reason->why, sizeof(ret_reason->why),
+		         "%s is %s, which can be migrated neither live nor cold", name,
+		         vm_state_words[state->vm_state[vm]]);
+	}
+}
+
+bool order_allowed(const struct state *state, uint32_t vm, uint32_t host)
+{
+	struct request request = request_for(state, MOVE_LIVE, vm);
+
+	return schedule_allows_named(&request, host);
+}
+
+uint32_t group_violation(const struct state *state, uint32_t group, const uint32_t *members, uint32_t count)
+{
+	const struct group *of = &state->groups[group];
+	uint32_t most = state->profile == PROFILE_NOVA ? (uint32_t)of->max_per_host : 1, violation = 0;
+
+	if (of->policy == POLICY_AFFINITY)
+		return state_group_hosts(state, group) > 1 ? state_group_hosts(state, group) - 1 : 0;
+	if (of->policy != POLICY_ANTI_AFFINITY)
+		return 0;
+	/* Each host's excess is counted at the first of the members that it holds. */
+	for (uint32_t i = 0; i < count; i++) {
+		uint32_t host = state->vm_host[members[i]], here;
+		bool first = host != NONE;
+
+		for (uint32_t j = 0; j < i && first; j++)
+			first = state->vm_host[members[j]] != host;
+		here = first ? state_members(state, group, host) : 0;
+		violation += here > most ? here - most : 0;
+	}
+	return violation;
+}

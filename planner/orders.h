@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* orders: the moves that an admin may order to empty hosts, one at a time. */
+#ifndef PLANNER_ORDERS_H
+#define PLANNER_ORDERS_H
+
+#include "core/rules.h"
+
+/* One move. */
+struct order {
+	uint32_t vm, from, to;
+	uint8_t method; /* METHOD_LIVE, METHOD_COLD */
+};
+
+/* The hosts to be emptied. */
+struct goal {
+	const uint32_t *hosts;
+	uint32_t host_count;
+	bool *wanted; /* by host; those that are locked already, or alone in the cluster, are not */
+};
+
+/* Hosts of the cluster, each once. Free with goal_free. */
+void goal_create(struct goal *ret_goal, const struct state *state, const uint32_t *hosts, uint32_t count);
+void goal_free(struct goal *goal);
+
+/* Whether a VM has to leave the host where it is: it is to be emptied, and a lock would not leave the VM
+ * there.
+ */
+bool goal_must_leave(const struct goal *goal, const struct state *state, uint32_t vm);
+
+/*
+ * How an admin moves the VM from where it is: live where the platform accepts that, else cold where the
+ * profile's lock would (docs/rules.md, "Method"); METHOD_NONE: not at all.
+ */
+enum method order_method(const struct state *state, uint32_t vm);
+
+/* Why not at all: the rule, and in words. Only for VMs with METHOD_NONE. */
+void order_refusal(const struct state *state, uint32_t vm, struct reason *ret_reason);
+
+/* Whether an admin may name the host now, best-effort groups not counting. The VM must be movable. */
+bool order_allowed(const struct state *state, uint32_t vm, uint32_t host);
+
+/*
+ * How much a group's policy is violated: members beyond those that a host may hold (anti-affinity), hosts
+ * beyond the first (affinity). members[0 … count): those of the group. Soft policies: 0.
+ */
+uint32_t group_violation(const struct state *state, uint32_t group, const uint32_t *members, uint32_t count);
+
+#endif

@@ -1,0 +1,394 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "planner/planned.h"
+
+#include "core/indexes.h"
+#include "core/must.h"
+#include "planner/evict.h"
+#include "planner/exact.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static const char *const verdicts[] = { "lockable", "not-lockable", "unknown", NULL };
+const char *const *const planned_verdict_words = verdicts;
+
+/* Hosts looked at for one direct move: enough to spread the VMs, not all of a large cluster. */
+enum { CANDIDATES_MOST = 64 };
+
+/* How many others are moved out of the way at the most. */
+enum { EVICTIONS_MOST = 64 };
+
+struct finding {
+	struct chooser *chooser;
+	struct reaches *reaches;
+	struct goal goal;
+	const int64_t *bytes;
+	uint64_t steps_left;
+	struct planned *planned;
+	uint32_t *movers, mover_count;
+	uint32_t *candidates;
+	uint32_t *arrivals; /* by host: VMs that the plan brings */
+};
+
+void planned_free(struct planned *planned)
+{
+	arena_free(&planned->arena);
+	*planned = (struct planned){ 0 };
+}
+
+static struct state *state_of(struct finding *finding)
+{
+	return &finding->chooser->state;
+}
+
+static void find_movers(struct finding *finding)
+{
+	const struct state *state = state_of(finding);
+	uint32_t room = 0;
+
+	for (uint32_t i = 0; i < finding->goal.host_count; i++)
+		room += state->uses[finding->goal.hosts[i]].vms;
+	finding->movers = MEMORY_ARRAY(uint32_t, room);
+	for (uint32_t i = 0; i < finding->goal.host_count; i++) {
+		uint32_t vm = state_vms_first(state, finding->goal.hosts[i]);
+
+		for (; vm != NONE; vm = state_vms_next(state, vm)) {
+			if (goal_must_leave(&finding->goal, state, vm))
+				finding->movers[finding->mover_count++] = vm;
+		}
+	}
+	indexes_sort(finding->movers, finding->mover_count);
+}
+
+static uint32_t violation_of(const struct finding *finding, const struct state *state, uint32_t group)
+{
+	const struct shapes *shapes = finding->reaches->shapes;
+
+	return group_violation(state, group, shapes->group_members + shapes->group_first[group],
+	                       shapes->group_first[group + 1] - shapes->group_first[group]);
+}
+
+/* The best-effort groups of the VMs that the orders move which are violated more after them than before. */
+static void find_broken(struct finding *finding)
+{
+	struct planned *planned = finding->planned;
+	struct state *state = state_of(finding);
+	uint32_t mark = state_mark(state),
+		 *groups = ARENA_ARRAY(&planned->arena, uint32_t, planned->order_count);
+	uint32_t count = 0;
+
+	planned->broken_count = 0;
+	for (uint32_t i = 0; i < planned->order_count; i++) {
+		uint32_t group = state->cluster->vms[planned->orders[i].vm].group;
+
+		state_move(state, planned->orders[i].vm, planned->orders[i].to);
+		if (group != NONE && state->groups[group].best_effort)
+			groups[count++] = group;
+	}
+	count = indexes_sort_once(groups, count);
+	for (uint32_t i = 0; i < count; i++) {
+		if (violation_of(finding, state, groups[i]) >
+		    violation_of(finding, finding->reaches->state, groups[i]))
+			groups[planned->broken_count++] = groups[i];
+	}
+	planned->broken = groups;
+	state_rollback(state, mark);
+}
+
+/* ------------------------------------------------------------------ moves that need no room made */
+
+/* A mover, and how many hosts could take it at first. */
+struct choice {
+	uint32_t vm, count;
+	int64_t memory_mib;
+};
+
+/* Those with the fewest hosts first, then the largest, then the file's order. */
+static int choice_compare(const void *a, const void *b)
+{
+	const struct choice *x = a, *y = b;
+
+	if (x->count != y->count)
+		return x->count < y->count ? -1 : 1;
+	if (x->memory_mib != y->memory_mib)
+		return x->memory_mib > y->memory_mib ? -1 : 1;
+	return x->vm < y->vm ? -1 : x->vm > y->vm;
+}
+
+/* Hosts outside of the goal that would take the VM now. */
+static uint32_t find_candidates(struct finding *finding, uint32_t vm)
+{
+	uint32_t count = chooser_candidates(finding->chooser, vm, false, finding->candidates,
+	                                    CANDIDATES_MOST + finding->goal.host_count),
+		 kept = 0;
+
+	for (uint32_t i = 0; i < count; i++) {
+		if (!finding->goal.wanted[finding->candidates[i]])
+			finding->candidates[kept++] = finding->candidates[i];
+	}
+	return kept;
+}
+
+/* How a best-effort policy likes a host: 0 best. Affinity: members that do not leave draw most. */
+static uint32_t dislike_of(struct finding *finding, uint32_t vm, uint32_t host)
+{
+	const struct state *state = state_of(finding);
+	uint32_t group = state->cluster->vms[vm].group, most;
+	const struct group *of = group == NONE ? NULL : &state->groups[group];
+	uint32_t members = of ? state_members(state, group, host) : 0;
+
+	if (!of)
+		return 0;
+	if (of->policy == POLICY_AFFINITY || of->policy == POLICY_SOFT_AFFINITY)
+		return members > 0 ? 0 : 1;
+	if (of->policy == POLICY_ANTI_AFFINITY) {
+		most = state->profile == PROFILE_NOVA ? (uint32_t)of->max_per_host : 1;
+		return members < most ? 0 : members - most + 1;
+	}
+	return members;
+}
+
+/* The candidate that the policies like best, then the one to which the plan brings least, then the first. */
+static uint32_t best_candidate(struct finding *finding, uint32_t vm, uint32_t count)
+{
+	uint32_t best = NONE, best_dislike = 0;
+
+	for (uint32_t i = 0; i < count; i++) {
+		uint32_t host = finding->candidates[i], dislike = dislike_of(finding, vm, host);
+
+		if (best == NONE || dislike < best_dislike ||
+		    (dislike == best_dislike && finding->arrivals[host] < finding->arrivals[best])) {
+			best = host;
+			best_dislike = dislike;
+		}
+	}
+	return best;
+}
+
+/* One move for each VM that must leave, the most restricted first. false: one of them finds no host so. */
+static bool move_directly(struct finding *finding)
+{
+	struct planned *planned = finding->planned;
+	struct state *state = state_of(finding);
+	struct choice *choices = MEMORY_ARRAY(struct choice, finding->mover_count);
+	uint32_t mark = state_mark(state), done = 0;
+
+	for (uint32_t i = 0; i < finding->mover_count; i++)
+		choices[i] = (struct choice){ finding->movers[i],
+			                      find_candidates(finding, finding->movers[i]),
+			                      state_flavor(state, finding->movers[i])->memory_mib };
+	qsort(choices, finding->mover_count, sizeof(*choices), choice_compare);
+	planned->orders = ARENA_ARRAY(&planned->arena, struct order, finding->mover_count);
+	for (; done < finding->mover_count; done++) {
+		uint32_t vm = choices[done].vm,
+			 host = best_candidate(finding, vm, find_candidates(finding, vm));
+
+		if (host == NONE)
+			break;
+		planned->orders[done] = (struct order){ vm, state->vm_host[vm], host,
+			                                (uint8_t)order_method(state, vm) };
+		finding->arrivals[host]++;
+		chooser_move(finding->chooser, vm, host);
+	}
+	for (uint32_t i = 0; i < done; i++)
+		finding->arrivals[planned->orders[i].to] = 0;
+	state_rollback(state, mark);
+	chooser_begin(finding->chooser);
+	free(choices);
+	planned->order_count = done;
+	return done == finding->mover_count;
+}
+
+/* ------------------------------------------------------------------ small clusters: every placement */
+
+/* VMs that can move at all, and hosts that take any; false: too many placements for an exact answer. */
+static bool find_movable(struct finding *finding, uint64_t most, uint32_t **ret_vms, uint32_t *ret_count,
+                         bool *targets)
+{
+	const struct state *state = state_of(finding);
+	uint64_t placements = 1;
+
+	*ret_vms = MEMORY_ARRAY(uint32_t, state->cluster->vm_count);
+	*ret_count = 0;
+	for (uint32_t vm = 0; vm < state->cluster->vm_count; vm++) {
+		uint32_t hosts = 0;
+
+		if (order_method(state, vm) == METHOD_NONE)
+			continue;
+		for (uint32_t host = 0; host < state->cluster->host_count; host++) {
+			if (reach_may_be(finding->reaches, vm, host)) {
+				targets[host] = true;
+				hosts++;
+			}
+		}
+		if (hosts < 2)
+			continue;
+		(*ret_vms)[(*ret_count)++] = vm;
+		placements *= hosts;
+		if (placements > most)
+			return false;
+	}
+	return true;
+}
+
+static void take_exact(struct finding *finding, struct exact *exact)
+{
+	struct planned *planned = finding->planned;
+
+	planned->verdict = PLANNED_LOCKABLE;
+	planned->order_count = planned->orders_least = exact->cost.moves;
+	planned->orders = ARENA_ARRAY(&planned->arena, struct order, exact->cost.moves);
+	memcpy(planned->orders, exact->orders, sizeof(struct order) * exact->cost.moves);
+	planned->broken_least = true;
+	free(exact->orders);
+}
+
+/* Nothing simpler was found to be wrong: that nothing can be reached is a fact about all that is there. */
+static void take_unreachable(struct finding *finding, uint32_t states)
+{
+	const struct state *state = state_of(finding);
+	struct planned *planned = finding->planned;
+	struct fact *fact = &planned->fact;
+
+	*fact = (struct fact){ .kind = FACT_UNREACHABLE, .vm = NONE, .states = states };
+	fact->vms = ARENA_ARRAY(&planned->arena, uint32_t, state->cluster->vm_count);
+	for (uint32_t vm = 0; vm < state->cluster->vm_count; vm++) {
+		if (state->vm_host[vm] != NONE)
+			fact->vms[fact->vm_count++] = vm;
+	}
+}
+
+/* Every placement, where that is possible. Returns whether it gave the answer. */
+static bool search_exactly(struct finding *finding)
+{
+	struct state *state = state_of(finding);
+	struct planned *planned = finding->planned;
+	uint32_t *vms, count,
+		most = finding->steps_left > UINT32_MAX / 4 ? UINT32_MAX / 4 : (uint32_t)finding->steps_left;
+	bool *targets = MEMORY_ARRAY(bool, state->cluster->host_count), answered = false;
+	int64_t *bytes = NULL;
+	struct exact exact;
+
+	if (find_movable(finding, (uint64_t)most * 16, &vms, &count, targets)) {
+		enum exact_answer answer;
+
+		bytes = MEMORY_ARRAY(int64_t, count);
+		for (uint32_t i = 0; i < count; i++)
+			bytes[i] = finding->bytes[vms[i]];
+		answer = exact_search(state, finding->reaches->shapes, &finding->goal, vms, count, bytes,
+		                      targets, most, &exact);
+		planned->steps += exact.states;
+		answered = answer != EXACT_UNKNOWN;
+		if (answer == EXACT_FOUND)
+			take_exact(finding, &exact);
+		if (answer == EXACT_NONE) {
+			planned->verdict = PLANNED_NOT_LOCKABLE;
+			if (!fact_find_room(finding->reaches, &finding->goal, finding->movers,
+			                    finding->mover_count, &planned->arena, &planned->fact))
+				take_unreachable(finding, exact.states);
+		}
+	}
+	free(bytes);
+	free(vms);
+	free(targets);
+	return answered;
+}
+
+/* ------------------------------------------------------------------ large clusters: others make room */
+
+/* Whether some VM that must leave finds no host as things are: then one more has to move before. */
+static bool is_blocked(struct finding *finding)
+{
+	for (uint32_t i = 0; i < finding->mover_count; i++) {
+		if (find_candidates(finding, finding->movers[i]) == 0)
+			return true;
+	}
+	return false;
+}
+
+static bool make_room(struct finding *finding)
+{
+	struct planned *planned = finding->planned;
+	struct evict evict = { .chooser = finding->chooser,
+		               .reaches = finding->reaches,
+		               .goal = &finding->goal,
+		               .bytes = finding->bytes,
+		               .limit = finding->steps_left };
+	bool found = evict_search(&evict, finding->movers, finding->mover_count, EVICTIONS_MOST);
+
+	planned->steps += evict.steps;
+	if (found) {
+		planned->order_count = evict.count;
+		planned->orders = ARENA_ARRAY(&planned->arena, struct order, evict.count);
+		memcpy(planned->orders, evict.orders, sizeof(struct order) * evict.count);
+		planned->orders_least = finding->mover_count + is_blocked(finding);
+		find_broken(finding);
+		planned->broken_least = planned->broken_count == 0;
+	}
+	free(evict.orders);
+	return found;
+}
+
+/* ------------------------------------------------------------------ all of it */
+
+static void find_answer(struct finding *finding)
+{
+	struct planned *planned = finding->planned;
+
+	find_movers(finding);
+	planned->verdict = PLANNED_LOCKABLE;
+	planned->orders_least = finding->mover_count;
+	planned->broken_least = true;
+	if (finding->mover_count == 0)
+		return;
+	if (fact_find_no_host(finding->reaches, &finding->goal, finding->movers, finding->mover_count,
+	                      &planned->arena, &planned->fact)) {
+		planned->verdict = PLANNED_NOT_LOCKABLE;
+		return;
+	}
+	if (move_directly(finding)) {
+		find_broken(finding);
+		if (planned->broken_count == 0)
+			return;
+	}
+	if (search_exactly(finding)) {
+		if (planned->verdict == PLANNED_LOCKABLE)
+			find_broken(finding);
+		return;
+	}
+	if (planned->order_count == finding->mover_count) {
+		planned->broken_least = false;
+		return;
+	}
+	if (make_room(finding))
+		return;
+	planned->verdict = PLANNED_UNKNOWN;
+	if (fact_find_room(finding->reaches, &finding->goal, finding->movers, finding->mover_count,
+	                   &planned->arena, &planned->fact))
+		planned->verdict = PLANNED_NOT_LOCKABLE;
+}
+
+void planned_find(struct chooser *chooser, struct reaches *reaches, const uint32_t *hosts, uint32_t count,
+                  const int64_t *bytes, uint64_t steps, struct planned *ret_planned)
+{
+	struct finding finding = { .chooser = chooser,
+		                   .reaches = reaches,
+		                   .bytes = bytes,
+		                   .steps_left = steps,
+		                   .planned = ret_planned };
+	uint32_t host_count = chooser->state.cluster->host_count;
+
+	*ret_planned = (struct planned){ 0 };
+	chooser_begin(chooser);
+	goal_create(&finding.goal, &chooser->state, hosts, count);
+	finding.candidates = MEMORY_ARRAY(uint32_t, CANDIDATES_MOST + count);
+	finding.arrivals = MEMORY_ARRAY(uint32_t, host_count);
+	find_answer(&finding);
+	if (ret_planned->verdict != PLANNED_LOCKABLE)
+		ret_planned->order_count = ret_planned->broken_count = 0;
+	goal_free(&finding.goal);
+	free(finding.movers);
+	free(finding.candidates);
+	free(finding.arrivals);
+	chooser_begin(chooser);
+}

@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* planned: whether any sequence of moves empties hosts: the fewest that do, or why none does. */
+#ifndef PLANNER_PLANNED_H
+#define PLANNER_PLANNED_H
+
+#include "planner/chooser.h"
+#include "planner/facts.h"
+
+enum planned_verdict { PLANNED_LOCKABLE, PLANNED_NOT_LOCKABLE, PLANNED_UNKNOWN };
+
+extern const char *const *const planned_verdict_words;
+
+struct planned {
+	struct arena arena; /* owns what follows */
+	enum planned_verdict verdict;
+	struct order *orders; /* lockable: each legal when the ones before have ended */
+	uint32_t order_count;
+	uint32_t orders_least;          /* no sequence has fewer moves */
+	uint32_t *broken, broken_count; /* best-effort groups that are violated more afterwards */
+	bool broken_least;              /* no sequence breaks fewer */
+	struct fact fact;               /* not lockable: why */
+	uint64_t steps;                 /* placements tried, for measurements */
+};
+
+/* How many placements a verdict may try a second of --limit: a count, as for stock verdicts. */
+enum { PLANNED_STEPS_PER_SECOND = 100000 };
+
+/*
+ * The verdict for hosts to be emptied together. The chooser's state must be the file's, the shapes of the
+ * hosts' VMs filled, and reaches made for that state; all are as before afterwards. bytes: by VM, what moving
+ * it sends, by estimate. Free with planned_free.
+ *
+ * Moves that need no room made are looked for first: there can be no fewer than one for each VM that must
+ * leave. Then small clusters are searched exactly. In larger ones room is made by moving others away, and
+ * shortages are looked for.
+ */
+void planned_find(struct chooser *chooser, struct reaches *reaches, const uint32_t *hosts, uint32_t count,
+                  const int64_t *bytes, uint64_t steps, struct planned *ret_planned);
+
+void planned_free(struct planned *planned);
+
+#endif

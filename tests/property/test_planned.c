@@ -1,0 +1,482 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Planned verdicts against a judge that walks through every placement, on random small clusters. */
+#include "planner/arrange.h"
+#include "planner/certificate.h"
+#include "planner/planned.h"
+#include "tests/support/draw.h"
+
+#include <criterion/criterion.h>
+
+#include <spawn.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+enum { HOSTS_MOST = 5, VMS_MOST = 7, CLUSTERS = 2000, VERIFIED_CLUSTERS = 600, STEPS = 20000 };
+
+/* ------------------------------------------------------------------ the judge */
+
+/* What the judge has met: placements as numbers to the base of the hosts, each with its fewest moves. */
+struct judge {
+	struct state *state;
+	uint32_t vms[VMS_MOST], count; /* that are on a host */
+	const bool *goal;
+	bool numa; /* the nodes matter as well: a placement is not all of a state */
+	uint8_t *depths;
+	uint32_t *queue, head, tail;
+	uint32_t best_broken, best_moves;
+	bool found;
+};
+
+/* Whether the platform moves the VM at all, written once more: by what stands in docs/rules.md. */
+static bool judge_movable(const struct state *state, uint32_t vm)
+{
+	const struct vm *of = &state->cluster->vms[vm];
+	enum method method = move_method(state, vm);
+	enum storage backing = vm_backing(state, vm);
+	bool local = vm_has_local_disks(state, vm) && backing != STORAGE_REMOTE;
+	bool live = !vm_has_pci(state, vm) &&
+	            (!local || (state->profile != PROFILE_TITANIUM && backing == STORAGE_LOCAL_IMAGE));
+
+	if ((of->state != VM_ACTIVE && of->state != VM_PAUSED) || of->task ||
+	    !state_host_up(state, state->vm_host[vm]) || (of->vote_reject && of->state == VM_ACTIVE))
+		return false;
+	if (live)
+		return true;
+	if (method != METHOD_COLD || of->state == VM_PAUSED)
+		return false;
+	return of->boot != BOOT_IMAGE ||
+	       state_flavor(state, vm)->disk_gib <= (backing == STORAGE_LOCAL_IMAGE ? 60
+	                                             : backing == STORAGE_LOCAL_LVM ? 20
+	                                                                            : INT64_MAX);
+}
+
+static bool judge_must_leave(const struct judge *judge, uint32_t vm)
+{
+	const struct state *state = judge->state;
+
+	return judge->goal[state->vm_host[vm]] && state->vm_state[vm] != VM_STOPPED &&
+	       state->vm_state[vm] != VM_ERROR;
+}
+
+static uint32_t number_of(const struct judge *judge)
+{
+	uint32_t number = 0;
+
+	for (uint32_t i = 0; i < judge->count; i++)
+		number = number * HOSTS_MOST + judge->state->vm_host[judge->vms[i]];
+	return number;
+}
+
+/* How much more each best-effort group is violated than at first: groups that are, and only those. */
+static uint32_t judge_violation(const struct state *state, uint32_t group)
+{
+	const struct group *of = &state->groups[group];
+	uint32_t most = state->profile == PROFILE_NOVA ? (uint32_t)of->max_per_host : 1, sum = 0, hosts = 0;
+
+	for (uint32_t host = 0; host < state->cluster->host_count; host++) {
+		uint32_t members = 0;
+
+		for (uint32_t vm = 0; vm < state->cluster->vm_count; vm++)
+			members += state->cluster->vms[vm].group == group && state->vm_host[vm] == host;
+		hosts += members > 0;
+		sum += members > most ? members - most : 0;
+	}
+	return of->policy == POLICY_AFFINITY ? (hosts > 0 ? hosts - 1 : 0) : sum;
+}
+
+static uint32_t judge_broken(const struct judge *judge, const uint32_t *before)
+{
+	uint32_t broken = 0;
+
+	for (uint32_t group = 0; group < judge->state->cluster->group_count; group++)
+		broken += judge->state->groups[group].best_effort &&
+		          judge_violation(judge->state, group) > before[group];
+	return broken;
+}
+
+static void judge_look(struct judge *judge, uint32_t depth, const uint32_t *before)
+{
+	uint32_t broken = 0;
+
+	for (uint32_t i = 0; i < judge->count; i++) {
+		if (judge_must_leave(judge, judge->vms[i]))
+			return;
+	}
+	broken = judge_broken(judge, before);
+	if (judge->found &&
+	    (broken > judge->best_broken || (broken == judge->best_broken && depth >= judge->best_moves)))
+		return;
+	judge->found = true;
+	judge->best_broken = broken;
+	judge->best_moves = depth;
+}
+
+/* Brings the state to a placement by its number. NUMA nodes are not looked at: clusters with them are left
+ * out. */
+static void judge_enter(struct judge *judge, uint32_t number)
+{
+	for (uint32_t i = judge->count; i-- > 0;) {
+		uint32_t host = number % HOSTS_MOST, vm = judge->vms[i];
+
+		if (judge->state->vm_host[vm] != host)
+			state_move(judge->state, vm, host);
+		number /= HOSTS_MOST;
+	}
+}
+
+static void judge_walk(struct judge *judge, const uint32_t *before)
+{
+	struct state *state = judge->state;
+	uint32_t start = number_of(judge);
+
+	judge->depths[start] = 1;
+	judge->queue[judge->tail++] = start;
+	while (judge->head < judge->tail) {
+		uint32_t number = judge->queue[judge->head++], depth = judge->depths[number];
+
+		judge_enter(judge, number);
+		judge_look(judge, depth - 1, before);
+		for (uint32_t i = 0; i < judge->count; i++) {
+			uint32_t vm = judge->vms[i], from = state->vm_host[vm];
+
+			if (!judge_movable(state, vm))
+				continue;
+			for (uint32_t host = 0; host < state->cluster->host_count; host++) {
+				struct request request = request_for(state, MOVE_LIVE, vm);
+				uint32_t next;
+
+				request.group_forgotten = true;
+				if (!rules_allow(&request, host))
+					continue;
+				state_move(state, vm, host);
+				next = number_of(judge);
+				state_move(state, vm, from);
+				if (judge->depths[next] == 0) {
+					judge->depths[next] = (uint8_t)(depth + 1);
+					judge->queue[judge->tail++] = next;
+				}
+			}
+		}
+	}
+	judge_enter(judge, start);
+}
+
+/* ------------------------------------------------------------------ what is compared */
+
+/* The orders are legal one after another, and empty the hosts. */
+static const char *check_orders(struct state *state, const bool *goal, const struct planned *planned)
+{
+	uint32_t mark = state_mark(state);
+	struct judge judge = { .state = state, .goal = goal };
+	const char *wrong = NULL;
+
+	for (uint32_t i = 0; i < planned->order_count && !wrong; i++) {
+		const struct order *order = &planned->orders[i];
+		struct request request = request_for(state, MOVE_LIVE, order->vm);
+
+		request.group_forgotten = true;
+		if (state->vm_host[order->vm] != order->from)
+			wrong = "from where the VM is";
+		else if (!judge_movable(state, order->vm) || !rules_allow(&request, order->to))
+			wrong = "legal moves";
+		else
+			state_move(state, order->vm, order->to);
+	}
+	for (uint32_t vm = 0; vm < state->cluster->vm_count && !wrong; vm++) {
+		if (state->vm_host[vm] != NONE && judge_must_leave(&judge, vm))
+			wrong = "empty hosts";
+	}
+	state_rollback(state, mark);
+	return wrong;
+}
+
+static const char *compare(struct state *state, const struct judge *judge, const struct planned *planned)
+{
+	if (planned->verdict != (judge->found ? PLANNED_LOCKABLE : PLANNED_NOT_LOCKABLE))
+		return "the verdict";
+	if (!judge->found)
+		return NULL;
+	if (planned->broken_count != judge->best_broken)
+		return "the broken groups";
+	if (planned->order_count != judge->best_moves || planned->orders_least != judge->best_moves)
+		return "the fewest moves";
+	return check_orders(state, judge->goal, planned);
+}
+
+struct tally {
+	uint64_t lockable, more_moves, broken, never, facts[4], skipped;
+};
+
+static uint32_t placed_vms(const struct state *state, uint32_t *vms)
+{
+	uint32_t count = 0;
+
+	for (uint32_t vm = 0; vm < state->cluster->vm_count; vm++) {
+		if (state->vm_host[vm] == NONE)
+			continue;
+		if (count == VMS_MOST)
+			return VMS_MOST + 1;
+		vms[count++] = vm;
+	}
+	return count;
+}
+
+/* One goal: the hosts whose bits are set. */
+static void check_goal(struct state *state, struct chooser *chooser, struct reaches *reaches, unsigned goal,
+                       const char *text, uint64_t seed, struct tally *tally)
+{
+	const struct cluster *cluster = state->cluster;
+	bool wanted[HOSTS_MOST] = { false };
+	struct judge judge = { .state = state, .goal = wanted };
+	uint32_t hosts[HOSTS_MOST], count = 0, movers = 0, before[64], places = 1;
+	int64_t bytes[64] = { 0 };
+	struct planned planned;
+	const char *wrong;
+
+	judge.count = placed_vms(state, judge.vms);
+	for (uint32_t host = 0; host < cluster->host_count; host++) {
+		if (!(goal >> host & 1))
+			continue;
+		hosts[count++] = host;
+		wanted[host] = cluster->host_count > 1 && state->hosts[host].administrative != ADMIN_LOCKED;
+	}
+	for (uint32_t i = 0; i < judge.count; i++) {
+		places *= HOSTS_MOST;
+		movers += judge_must_leave(&judge, judge.vms[i]);
+	}
+	for (uint32_t group = 0; group < cluster->group_count; group++)
+		before[group] = judge_violation(state, group);
+	judge.depths = calloc(places, 1);
+	judge.queue = calloc(places, sizeof(uint32_t));
+	judge_walk(&judge, before);
+	planned_find(chooser, reaches, hosts, count, bytes, UINT64_C(1) << 30, &planned);
+	wrong = compare(state, &judge, &planned);
+	cr_assert(!wrong, "seed %llu, hosts %x: wrong: %s (%s, %u moves, %u broken; judge: %s, %u, %u)\n%s",
+	          (unsigned long long)seed, goal, wrong, planned_verdict_words[planned.verdict],
+	          planned.order_count, planned.broken_count, judge.found ? "lockable" : "not",
+	          judge.best_moves, judge.best_broken, text);
+	tally->lockable += judge.found;
+	tally->never += !judge.found;
+	tally->more_moves += judge.found && judge.best_moves > movers;
+	tally->broken += judge.found && judge.best_broken > 0;
+	if (!judge.found)
+		tally->facts[planned.fact.kind]++;
+	planned_free(&planned);
+	free(judge.depths);
+	free(judge.queue);
+}
+
+/* A cluster and all that is needed to plan for it. */
+struct planning {
+	char *text;
+	struct cluster cluster;
+	struct state state;
+	struct shapes shapes;
+	struct chooser chooser;
+	struct reaches reaches;
+};
+
+static void planning_create(struct planning *planning, uint64_t seed, const struct draw_size *size)
+{
+	planning->text = draw_cluster_text(seed, size);
+	cluster_from_text(&planning->cluster, planning->text);
+	state_create(&planning->state, &planning->cluster);
+	shapes_create(&planning->shapes, &planning->state);
+	for (uint32_t shape = 0; shape < planning->shapes.count; shape++)
+		planning->shapes.shapes[shape].wanted = true;
+	for (uint32_t shape = 0; shape < planning->shapes.count; shape++)
+		shapes_fill(&planning->shapes, shape);
+	chooser_create(&planning->chooser, &planning->shapes);
+	reaches_create(&planning->reaches, &planning->shapes, &planning->state);
+}
+
+static void planning_free(struct planning *planning)
+{
+	reaches_free(&planning->reaches);
+	chooser_free(&planning->chooser);
+	shapes_free(&planning->shapes);
+	state_free(&planning->state);
+	cluster_free(&planning->cluster);
+	free(planning->text);
+}
+
+static void check_cluster(uint64_t seed, const struct draw_size *size, struct tally *tally)
+{
+	uint32_t vms[VMS_MOST + 1];
+	struct planning planning;
+	struct state judged;
+
+	planning_create(&planning, seed, size);
+	state_create(&judged, &planning.cluster);
+	if (planning.cluster.host_count > HOSTS_MOST || placed_vms(&judged, vms) > VMS_MOST ||
+	    judged.numa_here) {
+		tally->skipped++;
+	} else {
+		for (uint32_t host = 0; host < planning.cluster.host_count; host++)
+			check_goal(&judged, &planning.chooser, &planning.reaches, 1u << host, planning.text,
+			           seed, tally);
+		check_goal(&judged, &planning.chooser, &planning.reaches, 3, planning.text, seed, tally);
+	}
+	state_free(&judged);
+	planning_free(&planning);
+}
+
+/* LOCKKEEPER_SEED: the first seed (= 1); LOCKKEEPER_CLUSTERS: how many clusters. */
+static uint64_t number_from(const char *name, uint64_t otherwise)
+{
+	const char *text = getenv(name);
+
+	return text ? strtoull(text, NULL, 10) : otherwise;
+}
+
+Test(planned, verdicts_and_moves_are_those_of_all_placements, .timeout = 100000)
+{
+	static const struct draw_size sizes[] = {
+		{ .hosts_most = 5, .first_host_vms_most = 3, .other_host_vms_most = 1, .moves = true },
+		{ .hosts_most = 3, .first_host_vms_most = 4, .other_host_vms_most = 2, .moves = true },
+		{ .hosts_most = 4, .first_host_vms_most = 3, .other_host_vms_most = 2, .moves = true },
+		{ .hosts_most = 4, .first_host_vms_most = 3, .other_host_vms_most = 1, .moves = false },
+	};
+	uint64_t seed = number_from("LOCKKEEPER_SEED", 1),
+		 count = number_from("LOCKKEEPER_CLUSTERS", CLUSTERS);
+	struct tally tally = { 0 };
+
+	for (uint64_t end = seed + count; seed < end; seed++)
+		check_cluster(seed, &sizes[seed % 4], &tally);
+	if (getenv("LOCKKEEPER_CLUSTERS"))
+		fprintf(stderr,
+		        "%llu lockable (%llu with room made, %llu with broken groups), %llu not: no-host "
+		        "%llu, capacity %llu, count %llu, unreachable %llu; %llu clusters skipped\n",
+		        (unsigned long long)tally.lockable, (unsigned long long)tally.more_moves,
+		        (unsigned long long)tally.broken, (unsigned long long)tally.never,
+		        (unsigned long long)tally.facts[0], (unsigned long long)tally.facts[1],
+		        (unsigned long long)tally.facts[2], (unsigned long long)tally.facts[3],
+		        (unsigned long long)tally.skipped);
+	if (count >= CLUSTERS)
+		cr_assert(tally.more_moves > 20 && tally.broken > 10 && tally.facts[FACT_CAPACITY] > 20 &&
+		          tally.facts[FACT_UNREACHABLE] > 20);
+}
+
+/* ------------------------------------------------------------------ what the independent verifier says */
+
+static json_t *planned_json(struct planning *planning, const uint32_t *hosts, uint32_t count,
+                            struct planned *planned)
+{
+	json_t *value = json_object_new();
+	struct plan plan = { .profile = planning->cluster.profile,
+		             .digest = planning->cluster.digest,
+		             .goal = hosts,
+		             .goal_count = count };
+	bool goal[64] = { false };
+	const char *wrong;
+
+	json_add_text(value, "verdict", planned_verdict_words[planned->verdict]);
+	if (planned->verdict == PLANNED_LOCKABLE) {
+		for (uint32_t i = 0; i < count; i++)
+			goal[hosts[i]] = planning->cluster.host_count > 1 &&
+			                 planning->state.hosts[hosts[i]].administrative != ADMIN_LOCKED;
+		wrong = check_orders(&planning->state, goal, planned);
+		cr_assert(!wrong, "not %s\n%s", wrong, planning->text);
+		arrange(&planning->state, &planning->reaches.amounts, planned->orders, planned->order_count,
+		        goal, &plan);
+		json_add(value, "plan", plan_json(&plan, &planning->cluster));
+		plan_free(&plan);
+	} else if (planned->verdict == PLANNED_NOT_LOCKABLE) {
+		json_add(value, "certificate",
+		         certificate_json(&planned->fact, &planning->reaches.amounts, hosts, count));
+	}
+	return value;
+}
+
+static void write_file(const char *path, const char *text)
+{
+	FILE *file = fopen(path, "w");
+
+	cr_assert(file);
+	cr_assert(fputs(text, file) >= 0);
+	cr_assert(fclose(file) == 0);
+}
+
+/* Its exit code on a cluster and a document of `check`. */
+static int verify(const char *cluster, const char *document)
+{
+	const char *folder = getenv("O") ? getenv("O") : "build";
+	char program[4096], paths[2][64];
+	/* It runs once and frees nothing. */
+	char option[] = "--certificate", leaks[] = "ASAN_OPTIONS=detect_leaks=0:exitcode=98";
+	pid_t pid;
+	int status;
+
+	snprintf(program, sizeof(program), "%s/lockkeeper-verify", folder);
+	for (int i = 0; i < 2; i++) {
+		snprintf(paths[i], sizeof(paths[i]), "/tmp/lockkeeper-planned-%ld-%d.json", (long)getpid(),
+		         i);
+		write_file(paths[i], i ? document : cluster);
+	}
+	cr_assert(posix_spawn(&pid, program, NULL, NULL,
+	                      (char *[]){ program, paths[0], option, paths[1], NULL },
+	                      (char *[]){ leaks, NULL }) == 0);
+	cr_assert(waitpid(pid, &status, 0) == pid);
+	unlink(paths[0]);
+	unlink(paths[1]);
+	return WIFEXITED(status) ? WEXITSTATUS(status) : 99;
+}
+
+static void verify_cluster(uint64_t seed, const struct draw_size *size, uint64_t verdicts[3])
+{
+	json_t *document = json_object_new(), *array = json_add(document, "hosts", json_array_new());
+	struct planning planning;
+	char *text;
+
+	planning_create(&planning, seed, size);
+	for (uint32_t host = 0; host <= planning.cluster.host_count; host++) {
+		uint32_t both[] = { 0, 1 }, single[] = { host };
+		bool pair = host == planning.cluster.host_count;
+		const uint32_t *hosts = pair ? both : single;
+		uint32_t count = pair && planning.cluster.host_count > 1 ? 2 : 1;
+		int64_t bytes[512] = { 0 };
+		struct planned planned;
+
+		if (pair && count == 1)
+			break;
+		planned_find(&planning.chooser, &planning.reaches, hosts, count, bytes, STEPS, &planned);
+		json_add(json_push(array, json_object_new()), "planned",
+		         planned_json(&planning, hosts, count, &planned));
+		verdicts[planned.verdict]++;
+		planned_free(&planned);
+	}
+	text = json_print(document, true, NULL);
+	cr_assert_eq(verify(planning.text, text), 0, "seed %llu: it is not proven\n%s\n%s",
+	             (unsigned long long)seed, planning.text, text);
+	free(text);
+	json_free(document);
+	planning_free(&planning);
+}
+
+Test(planned, plans_and_certificates_are_proven, .timeout = 100000)
+{
+	static const struct draw_size sizes[] = {
+		{ .hosts_most = 5, .first_host_vms_most = 3, .other_host_vms_most = 2, .moves = true },
+		{ .hosts_most = 4, .first_host_vms_most = 4, .other_host_vms_most = 2, .moves = true },
+		{ .hosts_most = 3,
+		  .first_host_vms_most = 3,
+		  .other_host_vms_most = 2,
+		  .moves = true,
+		  .numa = true },
+		{ .hosts_most = 14, .first_host_vms_most = 4, .other_host_vms_most = 2, .moves = true },
+		{ .hosts_most = 5, .first_host_vms_most = 3, .other_host_vms_most = 2, .moves = false },
+	};
+	uint64_t seed = number_from("LOCKKEEPER_SEED", 1), verdicts[3] = { 0 };
+	uint64_t count = number_from("LOCKKEEPER_CLUSTERS", VERIFIED_CLUSTERS);
+
+	for (uint64_t end = seed + count; seed < end; seed++)
+		verify_cluster(seed, &sizes[seed % 5], verdicts);
+	if (getenv("LOCKKEEPER_CLUSTERS"))
+		fprintf(stderr, "%llu lockable, %llu not, %llu unknown\n", (unsigned long long)verdicts[0],
+		        (unsigned long long)verdicts[1], (unsigned long long)verdicts[2]);
+	if (count >= VERIFIED_CLUSTERS)
+		cr_assert(verdicts[0] > 100 && verdicts[1] > 100);
+}
