@@ -3,6 +3,7 @@
 
 #include "cli/cli.h"
 #include "cli/plots.h"
+#include "planner/certificate.h"
 #include "planner/lockability.h"
 #include "sim/predict.h"
 
@@ -58,9 +59,10 @@ static const struct argp argp = {
 	parse,
 	"CLUSTER",
 	"Can each host be locked? What stands in the way, and how long it takes.\v"
-	"The verdict is about the platform's own lock, over every order in which it may take the VMs: "
-	"always, order-dependent, never, or unknown past --limit. Exits with 2 when a host asked for can "
-	"never be locked, with 6 when one is unknown.\n\n"
+	"LOCK is what the platform's own lock does, over every order in which it may take the VMs: always, "
+	"order-dependent, never, or unknown past --limit. PLAN is how many moves empty the host, of its own "
+	"VMs and of others that make room, or no when none do. Exits with 2 when a host asked for cannot be "
+	"emptied, with 6 when that is not decided.\n\n"
 	"Example:\n  lockkeeper check scenarios/clusters/lab.json --host compute-0",
 	cli_predict_children,
 	NULL,
@@ -112,6 +114,26 @@ static void predicted_change(void *context, uint32_t host)
 	chooser_touch(context, host);
 }
 
+/* Whether any moves empty the host; what is said of it needs the state, so it is made at once. */
+static void plan_host(struct check *check, struct checked *checked, unsigned thread)
+{
+	struct planned *planned = &checked->planned;
+	const struct amounts *amounts = &check->reaches[thread].amounts;
+	bool json = check->common.output == OUTPUT_JSON;
+	char why[2048];
+
+	planned_find(&check->choosers[thread], &check->reaches[thread], &checked->host, 1, check->bytes,
+	             (uint64_t)(check->limit_s * PLANNED_STEPS_PER_SECOND), planned);
+	if (planned->verdict == PLANNED_LOCKABLE && json)
+		planned_plan(planned, &check->state, amounts, &checked->host, 1, &checked->plan);
+	if (planned->verdict != PLANNED_NOT_LOCKABLE)
+		return;
+	if (json)
+		checked->certificate = certificate_json(&planned->fact, amounts, &checked->host, 1);
+	fact_text(&planned->fact, amounts, why, sizeof(why));
+	checked->planned_why = strdup(why);
+}
+
 static void check_host(void *context, uint32_t index, unsigned thread)
 {
 	struct check *check = context;
@@ -121,6 +143,7 @@ static void check_host(void *context, uint32_t index, unsigned thread)
 
 	stock_find(chooser, checked->host, (uint64_t)(check->limit_s * STOCK_STEPS_PER_SECOND),
 	           &checked->stock);
+	plan_host(check, checked, thread);
 	checked->predicted = stock->good_order || stock->verdict == STOCK_ALWAYS;
 	chooser_begin(chooser);
 	if (checked->predicted)
@@ -156,9 +179,12 @@ static void check_run(struct check *check)
 	cli_parallel(threads, check->shapes.count, fill_shape, check, NULL);
 	check->runs = runs_needed(check);
 	check->choosers = MEMORY_ARRAY(struct chooser, threads);
+	check->reaches = MEMORY_ARRAY(struct reaches, threads);
 	check->predictors = MEMORY_ARRAY(struct predictor, threads);
+	check->bytes = planned_bytes(&check->cluster);
 	for (unsigned i = 0; i < threads; i++) {
 		chooser_create(&check->choosers[i], &check->shapes);
+		reaches_create(&check->reaches[i], &check->shapes, &check->state);
 		predictor_create(&check->predictors[i]);
 		check->predictors[i].hypervisors = &check->hypervisors;
 		check->predictors[i].choose = predicted_choice;
@@ -168,9 +194,12 @@ static void check_run(struct check *check)
 	cli_parallel(threads, check->count, check_host, check, "check");
 	for (unsigned i = 0; i < threads; i++) {
 		chooser_free(&check->choosers[i]);
+		reaches_free(&check->reaches[i]);
 		predictor_free(&check->predictors[i]);
 	}
 	free(check->choosers);
+	free(check->reaches);
+	free(check->bytes);
 	free(check->predictors);
 	shapes_free(&check->shapes);
 	state_free(&check->state);
@@ -197,9 +226,9 @@ static int exit_code_of(const struct check *check)
 	int code = EXIT_YES;
 
 	for (uint32_t i = 0; i < check->count; i++) {
-		if (check->checked[i].stock.verdict == STOCK_NEVER)
+		if (check->checked[i].planned.verdict == PLANNED_NOT_LOCKABLE)
 			return EXIT_NO;
-		if (check->checked[i].stock.verdict == STOCK_UNKNOWN)
+		if (check->checked[i].planned.verdict == PLANNED_UNKNOWN)
 			code = EXIT_UNDECIDED;
 	}
 	return code;
@@ -207,8 +236,12 @@ static int exit_code_of(const struct check *check)
 
 static void check_free(struct check *check)
 {
-	for (uint32_t i = 0; i < check->count; i++)
+	for (uint32_t i = 0; i < check->count; i++) {
 		stock_free(&check->checked[i].stock);
+		planned_free(&check->checked[i].planned);
+		plan_free(&check->checked[i].plan);
+		free(check->checked[i].planned_why);
+	}
 	free(check->checked);
 	free(check->names);
 	cluster_free(&check->cluster);

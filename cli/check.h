@@ -5,12 +5,17 @@
 
 #include "cli/cli.h"
 #include "planner/lockability.h"
+#include "planner/planned.h"
 #include "sim/predict.h"
 
 /* One host's answers. */
 struct checked {
 	uint32_t host;
 	struct stock stock;
+	struct planned planned;
+	struct plan plan;    /* lockable, when it is printed */
+	json_t *certificate; /* not lockable, when it is printed */
+	char *planned_why;   /* not lockable: in words */
 	struct prediction prediction;
 	bool predicted; /* a prediction was made: some order locks the host */
 };
@@ -26,7 +31,9 @@ struct check {
 	struct state state;
 	struct shapes shapes;
 	struct chooser *choosers;     /* one a thread */
+	struct reaches *reaches;      /* one a thread */
 	struct predictor *predictors; /* one a thread */
+	int64_t *bytes;               /* by VM, for planned_find */
 	struct checked *checked;
 	uint32_t count, runs;
 };

@@ -59,6 +59,22 @@ static json_t *stock_json(const struct check *check, const struct stock *stock)
 	return value;
 }
 
+/* What it holds goes over to the document. */
+static json_t *planned_json(const struct check *check, const struct checked *checked)
+{
+	const struct planned *planned = &checked->planned;
+	json_t *value = json_object_new();
+
+	json_add_text(value, "verdict", planned_verdict_words[planned->verdict]);
+	if (planned->verdict == PLANNED_LOCKABLE) {
+		json_add_number(value, "moves", planned->order_count);
+		json_add(value, "plan", plan_json(&checked->plan, &check->cluster));
+	} else if (planned->verdict == PLANNED_NOT_LOCKABLE) {
+		json_add(value, "certificate", checked->certificate);
+	}
+	return value;
+}
+
 static json_t *prediction_json(const struct prediction *prediction)
 {
 	json_t *value = json_object_new();
@@ -83,6 +99,7 @@ static int print_json(const struct check *check, struct error *error)
 
 		json_add_text(host, "host", check->cluster.hosts[checked->host].name);
 		json_add(host, "stock", stock_json(check, &checked->stock));
+		json_add(host, "planned", planned_json(check, checked));
 		if (checked->predicted)
 			json_add(host, "predicted", prediction_json(&checked->prediction));
 		else
@@ -127,6 +144,22 @@ static enum colour verdict_colour(enum stock_verdict verdict)
 	return verdict == STOCK_ALWAYS ? COLOUR_GOOD : verdict == STOCK_NEVER ? COLOUR_BAD : COLOUR_WARN;
 }
 
+static void plan_cell(const struct planned *planned, struct table *table)
+{
+	switch (planned->verdict) {
+	case PLANNED_LOCKABLE:
+		table_cell(table, COLOUR_GOOD, "%u move%s", planned->order_count,
+		           planned->order_count == 1 ? "" : "s");
+		break;
+	case PLANNED_NOT_LOCKABLE:
+		table_cell(table, COLOUR_BAD, "no");
+		break;
+	case PLANNED_UNKNOWN:
+		table_cell(table, COLOUR_WARN, "unknown");
+		break;
+	}
+}
+
 static void people_row(const struct check *check, const struct checked *checked, struct table *table)
 {
 	const struct stock *stock = &checked->stock;
@@ -143,6 +176,7 @@ static void people_row(const struct check *check, const struct checked *checked,
 		table_cell(table, COLOUR_NONE, "-");
 		table_cell(table, COLOUR_NONE, "-");
 	}
+	plan_cell(&checked->planned, table);
 	describe(check, checked, why, sizeof(why));
 	table_cell(table, COLOUR_NONE, "%s", why);
 }
@@ -173,6 +207,33 @@ static int print_order(const struct check *check, const char *what, const uint32
 	return print_line(error, "\n");
 }
 
+/* What moves of any VMs make possible that the platform's own lock may not. */
+static int print_planned(const struct check *check, const struct checked *checked, struct error *error)
+{
+	const struct planned *planned = &checked->planned;
+	uint32_t others = 0;
+
+	if (planned->verdict == PLANNED_NOT_LOCKABLE)
+		return print_line(error, "  no moves empty it: %s\n", checked->planned_why);
+	if (planned->verdict == PLANNED_UNKNOWN)
+		return print_line(error, "  whether any moves empty it was not decided within the limit\n");
+	if (planned->order_count == 0)
+		return 0;
+	for (uint32_t i = 0; i < planned->order_count; i++)
+		others += planned->orders[i].from != checked->host;
+	if (print_line(error, "  a plan empties it by %u move%s", planned->order_count,
+	               planned->order_count == 1 ? "" : "s"))
+		return ERROR_IO;
+	if (others > 0 && print_line(error, ", %u of them to make room", others))
+		return ERROR_IO;
+	for (uint32_t i = 0; i < planned->broken_count; i++) {
+		if (print_line(error, "; best-effort group %s does not hold afterwards",
+		               check->cluster.groups[planned->broken[i]].name))
+			return ERROR_IO;
+	}
+	return print_line(error, "\n");
+}
+
 /* For hosts that were asked for by name: everything that is known. */
 static int print_details(const struct check *check, const struct checked *checked, struct error *error)
 {
@@ -196,6 +257,8 @@ static int print_details(const struct check *check, const struct checked *checke
 	if (stock->bad_order &&
 	    print_order(check, "an order that fails", stock->bad_order, stock->mover_count, error))
 		return ERROR_IO;
+	if (print_planned(check, checked, error))
+		return ERROR_IO;
 	if (!checked->predicted || stock->mover_count == 0)
 		return 0;
 	if (print_line(error,
@@ -211,12 +274,12 @@ static int print_details(const struct check *check, const struct checked *checke
 
 static int print_people(const struct check *check, struct error *error)
 {
-	static const char *const columns[] = { "HOST",      "LOCK", ">MOVES", ">TIME", ">WORST DOWNTIME",
-		                               "IN THE WAY" };
+	static const char *const columns[] = { "HOST",  "LOCK",      ">MOVES", ">TIME", ">WORST DOWNTIME",
+		                               ">PLAN", "IN THE WAY" };
 	struct table table;
 	int result;
 
-	table_create(&table, columns, 6);
+	table_create(&table, columns, sizeof(columns) / sizeof(columns[0]));
 	for (uint32_t i = 0; i < check->count; i++)
 		people_row(check, &check->checked[i], &table);
 	result = table_print(&table, false, error);
@@ -240,6 +303,8 @@ static int print_csv(const struct check *check, struct error *error)
 	static const char *const columns[] = { "host",
 		                               "verdict",
 		                               "moves",
+		                               "planned",
+		                               "planned_moves",
 		                               "duration_p10_s",
 		                               "duration_p50_s",
 		                               "duration_p90_s",
@@ -262,6 +327,11 @@ static int print_csv(const struct check *check, struct error *error)
 		table_cell(&table, COLOUR_NONE, "%s", check->cluster.hosts[checked->host].name);
 		table_cell(&table, COLOUR_NONE, "%s", stock_verdict_words[checked->stock.verdict]);
 		table_cell(&table, COLOUR_NONE, "%u", checked->stock.mover_count);
+		table_cell(&table, COLOUR_NONE, "%s", planned_verdict_words[checked->planned.verdict]);
+		if (checked->planned.verdict == PLANNED_LOCKABLE)
+			table_cell(&table, COLOUR_NONE, "%u", checked->planned.order_count);
+		else
+			table_cell(&table, COLOUR_NONE, "%s", "");
 		for (int p = 0; p < 3; p++)
 			number_cell(&table, known, "s", checked->prediction.duration_s[p]);
 		for (int p = 0; p < 3; p++)

@@ -2,7 +2,6 @@
 #include "core/plan.h"
 
 #include "cli/cli.h"
-#include "planner/arrange.h"
 #include "planner/certificate.h"
 #include "planner/lockability.h"
 #include "planner/planned.h"
@@ -99,43 +98,13 @@ static int find_hosts(struct plan_command *command, struct error *error)
 	return 0;
 }
 
-/* What moving a VM sends, for comparing plans: its memory that is not zero pages. */
-static int64_t *estimate_bytes(const struct cluster *cluster)
-{
-	int64_t *bytes = MEMORY_ARRAY(int64_t, cluster->vm_count);
-
-	for (uint32_t vm = 0; vm < cluster->vm_count; vm++)
-		bytes[vm] = (int64_t)(cluster->vms[vm].used_mib * 1048576);
-	return bytes;
-}
-
-static void fill_plan(struct plan_command *command, const struct state *state, const struct amounts *amounts)
-{
-	const struct planned *planned = &command->planned;
-	struct plan *plan = &command->plan;
-	bool *goal = MEMORY_ARRAY(bool, command->cluster.host_count);
-
-	for (uint32_t i = 0; i < command->lock_count; i++)
-		goal[command->hosts[i]] = true;
-	plan->profile = command->cluster.profile;
-	plan->digest = command->cluster.digest;
-	plan->goal = command->hosts;
-	plan->goal_count = command->lock_count;
-	plan->moves_least = planned->orders_least;
-	plan->broken = planned->broken;
-	plan->broken_count = planned->broken_count;
-	plan->broken_least = planned->broken_least;
-	arrange(state, amounts, planned->orders, planned->order_count, goal, plan);
-	free(goal);
-}
-
 static void find_plan(struct plan_command *command)
 {
 	struct state state;
 	struct shapes shapes;
 	struct chooser chooser;
 	struct reaches reaches;
-	int64_t *bytes = estimate_bytes(&command->cluster);
+	int64_t *bytes = planned_bytes(&command->cluster);
 
 	state_create(&state, &command->cluster);
 	shapes_create(&shapes, &state);
@@ -148,7 +117,8 @@ static void find_plan(struct plan_command *command)
 	planned_find(&chooser, &reaches, command->hosts, command->lock_count, bytes,
 	             (uint64_t)(command->limit_s * PLANNED_STEPS_PER_SECOND), &command->planned);
 	if (command->planned.verdict == PLANNED_LOCKABLE) {
-		fill_plan(command, &state, &reaches.amounts);
+		planned_plan(&command->planned, &state, &reaches.amounts, command->hosts, command->lock_count,
+		             &command->plan);
 	} else if (command->planned.verdict == PLANNED_NOT_LOCKABLE) {
 		command->certificate = certificate_json(&command->planned.fact, &reaches.amounts,
 		                                        command->hosts, command->lock_count);

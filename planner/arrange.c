@@ -23,10 +23,11 @@ struct arrangement {
 	const struct amounts *amounts;
 	const struct order *orders;
 	uint32_t count, words;
-	struct stays *hosts;  /* by host; only those that moves have to do with */
-	uint64_t *before;     /* words for each move: the moves that have ended when it starts */
-	uint32_t **waits;     /* by move: what it waits for */
-	uint32_t *wait_count; /* of these */
+	uint32_t *hosts, host_count; /* those that moves have to do with, in order */
+	struct stays *stays;         /* of each of them */
+	uint64_t *before;            /* words for each move: the moves that have ended when it starts */
+	uint32_t **waits;            /* by move: what it waits for */
+	uint32_t *wait_count;        /* of these */
 	bool changed;
 };
 
@@ -71,6 +72,20 @@ static void close_order(struct arrangement *of)
 	}
 }
 
+/* The place of a host that moves have to do with. */
+static uint32_t place_of(const struct arrangement *of, uint32_t host)
+{
+	const uint32_t *found = bsearch(&host, of->hosts, of->host_count, sizeof(host), index_compare);
+
+	must(found);
+	return (uint32_t)(found - of->hosts);
+}
+
+static struct stays *stays_of(const struct arrangement *of, uint32_t host)
+{
+	return &of->stays[place_of(of, host)];
+}
+
 static void add_stay(struct stays *stays, struct stay stay)
 {
 	if (stays->count == stays->room) {
@@ -85,19 +100,22 @@ static void find_stays(struct arrangement *of)
 {
 	const struct state *state = of->state;
 
+	of->hosts = MEMORY_ARRAY(uint32_t, 2 * (size_t)of->count);
 	for (uint32_t i = 0; i < of->count; i++) {
-		const uint32_t ends[] = { of->orders[i].from, of->orders[i].to };
+		of->hosts[of->host_count++] = of->orders[i].from;
+		of->hosts[of->host_count++] = of->orders[i].to;
+	}
+	of->host_count = indexes_sort_once(of->hosts, of->host_count);
+	of->stays = MEMORY_ARRAY(struct stays, of->host_count);
+	for (uint32_t i = 0; i < of->host_count; i++) {
+		uint32_t vm = state_vms_first(state, of->hosts[i]);
 
-		for (int end = 0; end < 2; end++) {
-			uint32_t vm = of->hosts[ends[end]].count ? NONE : state_vms_first(state, ends[end]);
-
-			for (; vm != NONE; vm = state_vms_next(state, vm))
-				add_stay(&of->hosts[ends[end]], (struct stay){ vm, NONE, NONE });
-		}
+		for (; vm != NONE; vm = state_vms_next(state, vm))
+			add_stay(&of->stays[i], (struct stay){ vm, NONE, NONE });
 	}
 	for (uint32_t i = 0; i < of->count; i++) {
 		const struct order *order = &of->orders[i];
-		struct stays *from = &of->hosts[order->from];
+		struct stays *from = stays_of(of, order->from);
 		uint32_t at = from->count;
 
 		while (from->at[at - 1].vm != order->vm || from->at[at - 1].depart != NONE)
@@ -105,7 +123,7 @@ static void find_stays(struct arrangement *of)
 		from->at[at - 1].depart = i;
 		if (from->at[at - 1].arrive != NONE)
 			wait_for(of, i, from->at[at - 1].arrive);
-		add_stay(&of->hosts[order->to], (struct stay){ order->vm, i, NONE });
+		add_stay(stays_of(of, order->to), (struct stay){ order->vm, i, NONE });
 	}
 }
 
@@ -124,11 +142,12 @@ static const struct stay *largest_apart(const struct arrangement *of, uint32_t m
                                         bool late)
 {
 	uint32_t host = of->orders[move].to;
+	const struct stays *stays = stays_of(of, host);
 	const struct stay *largest = NULL;
 	__int128 most = 0;
 
-	for (uint32_t i = 0; i < of->hosts[host].count; i++) {
-		const struct stay *stay = &of->hosts[host].at[i];
+	for (uint32_t i = 0; i < stays->count; i++) {
+		const struct stay *stay = &stays->at[i];
 		bool apart = late ? stay->arrive != NONE && stay->arrive > move
 		                  : stay->depart != NONE && stay->depart < move;
 		__int128 part = amount_of_vm(of->amounts, stay->vm, host, resource);
@@ -148,9 +167,10 @@ static void make_room(struct arrangement *of, uint32_t move, uint32_t resource)
 	__int128 left = amount_of_host(of->amounts, host, resource) -
 	                amount_of_vm(of->amounts, vm, host, resource);
 	uint64_t *bits = &of->before[(size_t)move * of->words];
+	const struct stays *stays = stays_of(of, host);
 
-	for (uint32_t i = 0; i < of->hosts[host].count; i++) {
-		const struct stay *stay = &of->hosts[host].at[i];
+	for (uint32_t i = 0; i < stays->count; i++) {
+		const struct stay *stay = &stays->at[i];
 
 		if (may_meet(of, stay, move))
 			left -= amount_of_vm(of->amounts, stay->vm, host, resource);
@@ -175,7 +195,7 @@ static void make_room(struct arrangement *of, uint32_t move, uint32_t resource)
 static void keep_company(struct arrangement *of, uint32_t move)
 {
 	uint32_t vm = of->orders[move].vm, group = of->state->cluster->vms[vm].group, best_waits = 3;
-	const struct stays *stays = &of->hosts[of->orders[move].to];
+	const struct stays *stays = stays_of(of, of->orders[move].to);
 	const struct stay *best = NULL;
 
 	if (group == NONE || of->state->groups[group].policy != POLICY_AFFINITY ||
@@ -206,18 +226,20 @@ static void keep_company(struct arrangement *of, uint32_t move)
 /* Moves of VMs that are bound to NUMA nodes follow one another on each host. */
 static void line_up(struct arrangement *of)
 {
-	uint32_t *last = MEMORY_ARRAY(uint32_t, of->state->cluster->host_count);
+	uint32_t *last = MEMORY_ARRAY(uint32_t, of->host_count);
 
-	memset(last, 0xff, sizeof(*last) * of->state->cluster->host_count);
+	memset(last, 0xff, sizeof(*last) * of->host_count);
 	for (uint32_t i = 0; i < of->count; i++) {
 		const uint32_t ends[] = { of->orders[i].from, of->orders[i].to };
 
 		if (state_flavor(of->state, of->orders[i].vm)->numa_count == 0)
 			continue;
 		for (int end = 0; end < 2; end++) {
-			if (last[ends[end]] != NONE)
-				wait_for(of, i, last[ends[end]]);
-			last[ends[end]] = i;
+			uint32_t at = place_of(of, ends[end]);
+
+			if (last[at] != NONE)
+				wait_for(of, i, last[at]);
+			last[at] = i;
 		}
 	}
 	free(last);
@@ -280,7 +302,6 @@ void arrange(const struct state *state, const struct amounts *amounts, const str
 		                  .count = count,
 		                  .words = (count + 63) / 64 };
 
-	of.hosts = MEMORY_ARRAY(struct stays, state->cluster->host_count);
 	of.before = MEMORY_ARRAY(uint64_t, (size_t)of.words * count);
 	of.waits = MEMORY_ARRAY(uint32_t *, count);
 	of.wait_count = MEMORY_ARRAY(uint32_t, count);
@@ -298,8 +319,9 @@ void arrange(const struct state *state, const struct amounts *amounts, const str
 		take_waits(&of, i, plan);
 		free(of.waits[i]);
 	}
-	for (uint32_t host = 0; host < state->cluster->host_count; host++)
-		free(of.hosts[host].at);
+	for (uint32_t i = 0; i < of.host_count; i++)
+		free(of.stays[i].at);
+	free(of.stays);
 	free(of.hosts);
 	free(of.before);
 	free(of.waits);

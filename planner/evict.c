@@ -109,63 +109,74 @@ static void take_back(struct search *search, uint32_t count, uint32_t mark, uint
 	search->spare = spare;
 }
 
-/*
- * Who could leave a host so that the VM fits: the fewest, of these the one of the fewest bytes; several: the
- * largest first until it fits. Returns how many; 0: nobody's leaving helps.
+/* The VM of a host, the first but `skip`, by whose leaving alone the VM would fit; NONE: there is no other.
  */
-static uint32_t find_leavers(struct search *search, uint32_t vm, uint32_t host, uint32_t *ret_leavers,
-                             uint32_t skip)
+static uint32_t find_leaver(struct search *search, uint32_t vm, uint32_t host, uint32_t skip)
 {
 	struct state *state = search->state;
-	uint32_t mark = state_mark(state), count = 0, found = NONE, seen = 0;
 
 	for (uint32_t other = state_vms_first(state, host); other != NONE;
 	     other = state_vms_next(state, other)) {
-		uint32_t one = state_mark(state);
+		uint32_t mark = state_mark(state);
 		bool helps;
 
 		if (search->pinned[other] || order_method(state, other) == METHOD_NONE)
 			continue;
 		state_remove(state, other);
 		helps = order_allowed(state, vm, host);
-		back_to(state, one);
-		search->evict->steps++;
-		if (helps && seen++ == skip) {
-			found = other;
-			break;
-		}
-	}
-	if (found != NONE) {
 		back_to(state, mark);
-		ret_leavers[0] = found;
-		return 1;
-	}
-	while (seen == 0 && skip == 0 && count < LEAVERS_MOST && count < search->spare) {
-		int64_t most = -1;
-
-		found = NONE;
-		for (uint32_t other = state_vms_first(state, host); other != NONE;
-		     other = state_vms_next(state, other)) {
-			int64_t size = state_flavor(state, other)->memory_mib;
-
-			if (!search->pinned[other] && order_method(state, other) != METHOD_NONE &&
-			    size > most) {
-				found = other;
-				most = size;
-			}
-		}
-		if (found == NONE)
-			break;
-		ret_leavers[count++] = found;
-		state_remove(state, found);
 		search->evict->steps++;
-		if (order_allowed(state, vm, host)) {
-			back_to(state, mark);
-			return count;
-		}
+		if (helps && skip-- == 0)
+			return other;
 	}
+	return NONE;
+}
+
+/* The largest VM of a host that finds another host as things are; NONE: none does. */
+static uint32_t largest_free(struct search *search, uint32_t host, const uint32_t *leavers, uint32_t count)
+{
+	const struct state *state = search->state;
+	uint32_t largest = NONE;
+	int64_t most = -1;
+
+	for (uint32_t other = state_vms_first(state, host); other != NONE;
+	     other = state_vms_next(state, other)) {
+		int64_t size = state_flavor(state, other)->memory_mib;
+		bool free_to_go = !search->pinned[other] && size > most &&
+		                  order_method(state, other) != METHOD_NONE;
+
+		for (uint32_t i = 0; i < count; i++)
+			free_to_go &= leavers[i] != other;
+		if (!free_to_go || find_taker(search, other) == NONE)
+			continue;
+		largest = other;
+		most = size;
+	}
+	return largest;
+}
+
+/* Several VMs of a host by whose leaving the VM would fit, the largest first. Returns how many; 0: none. */
+static uint32_t find_leavers(struct search *search, uint32_t vm, uint32_t host,
+                             uint32_t ret_leavers[LEAVERS_MOST])
+{
+	struct state *state = search->state;
+	uint32_t mark = state_mark(state), count = 0;
+	bool fits = false;
+
+	search->cleared[search->depth++] = host;
+	while (!fits && count < LEAVERS_MOST && count < search->spare) {
+		uint32_t other = largest_free(search, host, ret_leavers, count);
+
+		if (other == NONE)
+			break;
+		ret_leavers[count++] = other;
+		state_remove(state, other);
+		search->evict->steps++;
+		fits = order_allowed(state, vm, host);
+	}
+	search->depth--;
 	back_to(state, mark);
-	return 0;
+	return fits ? count : 0;
 }
 
 static bool place(struct search *search, uint32_t vm);
@@ -195,10 +206,26 @@ static bool clear_for(struct search *search, uint32_t vm, uint32_t host, const u
 	return false;
 }
 
+/* One leaver if that is enough, whoever it is; else several that find hosts at once. */
+static bool make_room_on(struct search *search, uint32_t vm, uint32_t host)
+{
+	uint32_t leavers[LEAVERS_MOST], count;
+
+	for (uint32_t skip = 0; !is_over(search); skip++) {
+		leavers[0] = find_leaver(search, vm, host, skip);
+		if (leavers[0] == NONE)
+			break;
+		if (clear_for(search, vm, host, leavers, 1))
+			return true;
+	}
+	count = find_leavers(search, vm, host, leavers);
+	return count > 1 && clear_for(search, vm, host, leavers, count);
+}
+
 /* Finds the VM a host, making room if need be. On failure all is as before. */
 static bool place(struct search *search, uint32_t vm)
 {
-	uint32_t host = find_taker(search, vm), leavers[LEAVERS_MOST];
+	uint32_t host = find_taker(search, vm);
 
 	if (host != NONE) {
 		move_to(search, vm, host);
@@ -207,17 +234,9 @@ static bool place(struct search *search, uint32_t vm)
 	if (search->depth == DEPTH_MOST || search->spare == 0)
 		return false;
 	for (host = 0; host < search->state->cluster->host_count && !is_over(search); host++) {
-		uint32_t count, skip = 0;
-
-		if (!is_open(search, host) || host == search->state->vm_host[vm] ||
-		    !reach_may_be(search->evict->reaches, vm, host))
-			continue;
-		while ((count = find_leavers(search, vm, host, leavers, skip++)) > 0) {
-			if (clear_for(search, vm, host, leavers, count))
-				return true;
-			if (count > 1 || is_over(search))
-				break;
-		}
+		if (is_open(search, host) && host != search->state->vm_host[vm] &&
+		    reach_may_be(search->evict->reaches, vm, host) && make_room_on(search, vm, host))
+			return true;
 	}
 	return false;
 }

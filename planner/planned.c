@@ -3,6 +3,7 @@
 
 #include "core/indexes.h"
 #include "core/must.h"
+#include "planner/arrange.h"
 #include "planner/evict.h"
 #include "planner/exact.h"
 
@@ -391,4 +392,31 @@ void planned_find(struct chooser *chooser, struct reaches *reaches, const uint32
 	free(finding.candidates);
 	free(finding.arrivals);
 	chooser_begin(chooser);
+}
+
+void planned_plan(const struct planned *planned, const struct state *state, const struct amounts *amounts,
+                  const uint32_t *hosts, uint32_t count, struct plan *ret_plan)
+{
+	struct goal goal;
+
+	*ret_plan = (struct plan){ .profile = state->profile,
+		                   .digest = state->cluster->digest,
+		                   .goal = hosts,
+		                   .goal_count = count,
+		                   .moves_least = planned->orders_least,
+		                   .broken = planned->broken,
+		                   .broken_count = planned->broken_count,
+		                   .broken_least = planned->broken_least };
+	goal_create(&goal, state, hosts, count);
+	arrange(state, amounts, planned->orders, planned->order_count, goal.wanted, ret_plan);
+	goal_free(&goal);
+}
+
+int64_t *planned_bytes(const struct cluster *cluster)
+{
+	int64_t *bytes = MEMORY_ARRAY(int64_t, cluster->vm_count);
+
+	for (uint32_t vm = 0; vm < cluster->vm_count; vm++)
+		bytes[vm] = (int64_t)(cluster->vms[vm].used_mib * 1048576);
+	return bytes;
 }

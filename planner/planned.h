@@ -3,6 +3,7 @@
 #ifndef PLANNER_PLANNED_H
 #define PLANNER_PLANNED_H
 
+#include "core/plan.h"
 #include "planner/chooser.h"
 #include "planner/facts.h"
 
@@ -38,5 +39,15 @@ void planned_find(struct chooser *chooser, struct reaches *reaches, const uint32
                   const int64_t *bytes, uint64_t steps, struct planned *ret_planned);
 
 void planned_free(struct planned *planned);
+
+/* By VM, what moving it sends, by estimate: its memory that is not zero pages. The caller free()s it. */
+int64_t *planned_bytes(const struct cluster *cluster);
+
+/*
+ * The plan of a lockable verdict, with what each move has to wait for (arrange.h). state and amounts: those
+ * that it was found for. hosts and the cluster must outlive the plan, the verdict too. Free with plan_free.
+ */
+void planned_plan(const struct planned *planned, const struct state *state, const struct amounts *amounts,
+                  const uint32_t *hosts, uint32_t count, struct plan *ret_plan);
 
 #endif

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Planned verdicts against a judge that walks through every placement, on random small clusters. */
-#include "planner/arrange.h"
 #include "planner/certificate.h"
 #include "planner/planned.h"
 #include "tests/support/draw.h"
@@ -366,10 +365,7 @@ static json_t *planned_json(struct planning *planning, const uint32_t *hosts, ui
                             struct planned *planned)
 {
 	json_t *value = json_object_new();
-	struct plan plan = { .profile = planning->cluster.profile,
-		             .digest = planning->cluster.digest,
-		             .goal = hosts,
-		             .goal_count = count };
+	struct plan plan;
 	bool goal[64] = { false };
 	const char *wrong;
 
@@ -380,8 +376,7 @@ static json_t *planned_json(struct planning *planning, const uint32_t *hosts, ui
 			                 planning->state.hosts[hosts[i]].administrative != ADMIN_LOCKED;
 		wrong = check_orders(&planning->state, goal, planned);
 		cr_assert(!wrong, "not %s\n%s", wrong, planning->text);
-		arrange(&planning->state, &planning->reaches.amounts, planned->orders, planned->order_count,
-		        goal, &plan);
+		planned_plan(planned, &planning->state, &planning->reaches.amounts, hosts, count, &plan);
 		json_add(value, "plan", plan_json(&plan, &planning->cluster));
 		plan_free(&plan);
 	} else if (planned->verdict == PLANNED_NOT_LOCKABLE) {
