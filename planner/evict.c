@@ -7,7 +7,7 @@
 #include <string.h>
 
 /* How deep room is made for those who make room, and how many leave one host for one VM. */
-enum { DEPTH_MOST = 4, LEAVERS_MOST = 6, TAKERS_MOST = 8 };
+enum { DEPTH_MOST = 4, LEAVERS_MOST = 6, TAKERS_MOST = 64 };
 
 struct search {
 	struct evict *evict;
@@ -16,6 +16,7 @@ struct search {
 	bool *pinned;                 /* by VM: it has moved already, or is about to */
 	uint32_t cleared[DEPTH_MOST]; /* hosts on which room is being made: nobody goes there meanwhile */
 	uint32_t depth;
+	uint32_t *takers, taker_room;
 };
 
 /* Takes changes back and goes on recording: rolling back to the first mark of all would end that. */
@@ -63,33 +64,50 @@ static bool is_disliked(const struct search *search, uint32_t vm, uint32_t host)
 	return members >= (state->profile == PROFILE_NOVA ? (uint32_t)of->max_per_host : 1);
 }
 
-/* A host that takes the VM as things are; NONE: there is none. One that policies like goes first. */
+/* Memory that a host has left, in MiB times the ratio: the less, the better it is filled by a VM that fits.
+ */
+static __int128 room_left(const struct search *search, uint32_t host)
+{
+	return amount_of_host(&search->evict->reaches->amounts, host, RESOURCE_MEMORY) -
+	       (__int128)search->state->uses[host].memory_mib * RATIO_ONE;
+}
+
+/* The better of a host that takes the VM and the best so far: policies first, then the one that is fullest.
+ */
+static uint32_t better_taker(const struct search *search, uint32_t vm, uint32_t best, uint32_t host)
+{
+	bool disliked = is_disliked(search, vm, host);
+
+	if (best == NONE || disliked != is_disliked(search, vm, best))
+		return best == NONE || !disliked ? host : best;
+	return room_left(search, host) < room_left(search, best) ? host : best;
+}
+
+/* A host that takes the VM as things are; NONE: there is none. */
 static uint32_t find_taker(struct search *search, uint32_t vm)
 {
-	const struct shapes *shapes = search->evict->reaches->shapes;
-	uint32_t disliked = NONE, takers[TAKERS_MOST + DEPTH_MOST], count;
+	const struct evict *evict = search->evict;
+	const struct shapes *shapes = evict->reaches->shapes;
+	uint32_t best = NONE, count = 0;
 
-	/* The hosts that had room from the start, when someone has looked. */
-	if (shapes->shapes[shapes->of_vm[vm]].hosts && search->evict->goal->host_count == 1) {
-		count = chooser_candidates(search->evict->chooser, vm, false, takers,
-		                           TAKERS_MOST + DEPTH_MOST);
-		search->evict->steps += count + 1;
-		for (uint32_t i = 0; i < count; i++) {
-			if (is_open(search, takers[i]) && !is_disliked(search, vm, takers[i]))
-				return takers[i];
-		}
+	/* The hosts that had room from the start, when someone has looked; goals and cleared ones are among
+	 * them. */
+	if (shapes->shapes[shapes->of_vm[vm]].hosts)
+		count = chooser_candidates(evict->chooser, vm, false, search->takers, search->taker_room);
+	search->evict->steps += count + 1;
+	for (uint32_t i = 0; i < count; i++) {
+		if (is_open(search, search->takers[i]))
+			best = better_taker(search, vm, best, search->takers[i]);
 	}
-	for (uint32_t host = 0; host < search->state->cluster->host_count && !is_over(search); host++) {
-		if (!is_open(search, host) || !reach_may_be(search->evict->reaches, vm, host))
+	for (uint32_t host = 0; best == NONE && host < search->state->cluster->host_count && !is_over(search);
+	     host++) {
+		if (!is_open(search, host) || !reach_may_be(evict->reaches, vm, host))
 			continue;
 		search->evict->steps++;
-		if (!order_allowed(search->state, vm, host))
-			continue;
-		if (!is_disliked(search, vm, host))
-			return host;
-		disliked = disliked == NONE ? host : disliked;
+		if (order_allowed(search->state, vm, host))
+			best = host;
 	}
-	return disliked;
+	return best;
 }
 
 static void move_to(struct search *search, uint32_t vm, uint32_t host)
@@ -279,6 +297,8 @@ bool evict_search(struct evict *evict, const uint32_t *movers, uint32_t count, u
 	uint32_t mark = state_mark(search.state), done = 0;
 
 	search.pinned = MEMORY_ARRAY(bool, search.state->cluster->vm_count);
+	search.taker_room = TAKERS_MOST + DEPTH_MOST + evict->goal->host_count;
+	search.takers = MEMORY_ARRAY(uint32_t, search.taker_room);
 	for (uint32_t spare = 1; spare <= most && done < count && !is_over(&search);
 	     spare += spare < 4 ? 1 : spare) {
 		search.spare = spare;
@@ -294,6 +314,7 @@ bool evict_search(struct evict *evict, const uint32_t *movers, uint32_t count, u
 	state_rollback(search.state, mark);
 	chooser_begin(evict->chooser);
 	free(search.pinned);
+	free(search.takers);
 	free(sorted);
 	return done == count;
 }

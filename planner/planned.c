@@ -16,8 +16,8 @@ const char *const *const planned_verdict_words = verdicts;
 /* Hosts looked at for one direct move: enough to spread the VMs, not all of a large cluster. */
 enum { CANDIDATES_MOST = 64 };
 
-/* How many others are moved out of the way at the most. */
-enum { EVICTIONS_MOST = 64 };
+/* How many others are moved out of the way at the most: so many, and so many for each that must leave. */
+enum { EVICTIONS_MOST = 64, EVICTIONS_EACH = 2 };
 
 struct finding {
 	struct chooser *chooser;
@@ -315,7 +315,8 @@ static bool make_room(struct finding *finding)
 		               .goal = &finding->goal,
 		               .bytes = finding->bytes,
 		               .limit = finding->steps_left };
-	bool found = evict_search(&evict, finding->movers, finding->mover_count, EVICTIONS_MOST);
+	bool found = evict_search(&evict, finding->movers, finding->mover_count,
+	                          EVICTIONS_MOST + EVICTIONS_EACH * finding->mover_count);
 
 	planned->steps += evict.steps;
 	if (found) {
