@@ -114,6 +114,18 @@ static void predicted_change(void *context, uint32_t host)
 	chooser_touch(context, host);
 }
 
+static void plan_and_predict(struct check *check, struct checked *checked, unsigned thread)
+{
+	struct prediction prediction;
+
+	planned_plan(&checked->planned, &check->state, &check->reaches[thread].amounts, &checked->host, 1,
+	             &checked->plan);
+	if (checked->plan.move_count > 0)
+		predict_into_plan(&check->predictors[thread], &check->choosers[thread].state, &checked->plan,
+		                  check->runs, check->common.seed, check->window_s, &prediction);
+	chooser_begin(&check->choosers[thread]);
+}
+
 /* Whether any moves empty the host; what is said of it needs the state, so it is made at once. */
 static void plan_host(struct check *check, struct checked *checked, unsigned thread)
 {
@@ -125,7 +137,7 @@ static void plan_host(struct check *check, struct checked *checked, unsigned thr
 	planned_find(&check->choosers[thread], &check->reaches[thread], &checked->host, 1, check->bytes,
 	             (uint64_t)(check->limit_s * PLANNED_STEPS_PER_SECOND), planned);
 	if (planned->verdict == PLANNED_LOCKABLE && json)
-		planned_plan(planned, &check->state, amounts, &checked->host, 1, &checked->plan);
+		plan_and_predict(check, checked, thread);
 	if (planned->verdict != PLANNED_NOT_LOCKABLE)
 		return;
 	if (json)

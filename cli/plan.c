@@ -5,7 +5,9 @@
 #include "planner/certificate.h"
 #include "planner/lockability.h"
 #include "planner/planned.h"
+#include "sim/predict.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -18,10 +20,12 @@ struct plan_command {
 	const char **locks;
 	uint32_t lock_count;
 	double limit_s;
+	struct hypervisors hypervisors;
 	struct cluster cluster;
 	uint32_t *hosts;
 	struct planned planned;
 	struct plan plan;
+	struct prediction prediction;
 	json_t *certificate; /* not lockable */
 	char why[2048];
 };
@@ -40,7 +44,7 @@ static error_t parse(int key, char *argument, struct argp_state *state)
 
 	switch (key) {
 	case ARGP_KEY_INIT:
-		state->child_inputs[0] = &command->common;
+		state->child_inputs[0] = state->child_inputs[1] = &command->common;
 		return 0;
 	case KEY_LOCK:
 		command->locks = memory_resize(command->locks, command->lock_count + 1, sizeof(char *));
@@ -72,7 +76,7 @@ static const struct argp argp = {
 	"decided within the limit.\n\n"
 	"Example:\n"
 	"  lockkeeper plan scenarios/clusters/make-room.json --lock compute-0 -o plan.json",
-	cli_common_children,
+	cli_predict_children,
 	NULL,
 	NULL,
 };
@@ -98,6 +102,23 @@ static int find_hosts(struct plan_command *command, struct error *error)
 	return 0;
 }
 
+/* Runs of the prediction, and how many migrations all of them together may simulate. */
+enum { RUNS_MOST = 25, RUNS_MIGRATIONS = 100000 };
+
+static void predict(struct plan_command *command, struct state *state)
+{
+	struct predictor predictor;
+	uint64_t migrations = (uint64_t)command->plan.move_count * RUNS_MOST;
+
+	predictor_create(&predictor);
+	predictor.hypervisors = &command->hypervisors;
+	if (command->plan.move_count > 0)
+		predict_into_plan(&predictor, state, &command->plan,
+		                  migrations <= RUNS_MIGRATIONS ? RUNS_MOST : 1, command->common.seed,
+		                  INFINITY, &command->prediction);
+	predictor_free(&predictor);
+}
+
 static void find_plan(struct plan_command *command)
 {
 	struct state state;
@@ -119,6 +140,7 @@ static void find_plan(struct plan_command *command)
 	if (command->planned.verdict == PLANNED_LOCKABLE) {
 		planned_plan(&command->planned, &state, &reaches.amounts, command->hosts, command->lock_count,
 		             &command->plan);
+		predict(command, &state);
 	} else if (command->planned.verdict == PLANNED_NOT_LOCKABLE) {
 		command->certificate = certificate_json(&command->planned.fact, &reaches.amounts,
 		                                        command->hosts, command->lock_count);
@@ -142,6 +164,12 @@ static void say_plan(const struct plan_command *command)
 		fputs(", none is needless\n", stderr);
 	else
 		fprintf(stderr, "; at least %u are needed\n", plan->moves_least);
+	if (plan->predicted)
+		fprintf(stderr, "lockkeeper: takes %.1f s (p10 %.1f, p90 %.1f), worst downtime %.0f ms\n",
+		        plan->makespan_s[1], plan->makespan_s[0], plan->makespan_s[2],
+		        command->prediction.worst_downtime_ms[1]);
+	if (plan->predicted && !command->prediction.completed)
+		fputs("lockkeeper: warning: a migration is predicted not to finish in time\n", stderr);
 	for (uint32_t i = 0; i < plan->broken_count; i++)
 		fprintf(stderr, "lockkeeper: note: best-effort group %s does not hold afterwards\n",
 		        command->cluster.groups[plan->broken[i]].name);
@@ -187,7 +215,8 @@ int command_plan(int argc, char **argv)
 	int result;
 
 	cli_parse(&argp, argc, argv, &command);
-	if (cli_read_cluster(command.path, command.common.profile, &command.cluster, &error)) {
+	if (cli_read_model(&command.common, &command.hypervisors, &error) ||
+	    cli_read_cluster(command.path, command.common.profile, &command.cluster, &error)) {
 		free(command.locks);
 		return cli_fail(&error);
 	}

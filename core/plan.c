@@ -3,6 +3,8 @@
 
 #include "core/rules.h"
 
+#include <math.h>
+
 static const char *const whys[] = { "evacuate", "make-room", "bypass", "return", NULL };
 const char *const *const plan_why_words = whys;
 
@@ -12,7 +14,34 @@ void plan_free(struct plan *plan)
 	*plan = (struct plan){ 0 };
 }
 
-static json_t *move_json(const struct plan_move *move, uint32_t id, const struct cluster *cluster)
+/* To the microsecond: what is beyond is arithmetic, not prediction. */
+static double rounded(double value)
+{
+	return round(value * 1e6) / 1e6;
+}
+
+static void add_percentiles(json_t *object, const char *key, const double values[3])
+{
+	json_t *percentiles = json_add(object, key, json_object_new());
+
+	json_add_number(percentiles, "p10", rounded(values[0]));
+	json_add_number(percentiles, "p50", rounded(values[1]));
+	json_add_number(percentiles, "p90", rounded(values[2]));
+}
+
+static json_t *predicted_json(const struct plan_predicted *predicted)
+{
+	json_t *object = json_object_new();
+
+	json_add_number(object, "start_s", rounded(predicted->start_s));
+	add_percentiles(object, "duration_s", predicted->duration_s);
+	add_percentiles(object, "downtime_ms", predicted->downtime_ms);
+	json_add_number(object, "bytes", round(predicted->bytes));
+	return object;
+}
+
+static json_t *move_json(const struct plan_move *move, uint32_t id, bool predicted,
+                         const struct cluster *cluster)
 {
 	json_t *object = json_object_new(), *after;
 
@@ -24,6 +53,8 @@ static json_t *move_json(const struct plan_move *move, uint32_t id, const struct
 	after = json_add(object, "after", json_array_new());
 	for (uint32_t i = 0; i < move->after_count; i++)
 		json_push(after, json_number_new(move->after[i] + 1));
+	if (predicted)
+		json_add(object, "predicted", predicted_json(&move->predicted));
 	json_add_text(object, "why", plan_why_words[move->why]);
 	return object;
 }
@@ -41,9 +72,11 @@ json_t *plan_json(const struct plan *plan, const struct cluster *cluster)
 		json_push(array, json_text_new(cluster->hosts[plan->goal[i]].name));
 	array = json_add(root, "moves", json_array_new());
 	for (uint32_t i = 0; i < plan->move_count; i++)
-		json_push(array, move_json(&plan->moves[i], i + 1, cluster));
+		json_push(array, move_json(&plan->moves[i], i + 1, plan->predicted, cluster));
 	object = json_add(root, "bounds", json_object_new());
 	json_add_number(object, "moves", plan->moves_least);
+	if (plan->predicted)
+		add_percentiles(root, "makespan_s", plan->makespan_s);
 	array = json_add(root, "breaks", json_array_new());
 	for (uint32_t i = 0; i < plan->broken_count; i++)
 		json_push(array, json_text_new(cluster->groups[plan->broken[i]].name));

@@ -11,6 +11,13 @@ enum plan_why { PLAN_EVACUATE, PLAN_MAKE_ROOM, PLAN_BYPASS, PLAN_RETURN };
 
 extern const char *const *const plan_why_words;
 
+/* What a move is predicted to do, over many runs: 10th, 50th and 90th percentile. */
+struct plan_predicted {
+	double start_s; /* median */
+	double duration_s[3], downtime_ms[3];
+	double bytes; /* median */
+};
+
 struct plan_move {
 	uint32_t vm, from, to;
 	uint32_t stage; /* of a rolling plan; else 0 */
@@ -20,6 +27,7 @@ struct plan_move {
 	 */
 	uint32_t *after;
 	uint32_t after_count;
+	struct plan_predicted predicted;
 };
 
 /* Everything lives in the arena. */
@@ -34,6 +42,8 @@ struct plan {
 	uint32_t moves_least;           /* no plan has fewer */
 	uint32_t *broken, broken_count; /* best-effort groups that are violated more afterwards */
 	bool broken_least;              /* no plan breaks fewer */
+	bool predicted;                 /* the moves' predictions, and the makespan, are filled in */
+	double makespan_s[3];
 };
 
 void plan_free(struct plan *plan);

@@ -52,6 +52,10 @@ struct action {
 	uint32_t flavor, group;
 	const uint32_t *order; /* lock: VMs that come first, in this order */
 	uint32_t order_count;
+	/* Of a plan's moves, not of files: it begins when these have ended as asked. No index is before its
+	 * own. */
+	const uint32_t *after;
+	uint32_t after_count;
 	uint32_t min_count, max_count; /* boot … */
 	uint32_t vm_first;             /* … its VMs are vm_first … vm_first + max_count - 1 */
 	double nic_mbit_s;

@@ -7,6 +7,7 @@
 
 #include <math.h>
 #include <stdlib.h>
+#include <string.h>
 
 static const double MIB = 1048576;
 
@@ -170,4 +171,151 @@ void predict_lock(struct predictor *predictor, struct state *state, uint32_t hos
 	ret_prediction->completed = (uint64_t)locked * 2 > runs;
 	if (runs == 1)
 		spread_run(predictor, window_s, ret_prediction);
+}
+
+/* ------------------------------------------------------------------ plans */
+
+/* The moves of a plan as actions of an admin that wait for each other. The caller free()s them. */
+static struct action *plan_actions(const struct plan *plan)
+{
+	struct action *actions = MEMORY_ARRAY(struct action, plan->move_count);
+
+	for (uint32_t i = 0; i < plan->move_count; i++) {
+		const struct plan_move *move = &plan->moves[i];
+
+		actions[i] = (struct action){ .kind = move->method == METHOD_LIVE ? ACTION_LIVE_MIGRATE
+			                                                          : ACTION_COLD_MIGRATE,
+			                      .host = NONE,
+			                      .vm = move->vm,
+			                      .to = move->to,
+			                      .flavor = NONE,
+			                      .group = NONE,
+			                      .vm_first = NONE,
+			                      .concurrent = true,
+			                      .after = move->after,
+			                      .after_count = move->after_count };
+	}
+	return actions;
+}
+
+/* Numbers of each move, run by run: move i's begin at i * runs. */
+struct tallies {
+	double *start_s, *duration_s, *downtime_ms, *bytes;
+	uint32_t *completed;
+	uint32_t runs;
+};
+
+/* Returns whether all moves completed. */
+static bool take_plan_run(struct predictor *predictor, uint32_t run, uint32_t move_count,
+                          struct tallies *tallies)
+{
+	const struct world *world = &predictor->world;
+	double end_s = 0, worst_ms = 0, bytes = 0;
+	uint32_t completed = 0;
+
+	for (uint32_t i = 0; i < world->moved_count; i++) {
+		const struct moved *moved = &world->moved[i];
+		uint32_t at;
+
+		bytes += moved->bytes;
+		end_s = fmax(end_s, (double)moved->end_ns / 1e9);
+		if (moved->outcome != OUTCOME_COMPLETED)
+			continue;
+		completed++;
+		worst_ms = fmax(worst_ms, 1000 * moved->downtime_s);
+		if (!tallies)
+			continue;
+		at = moved->activity * tallies->runs + tallies->completed[moved->activity]++;
+		tallies->start_s[at] = (double)moved->start_ns / 1e9;
+		tallies->duration_s[at] = (double)(moved->end_ns - moved->start_ns) / 1e9;
+		tallies->downtime_ms[at] = 1000 * moved->downtime_s;
+		tallies->bytes[at] = moved->bytes;
+	}
+	predictor->durations[run] = end_s;
+	predictor->downtimes[run] = worst_ms;
+	predictor->bytes[run] = bytes;
+	return completed == move_count;
+}
+
+static void take_moves(struct tallies *tallies, uint32_t move_count, struct move_prediction *ret_moves)
+{
+	for (uint32_t i = 0; i < move_count; i++) {
+		uint32_t count = tallies->completed[i], at = i * tallies->runs;
+		struct move_prediction *move = &ret_moves[i];
+		double percentiles[3];
+
+		*move = (struct move_prediction){ .completes = (double)count / tallies->runs };
+		if (count == 0)
+			continue;
+		percentiles_take(tallies->start_s + at, count, percentiles);
+		move->start_s = percentiles[1];
+		percentiles_take(tallies->duration_s + at, count, move->duration_s);
+		percentiles_take(tallies->downtime_ms + at, count, move->downtime_ms);
+		percentiles_take(tallies->bytes + at, count, percentiles);
+		move->bytes = percentiles[1];
+	}
+}
+
+void predict_plan(struct predictor *predictor, struct state *state, const struct plan *plan,
+                  uint32_t parallel_most, uint32_t runs, uint64_t seed, double window_s,
+                  struct prediction *ret_prediction, struct move_prediction *ret_moves)
+{
+	struct action *actions = plan_actions(plan);
+	size_t numbers = ret_moves ? (size_t)plan->move_count * runs : 0;
+	struct tallies tallies = { MEMORY_ARRAY(double, numbers),
+		                   MEMORY_ARRAY(double, numbers),
+		                   MEMORY_ARRAY(double, numbers),
+		                   MEMORY_ARRAY(double, numbers),
+		                   MEMORY_ARRAY(uint32_t, plan->move_count),
+		                   runs };
+	uint32_t completed = 0, in_window = 0;
+	double percentiles[3];
+
+	must(runs > 0);
+	get_ready(predictor, state, runs);
+	predictor->world.parallel_most = parallel_most;
+	for (uint32_t run = 0; run < runs; run++) {
+		uint32_t mark = state_mark(state);
+		bool all;
+
+		world_run(&predictor->world, state, actions, plan->move_count, seed, run);
+		state_rollback(state, mark);
+		all = take_plan_run(predictor, run, plan->move_count, ret_moves ? &tallies : NULL);
+		completed += all;
+		in_window += all && predictor->durations[run] <= window_s;
+	}
+	predictor->world.parallel_most = 0;
+	*ret_prediction = (struct prediction){ .probability_in_window = (double)in_window / runs,
+		                               .completed = (uint64_t)completed * 2 > runs };
+	percentiles_take(predictor->durations, runs, ret_prediction->duration_s);
+	percentiles_take(predictor->downtimes, runs, ret_prediction->worst_downtime_ms);
+	percentiles_take(predictor->bytes, runs, percentiles);
+	ret_prediction->bytes = percentiles[1];
+	if (ret_moves)
+		take_moves(&tallies, plan->move_count, ret_moves);
+	free(tallies.start_s);
+	free(tallies.duration_s);
+	free(tallies.downtime_ms);
+	free(tallies.bytes);
+	free(tallies.completed);
+	free(actions);
+}
+
+void predict_into_plan(struct predictor *predictor, struct state *state, struct plan *plan, uint32_t runs,
+                       uint64_t seed, double window_s, struct prediction *ret_prediction)
+{
+	struct move_prediction *moves = MEMORY_ARRAY(struct move_prediction, plan->move_count);
+
+	predict_plan(predictor, state, plan, 0, runs, seed, window_s, ret_prediction, moves);
+	for (uint32_t i = 0; i < plan->move_count; i++) {
+		struct plan_predicted *predicted = &plan->moves[i].predicted;
+
+		predicted->start_s = moves[i].start_s;
+		memcpy(predicted->duration_s, moves[i].duration_s, sizeof(predicted->duration_s));
+		memcpy(predicted->downtime_ms, moves[i].downtime_ms, sizeof(predicted->downtime_ms));
+		predicted->bytes = moves[i].bytes;
+	}
+	memcpy(plan->makespan_s, ret_prediction->duration_s, sizeof(plan->makespan_s));
+	plan->predicted = true;
+	free(moves);
 }

@@ -3,6 +3,7 @@
 #ifndef SIM_PREDICT_H
 #define SIM_PREDICT_H
 
+#include "core/plan.h"
 #include "sim/world.h"
 
 /* Of three numbers: 10th, 50th and 90th percentile over the runs. */
@@ -31,6 +32,14 @@ struct predictor {
 	uint32_t room;
 };
 
+/* What one move of a plan does, over the runs; percentiles as above. */
+struct move_prediction {
+	double start_s; /* median */
+	double duration_s[3], downtime_ms[3];
+	double bytes;     /* median */
+	double completes; /* in what share of the runs */
+};
+
 void predictor_create(struct predictor *ret_predictor);
 void predictor_free(struct predictor *predictor);
 
@@ -42,5 +51,20 @@ void predictor_free(struct predictor *predictor);
 void predict_lock(struct predictor *predictor, struct state *state, uint32_t host, const uint32_t *order,
                   uint32_t count, uint32_t runs, uint64_t seed, double window_s,
                   struct prediction *ret_prediction);
+
+/*
+ * Carries a plan out in `runs` runs over the state, which is the same afterwards: each move begins when those
+ * it waits for have ended, and not more live migrations leave a host at a time than the cluster's
+ * parallel_per_host and `parallel_most` (0: no limit of its own) allow. duration_s is the makespan.
+ * ret_moves: by move of the plan; NULL: not asked for.
+ */
+void predict_plan(struct predictor *predictor, struct state *state, const struct plan *plan,
+                  uint32_t parallel_most, uint32_t runs, uint64_t seed, double window_s,
+                  struct prediction *ret_prediction, struct move_prediction *ret_moves);
+
+/* The same with what it finds put into the plan. A move that seldom completes has what it does when it does.
+ */
+void predict_into_plan(struct predictor *predictor, struct state *state, struct plan *plan, uint32_t runs,
+                       uint64_t seed, double window_s, struct prediction *ret_prediction);
 
 #endif

@@ -8,6 +8,8 @@ static bool has_room(const struct world *world, uint32_t host, uint32_t vm)
 {
 	int64_t most = timing_of(world->state, vm, false).parallel_per_host;
 
+	if (world->parallel_most > 0 && (most == 0 || most > world->parallel_most))
+		most = world->parallel_most;
 	return most == 0 || world->live_count[host] < most;
 }
 

@@ -107,6 +107,17 @@ static void schedule_activity(struct world *world, uint32_t index)
 	events_set(&world->events, index, at_ns > world->now_ns ? at_ns : world->now_ns, index);
 }
 
+/* Those that waited for this one alone begin; when it went wrong they never do. */
+static void wake_waiters(struct world *world, uint32_t index, enum verdict verdict)
+{
+	if (!world->waiters || verdict != VERDICT_DONE)
+		return;
+	for (uint32_t i = world->waiters_first[index]; i < world->waiters_first[index + 1]; i++) {
+		if (--world->waits[world->waiters[i]] == 0)
+			schedule_activity(world, world->waiters[i]);
+	}
+}
+
 void activity_end(struct world *world, struct activity *activity, enum verdict verdict, const char *message)
 {
 	uint32_t next = activity_index(world, activity) + 1;
@@ -119,6 +130,7 @@ void activity_end(struct world *world, struct activity *activity, enum verdict v
 	           verdict_words[verdict], message ? ": " : "", message ? message : "");
 	if (next < world->action_count && !world->actions[next].concurrent)
 		schedule_activity(world, next);
+	wake_waiters(world, next - 1, verdict);
 }
 
 void activity_wait(struct world *world, struct activity *activity, double seconds)
@@ -144,6 +156,32 @@ static void activity_due(struct world *world, uint32_t index)
 	conduct_of(activity->action)->start(world, activity);
 }
 
+/* Who waits for whom; nothing is kept when nobody does. */
+static void find_waiters(struct world *world)
+{
+	uint32_t count = 0, *first;
+
+	world->waits = world->waiters = world->waiters_first = NULL;
+	for (uint32_t i = 0; i < world->action_count; i++)
+		count += world->actions[i].after_count;
+	if (count == 0)
+		return;
+	world->waits = ARENA_ARRAY(&world->arena, uint32_t, world->action_count);
+	world->waiters = ARENA_ARRAY(&world->arena, uint32_t, count);
+	world->waiters_first = first = ARENA_ARRAY(&world->arena, uint32_t, world->action_count + 2);
+	for (uint32_t i = 0; i < world->action_count; i++) {
+		world->waits[i] = world->actions[i].after_count;
+		for (uint32_t j = 0; j < world->actions[i].after_count; j++)
+			first[world->actions[i].after[j] + 2]++;
+	}
+	for (uint32_t i = 1; i < world->action_count + 2; i++)
+		first[i] += first[i - 1];
+	for (uint32_t i = 0; i < world->action_count; i++) {
+		for (uint32_t j = 0; j < world->actions[i].after_count; j++)
+			world->waiters[first[world->actions[i].after[j] + 1]++] = i;
+	}
+}
+
 static void start_activities(struct world *world)
 {
 	world->activities = memory_resize(world->activities, world->action_count, sizeof(*world->activities));
@@ -154,9 +192,10 @@ static void start_activities(struct world *world)
 			                                  .vm = NONE,
 			                                  .move = NONE,
 			                                  .queue_next = NONE };
-		if (i == 0 || world->actions[i].concurrent)
+		if ((i == 0 || world->actions[i].concurrent) && world->actions[i].after_count == 0)
 			schedule_activity(world, i);
 	}
+	find_waiters(world);
 }
 
 /* ------------------------------------------------------------------ time goes by */

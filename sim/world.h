@@ -146,6 +146,9 @@ struct world {
 	uint32_t *setup_count;  /* by target: live migrations that are being set up */
 	uint32_t *queue_first, *queue_last;
 	struct loads loads;
+	/* of a plan's moves: how many each action still waits for, and who waits for it, one list behind the
+	 * other */
+	uint32_t *waits, *waiters, *waiters_first;
 	bool *stopped_by_lock; /* by VM: start it again on unlock */
 	bool *born;            /* by VM: it exists */
 	uint64_t steps;        /* events handled so far */
@@ -153,7 +156,9 @@ struct world {
 	struct trace *trace;       /* NULL: nothing */
 	struct recorder *recorder; /* NULL: nothing */
 	bool want_allowed, want_alarms, want_moved;
-	uint32_t vms_at_start;                 /* VMs from here on do not exist before they are booted */
+	uint32_t parallel_most; /* live migrations from one host at a time, where files say more; 0: as they
+	                           say */
+	uint32_t vms_at_start;  /* VMs from here on do not exist before they are booted */
 	const struct hypervisors *hypervisors; /* NULL: those that ship */
 	/* Chooses where auto-scheduling sends a VM, when someone knows faster than schedule_best; NULL:
 	 * nobody does. */

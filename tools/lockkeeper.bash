@@ -9,7 +9,7 @@ _lockkeeper_options()
 	case $1 in
 	check) echo "--host --window --plots --limit --model $common" ;;
 	targets) echo "--to $common" ;;
-	plan) echo "--lock --limit --out $common" ;;
+	plan) echo "--lock --limit --out --model $common" ;;
 	simulate) echo "--lock --runs --model --plots --trace $common" ;;
 	import) echo "-o --name $common" ;;
 	calibrate) echo "--out --hypervisor --model $common" ;;
