@@ -52,7 +52,6 @@ static const bool *domain_of(struct judge *judge, uint32_t vm)
 		domain[host] = method_at(cluster, vm, at) != STUCK && !never_allowed(cluster, vm, at, host) &&
 		               (held[host] || !strict(cluster, cluster->vms[vm].group, AFFINITY));
 	domain[at] = true;
-	free(held);
 	return domain;
 }
 
@@ -123,7 +122,6 @@ static wide most_on(struct judge *judge, uint32_t host, uint32_t resource, const
 	for (uint32_t i = 0; i < used && (parts[i] == 0 || parts[i] <= room); i++, most++)
 		room -= by_number ? parts[i] : 0;
 	most = by_number ? most : room > 0 ? room : 0;
-	free(parts);
 	/* As long as nobody has come, what was there at the beginning may be too much. */
 	return here > most && !has_arrival(judge, host, resource) ? here : most;
 }
@@ -214,8 +212,8 @@ static void add_state(struct reach *reach, const uint32_t *state)
 
 	if ((size_t)reach->state_count * 2 >= reach->room) {
 		reach->room = reach->room ? reach->room * 2 : 1024;
-		reach->states = grow(reach->states, reach->room, reach->width * sizeof(*state));
-		free(reach->slots);
+		reach->states = grow(reach->states, reach->state_count, reach->room,
+		                     reach->width * sizeof(*state));
 		reach->slots = take(reach->room, sizeof(*reach->slots));
 		for (uint32_t i = 0; i < reach->state_count; i++)
 			*slot_of(reach, state_at(reach, i)) = i + 1;
@@ -409,6 +407,7 @@ static bool check_fact(struct judge *judge, const cJSON *fact)
 void verify_certificate(const struct cluster *cluster, const cJSON *certificate, struct report *report)
 {
 	struct judge judge = { .cluster = cluster, .report = report };
+	size_t mark = memory_mark();
 
 	known(certificate, "schema cluster_digest profile goal proof explanation");
 	check_origin(cluster, certificate, "lockkeeper.certificate/1", report);
@@ -421,4 +420,5 @@ void verify_certificate(const struct cluster *cluster, const cJSON *certificate,
 		judge.goal[host] &= !cluster->hosts[host].locked && cluster->host_count > 1;
 	check_fact(&judge, member(certificate, "proof"));
 	report->certificates++;
+	memory_release(mark);
 }

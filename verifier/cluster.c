@@ -158,7 +158,8 @@ static void read_aliases(struct cluster *cluster, struct flavor *flavor, const c
 		while (alias < cluster->alias_count && strcmp(cluster->aliases[alias], name))
 			alias++;
 		if (alias == cluster->alias_count) {
-			cluster->aliases = grow(cluster->aliases, alias + 1, sizeof(cluster->aliases[0]));
+			cluster->aliases = grow(cluster->aliases, alias, alias + 1,
+			                        sizeof(cluster->aliases[0]));
 			cluster->aliases[cluster->alias_count++] = memcpy(take(strlen(name) + 1, 1), name,
 			                                                  strlen(name));
 		}
@@ -277,6 +278,26 @@ static void read_vm(const cJSON *entry, struct vm *vm)
 	vm->votes_no = is_second(entry, "heartbeat_vote", "allow", "reject");
 }
 
+/* Each host's VMs, in the file's order. */
+static void list_vms(struct cluster *cluster)
+{
+	for (uint32_t vm = 0; vm < cluster->vm_count; vm++) {
+		if (cluster->vms[vm].host != NOWHERE)
+			cluster->hosts[cluster->vms[vm].host].vm_count++;
+	}
+	for (uint32_t host = 0; host < cluster->host_count; host++) {
+		cluster->hosts[host].vms = take(cluster->hosts[host].vm_count, sizeof(uint32_t));
+		cluster->hosts[host].vm_count = 0;
+	}
+	for (uint32_t vm = 0; vm < cluster->vm_count; vm++) {
+		if (cluster->vms[vm].host != NOWHERE) {
+			struct host *host = &cluster->hosts[cluster->vms[vm].host];
+
+			host->vms[host->vm_count++] = vm;
+		}
+	}
+}
+
 /* Makes room for the entries of an array and binds their names. */
 static void *open_array(const cJSON *root, const char *name, bool required, size_t size, struct names *names,
                         uint32_t *ret_count)
@@ -322,6 +343,7 @@ void read_cluster(struct cluster *ret_cluster, const cJSON *root, int profile)
 	READ("flavors", read_flavor(c, entry, &c->flavors[i]))
 	READ("groups", read_group(entry, &c->groups[i]); c->groups[i].name = text_of(entry, "name", NULL))
 	READ("vms", read_vm(entry, &c->vms[i]); c->vms[i].name = text_of(entry, "name", NULL))
+	list_vms(c);
 	read_place("", 0);
 }
 

@@ -75,7 +75,7 @@ struct finding *report(struct report *report, enum verdict verdict, const char *
 	report->verdict = verdict > report->verdict ? verdict : report->verdict;
 	if (report->finding_count == 100)
 		return NULL;
-	report->findings = report->findings ? report->findings : take(100, sizeof(report->findings[0]));
+	report->findings = report->findings ? report->findings : calloc(100, sizeof(report->findings[0]));
 	report->findings[report->finding_count] = (struct finding){ rule, host, vm, why, move, NULL };
 	return &report->findings[report->finding_count++];
 }

@@ -113,11 +113,10 @@ void begin_nodes(const struct cluster *cluster, uint32_t host, struct node *used
 	const struct host *of = &cluster->hosts[host];
 
 	memset(used, 0, sizeof(used[0]) * of->node_count);
-	for (uint32_t vm = 0; vm < cluster->vm_count; vm++) {
+	for (uint32_t i = 0; i < of->vm_count; i++) {
+		uint32_t vm = of->vms[i];
 		const struct flavor *flavor = &cluster->flavors[cluster->vms[vm].flavor];
 
-		if (cluster->vms[vm].host != host || flavor->guest_nodes == 0)
-			continue;
 		if (!find_nodes(of, used, flavor, &claims[vm]))
 			force(of, flavor, &claims[vm]);
 		count_nodes(used, flavor, &claims[vm], 1);

@@ -30,8 +30,9 @@ struct proof {
 	uint32_t count, words;
 	uint32_t *order;           /* the moves, each behind those that precede it */
 	uint32_t *at, *stay_index; /* by VM: the host where it is in the end, and its stay there */
-	struct stay **stays;       /* by host */
+	struct stay **stays;       /* by host that moves have to do with */
 	uint32_t *stay_counts;
+	bool *opened;
 };
 
 static bool is_set(const uint64_t *bits, uint32_t index)
@@ -146,10 +147,20 @@ static void add_stay(struct proof *proof, uint32_t host, struct stay stay)
 	uint32_t count = proof->stay_counts[host]++;
 
 	if ((count & (count - 1)) == 0)
-		proof->stays[host] = grow(proof->stays[host], 2 * (size_t)count + 1, sizeof(stay));
+		proof->stays[host] = grow(proof->stays[host], count, 2 * (size_t)count + 1, sizeof(stay));
 	proof->stays[host][count] = stay;
 	proof->at[stay.vm] = host;
 	proof->stay_index[stay.vm] = count;
+}
+
+/* The host's stays, to begin with those of the VMs that are there. */
+static void open_host(struct proof *proof, uint32_t host)
+{
+	const struct host *of = &proof->cluster->hosts[host];
+
+	for (uint32_t i = 0; !proof->opened[host] && i < of->vm_count; i++)
+		add_stay(proof, host, (struct stay){ of->vms[i], NOWHERE, NOWHERE });
+	proof->opened[host] = true;
 }
 
 /* Follows each VM from host to host; its moves must be in order, each from where the one before ended. */
@@ -158,20 +169,22 @@ static void follow_vms(struct proof *proof)
 	const struct cluster *cluster = proof->cluster;
 
 	proof->at = take(cluster->vm_count, sizeof(*proof->at));
+	memset(proof->at, 0xff, cluster->vm_count * sizeof(*proof->at));
 	proof->stay_index = take(cluster->vm_count, sizeof(*proof->stay_index));
 	proof->stays = take(cluster->host_count, sizeof(*proof->stays));
 	proof->stay_counts = take(cluster->host_count, sizeof(*proof->stay_counts));
-	for (uint32_t vm = 0; vm < cluster->vm_count; vm++) {
-		proof->at[vm] = NOWHERE;
-		if (cluster->vms[vm].host != NOWHERE)
-			add_stay(proof, cluster->vms[vm].host, (struct stay){ vm, NOWHERE, NOWHERE });
+	proof->opened = take(cluster->host_count, 1);
+	for (uint32_t i = 0; i < proof->count; i++) {
+		open_host(proof, proof->moves[i].from);
+		open_host(proof, proof->moves[i].to);
 	}
 	for (uint32_t i = 0; i < proof->count; i++) {
 		const struct move *move = &proof->moves[proof->order[i]];
-		uint32_t at = proof->at[move->vm];
-		struct stay *stay = at == NOWHERE ? NULL : &proof->stays[at][proof->stay_index[move->vm]];
+		struct stay *stay = NULL;
 
-		if (!stay || at != move->from)
+		if (proof->at[move->vm] == move->from)
+			stay = &proof->stays[move->from][proof->stay_index[move->vm]];
+		if (!stay)
 			violated(proof, "order", proof->order[i],
 			         "the VM is not on the host that it is moved from");
 		else if (stay->arrive != NOWHERE && !precedes(proof, stay->arrive, proof->order[i]))
@@ -259,7 +272,6 @@ static cJSON *events_to(const struct proof *proof, const struct heaviest *h, uin
 			cJSON_AddItemToArray(events, event(proof, arrive, "starts"));
 	}
 	cJSON_AddItemToArray(events, event(proof, move, "starts"));
-	free(ended);
 	return events;
 }
 
@@ -269,6 +281,7 @@ static void check_resource(struct proof *proof, uint32_t index, uint32_t resourc
 	const struct cluster *cluster = proof->cluster;
 	const struct move *move = &proof->moves[index];
 	uint32_t host = move->to, room = proof->stay_counts[host] + 1;
+	size_t mark = memory_mark();
 	struct heaviest h = { .proof = proof,
 		              .stays = take(room, sizeof(*h.stays)),
 		              .parts = take(room, sizeof(*h.parts)),
@@ -301,10 +314,7 @@ static void check_resource(struct proof *proof, uint32_t index, uint32_t resourc
 		       cluster->hosts[host].name, cluster->vms[move->vm].name,
 		       "too many orders are possible to find out whether there is room in all");
 	}
-	free(h.stays);
-	free(h.parts);
-	free(h.in);
-	free(h.best_in);
+	memory_release(mark);
 }
 
 /*
@@ -346,10 +356,11 @@ static void check_affinity(struct proof *proof, uint32_t index)
  * NUMA nodes are taken first-fit in the order of arrival: the moves of VMs that are bound to nodes, to the
  * host and from it, must be in one order, which is then followed.
  */
-static void check_nodes(struct proof *proof, uint32_t host, struct claim *claims)
+static void check_nodes(struct proof *proof, uint32_t host)
 {
 	const struct cluster *cluster = proof->cluster;
 	const struct host *of = &cluster->hosts[host];
+	struct claim *claims = take(cluster->vm_count, sizeof(*claims));
 	struct node used[HOST_NODES_MOST];
 	uint32_t before = NOWHERE;
 
@@ -427,7 +438,7 @@ static void check_empty(const struct proof *proof, uint32_t vm, uint32_t at, con
 		       why);
 }
 
-static void check_goal(const struct proof *proof, const cJSON *goal)
+static void check_goal(struct proof *proof, const cJSON *goal)
 {
 	const struct cluster *cluster = proof->cluster;
 	const cJSON *entry, *place = member(goal, "place");
@@ -435,9 +446,14 @@ static void check_goal(const struct proof *proof, const cJSON *goal)
 	                                              : goal_hosts(cluster, goal);
 
 	known(goal, "lock place");
-	for (uint32_t vm = 0; vm < cluster->vm_count; vm++) {
-		if (proof->at[vm] != NOWHERE && locked[proof->at[vm]])
-			check_empty(proof, vm, proof->at[vm], "the VM is on a host that is to be locked");
+	for (uint32_t host = 0; host < cluster->host_count; host++) {
+		if (locked[host])
+			open_host(proof, host);
+		for (uint32_t i = 0; locked[host] && i < proof->stay_counts[host]; i++) {
+			if (proof->stays[host][i].depart == NOWHERE)
+				check_empty(proof, proof->stays[host][i].vm, host,
+				            "the VM is on a host that is to be locked");
+		}
 	}
 	cJSON_ArrayForEach(entry, place)
 	{
@@ -445,7 +461,7 @@ static void check_goal(const struct proof *proof, const cJSON *goal)
 
 		if (vm == NOWHERE)
 			wrong("goal", "names no VM of the cluster");
-		if (proof->at[vm] != host)
+		if ((proof->at[vm] == NOWHERE ? cluster->vms[vm].host : proof->at[vm]) != host)
 			report(proof->report, VIOLATED, "goal", NULL, cluster->hosts[host].name,
 			       cluster->vms[vm].name, "the VM is not on that host in the end");
 	}
@@ -504,7 +520,6 @@ static void check_stage_groups(const struct proof *proof, const uint32_t *where,
 			       cluster->vms[vm].name, "two hosts of a stage share an anti-affinity group");
 		held[group] = host + 1;
 	}
-	free(held);
 }
 
 /* Moves of one stage end before those of the next begin, and none goes to a host that is locked meanwhile. */
@@ -523,7 +538,6 @@ static void check_stage_order(struct proof *proof, uint32_t stage, const bool *i
 		if (proof->moves[i].stage == stage && in[proof->moves[i].to])
 			violated(proof, "stage-target", i, "its target is locked in the same stage");
 	}
-	free(earlier);
 }
 
 /* Every host of the goal in one stage, by the platform's stage rules, and empty when its stage ends. */
@@ -594,7 +608,7 @@ void check_origin(const struct cluster *cluster, const cJSON *root, const char *
 void verify_plan(const struct cluster *cluster, const cJSON *plan, struct report *report)
 {
 	struct proof proof = { .cluster = cluster, .report = report };
-	struct claim *claims = take(cluster->vm_count, sizeof(*claims));
+	size_t mark = memory_mark();
 	const cJSON *goal = member(plan, "goal"), *stages = array_of(plan, "stages", false);
 	bool *bound = take(cluster->host_count, 1);
 
@@ -610,7 +624,7 @@ void verify_plan(const struct cluster *cluster, const cJSON *plan, struct report
 	}
 	for (uint32_t host = 0; host < cluster->host_count; host++) {
 		if (bound[host])
-			check_nodes(&proof, host, claims);
+			check_nodes(&proof, host);
 	}
 	if (stages)
 		check_stages(&proof, goal, stages, whole_of(plan, "max_parallel", 0, 1e6));
@@ -618,4 +632,5 @@ void verify_plan(const struct cluster *cluster, const cJSON *plan, struct report
 		check_goal(&proof, goal);
 	report->plans++;
 	report->moves += proof.count;
+	memory_release(mark);
 }

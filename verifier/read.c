@@ -37,21 +37,38 @@ _Noreturn void wrong(const char *name, const char *expected)
 	fail("%s: %s%.80s: %s", file_name, place, name, expected);
 }
 
+/* All memory that was taken, the newest last, so that what a proof has used can be given back at once. */
+static void **taken;
+static size_t taken_count;
+
 void *take(size_t count, size_t size)
 {
 	void *memory = calloc(count ? count : 1, size);
 
-	if (!memory)
+	if ((taken_count & (taken_count - 1)) == 0)
+		taken = realloc(taken, (taken_count * 2 + 1) * sizeof(*taken));
+	if (!memory || !taken)
 		fail("out of memory");
+	taken[taken_count++] = memory;
 	return memory;
 }
 
-void *grow(void *memory, size_t count, size_t size)
+size_t memory_mark(void)
 {
-	memory = count < SIZE_MAX / size ? realloc(memory, (count + 1) * size) : NULL;
-	if (!memory)
-		fail("out of memory");
-	return memory;
+	return taken_count;
+}
+
+void memory_release(size_t mark)
+{
+	while (taken_count > mark)
+		free(taken[--taken_count]);
+}
+
+void *grow(const void *memory, size_t before, size_t after, size_t size)
+{
+	void *grown = take(after, size);
+
+	return before ? memcpy(grown, memory, before * size) : grown;
 }
 
 static int compare_names(const void *a, const void *b)
@@ -62,7 +79,7 @@ static int compare_names(const void *a, const void *b)
 void names_add(struct names *names, const char *text, uint32_t index)
 {
 	if ((names->count & (names->count - 1)) == 0)
-		names->at = grow(names->at, names->count * 2 + 1, sizeof(names->at[0]));
+		names->at = grow(names->at, names->count, names->count * 2 + 1, sizeof(names->at[0]));
 	names->at[names->count++] = (struct name){ text, index };
 }
 
@@ -196,9 +213,9 @@ static void add_value(struct sha256 *sha, const cJSON *value);
 /* Members by their names' bytes, without "x-…"; none may stand twice. */
 static void add_object(struct sha256 *sha, const cJSON *object)
 {
+	size_t mark = memory_mark(), count = 0;
 	const cJSON **members = take((size_t)cJSON_GetArraySize(object), sizeof(*members)), *child;
 	const char *between = "";
-	size_t count = 0;
 
 	cJSON_ArrayForEach(child, object)
 	{
@@ -218,7 +235,7 @@ static void add_object(struct sha256 *sha, const cJSON *object)
 		between = ",";
 	}
 	add_text(sha, "}");
-	free(members);
+	memory_release(mark);
 }
 
 static void add_value(struct sha256 *sha, const cJSON *value)
@@ -266,13 +283,13 @@ void digest_of(const cJSON *value, char ret_hex[65])
 const cJSON *read_json(const char *path)
 {
 	FILE *file = strcmp(path, "-") ? fopen(path, "rb") : stdin;
-	size_t room = 0, length = 0, got = 1, line = 1;
+	size_t room = 0, length = 0, got = 1, line = 1, mark = memory_mark();
 	char *text = NULL, digest[65];
 	const char *end = NULL;
 	const cJSON *root;
 
 	while (file && got > 0) {
-		text = grow(text, room = room * 2 + 65536, 1);
+		text = grow(text, length, (room = room * 2 + 65536) + 1, 1);
 		got = fread(text + length, 1, room - length, file);
 		length += got;
 	}
@@ -285,7 +302,7 @@ const cJSON *read_json(const char *path)
 		line += *at == '\n';
 	if (!root || end != text + length || strstr(text, "\\u0000"))
 		fail("%s:%zu: not valid JSON", path, line);
-	free(text);
+	memory_release(mark);
 	file_name = path;
 	read_place("", 0);
 	digest_of(root, digest); /* looks for members that stand twice */

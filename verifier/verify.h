@@ -50,7 +50,8 @@ struct host {
 	int64_t cpu_ratio, memory_ratio, disk_ratio;        /* millionths */
 	int64_t reserved_cpus, reserved_memory_mib, reserved_disk_gib;
 	struct node *nodes;
-	uint32_t node_count;
+	uint32_t node_count, vm_count;
+	uint32_t *vms; /* who is there */
 };
 
 struct flavor {
@@ -94,8 +95,10 @@ struct cluster {
 /* read.c: files and the values in them. Whatever is not as it should be ends the program. */
 _Noreturn void fail(const char *format, ...) __attribute__((format(printf, 1, 2)));
 _Noreturn void wrong(const char *member, const char *expected); /* with the file and the place read last */
-void *take(size_t count, size_t size);                          /* calloc */
-void *grow(void *memory, size_t count, size_t size);            /* realloc */
+void *take(size_t count, size_t size);                          /* zeroes; never NULL */
+void *grow(const void *memory, size_t before, size_t after, size_t size); /* a copy with more room */
+size_t memory_mark(void);
+void memory_release(size_t mark); /* gives back what was taken since */
 const cJSON *read_json(const char *path);
 void digest_of(const cJSON *value, char ret_hex[65]); /* SHA-256 of the canonical bytes (docs/formats.md) */
 void read_place(const char *array, uint32_t index);   /* where the values asked for now stand */
