@@ -43,12 +43,13 @@ static size_t taken_count;
 
 void *take(size_t count, size_t size)
 {
-	void *memory = calloc(count ? count : 1, size);
+	void *memory = calloc(count ? count : 1, size), **more = taken;
 
 	if ((taken_count & (taken_count - 1)) == 0)
-		taken = realloc(taken, (taken_count * 2 + 1) * sizeof(*taken));
-	if (!memory || !taken)
+		more = realloc(taken, (taken_count * 2 + 1) * sizeof(*taken));
+	if (!memory || !more)
 		fail("out of memory");
+	taken = more;
 	taken[taken_count++] = memory;
 	return memory;
 }
