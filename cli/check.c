@@ -134,7 +134,7 @@ static void plan_host(struct check *check, struct checked *checked, unsigned thr
 	bool json = check->common.output == OUTPUT_JSON;
 	char why[2048];
 
-	planned_find(&check->choosers[thread], &check->reaches[thread], &checked->host, 1, check->bytes,
+	planned_find(&check->choosers[thread], &check->reaches[thread], &checked->host, 1, check->bytes, NULL,
 	             (uint64_t)(check->limit_s * PLANNED_STEPS_PER_SECOND), planned);
 	if (planned->verdict == PLANNED_LOCKABLE && json)
 		plan_and_predict(check, checked, thread);

@@ -5,6 +5,7 @@
 #include "planner/certificate.h"
 #include "planner/lockability.h"
 #include "planner/planned.h"
+#include "planner/rolling.h"
 #include "sim/predict.h"
 
 #include <math.h>
@@ -12,13 +13,18 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { KEY_LOCK = 0x100, KEY_LIMIT };
+enum { KEY_LOCK = 0x100, KEY_ROLLING, KEY_MAX_PARALLEL, KEY_LIMIT };
+
+/* Hosts of a stage: 2 by default, 2 to 100 for patches; 1 is one after another (docs/rules.md, Lock). */
+enum { PARALLEL_DEFAULT = 2, PARALLEL_MOST = 100 };
 
 struct plan_command {
 	struct cli_options common;
 	const char *path, *out;
 	const char **locks;
 	uint32_t lock_count;
+	bool rolling;
+	uint32_t parallel_most;
 	double limit_s;
 	struct hypervisors hypervisors;
 	struct cluster cluster;
@@ -33,6 +39,9 @@ struct plan_command {
 static const struct argp_option options[] = {
 	{ "lock", KEY_LOCK, "HOST", 0, "a host to be emptied (may be given more than once: all together)",
 	  1 },
+	{ "rolling", KEY_ROLLING, NULL, 0, "every unlocked host once, in stages that may be locked together",
+	  1 },
+	{ "max-parallel", KEY_MAX_PARALLEL, "N", 0, "hosts of one stage, 1 to 100 (= 2)", 1 },
 	{ "limit", KEY_LIMIT, "SECONDS", 0, "about so long for the verdict, then \"unknown\" (= 10)", 1 },
 	{ "out", 'o', "FILE", 0, "write the plan there instead of to standard output", 1 },
 	{ 0 },
@@ -50,6 +59,13 @@ static error_t parse(int key, char *argument, struct argp_state *state)
 		command->locks = memory_resize(command->locks, command->lock_count + 1, sizeof(char *));
 		command->locks[command->lock_count++] = argument;
 		return 0;
+	case KEY_ROLLING:
+		command->rolling = true;
+		return 0;
+	case KEY_MAX_PARALLEL:
+		command->parallel_most = (uint32_t)cli_whole(state, "--max-parallel", argument, 1,
+		                                             PARALLEL_MOST);
+		return 0;
 	case KEY_LIMIT:
 		command->limit_s = cli_number(state, "--limit", argument, 0, 1e6);
 		return 0;
@@ -57,8 +73,8 @@ static error_t parse(int key, char *argument, struct argp_state *state)
 		command->out = argument;
 		return 0;
 	case ARGP_KEY_END:
-		if (command->lock_count == 0)
-			argp_error(state, "expected --lock HOST");
+		if ((command->lock_count > 0) == command->rolling)
+			argp_error(state, "expected either --lock HOST or --rolling");
 		return cli_one_argument(key, argument, state, "CLUSTER", &command->path);
 	default:
 		return cli_one_argument(key, argument, state, "CLUSTER", &command->path);
@@ -74,8 +90,12 @@ static const struct argp argp = {
 	"for a while. The plan is a JSON document (lockkeeper.plan/1), which lockkeeper-verify proves. When "
 	"there is none, nothing is written but why, with --output json as a certificate; exit code 2. 6: not "
 	"decided within the limit.\n\n"
+	"With --rolling, the hosts of a stage are emptied and locked together and unlocked again before the next "
+	"one; no two of them share an anti-affinity group, and at least half of each aggregate stays in "
+	"service.\n\n"
 	"Example:\n"
-	"  lockkeeper plan scenarios/clusters/make-room.json --lock compute-0 -o plan.json",
+	"  lockkeeper plan scenarios/clusters/make-room.json --lock compute-0 -o plan.json\n"
+	"  lockkeeper plan scenarios/clusters/lab.json --rolling --max-parallel 1 -o rolling.json",
 	cli_predict_children,
 	NULL,
 	NULL,
@@ -135,7 +155,7 @@ static void find_plan(struct plan_command *command)
 		shapes_fill(&shapes, i);
 	chooser_create(&chooser, &shapes);
 	reaches_create(&reaches, &shapes, &state);
-	planned_find(&chooser, &reaches, command->hosts, command->lock_count, bytes,
+	planned_find(&chooser, &reaches, command->hosts, command->lock_count, bytes, NULL,
 	             (uint64_t)(command->limit_s * PLANNED_STEPS_PER_SECOND), &command->planned);
 	if (command->planned.verdict == PLANNED_LOCKABLE) {
 		planned_plan(&command->planned, &state, &reaches.amounts, command->hosts, command->lock_count,
@@ -153,11 +173,37 @@ static void find_plan(struct plan_command *command)
 	free(bytes);
 }
 
+static void find_rolling(struct plan_command *command)
+{
+	uint64_t steps = (uint64_t)(command->limit_s * PLANNED_STEPS_PER_SECOND);
+	struct rolling rolling;
+	struct amounts amounts;
+	struct state state;
+
+	rolling_plan(&command->cluster, command->parallel_most, steps, &rolling);
+	command->plan = rolling.plan;
+	command->planned = rolling.planned;
+	command->planned.verdict = rolling.verdict;
+	state_create(&state, &command->cluster);
+	amounts_create(&amounts, &command->cluster);
+	if (rolling.verdict == PLANNED_LOCKABLE)
+		predict(command, &state);
+	if (rolling.verdict == PLANNED_NOT_LOCKABLE) {
+		command->certificate = certificate_json(&rolling.planned.fact, &amounts, &rolling.stuck, 1);
+		fact_text(&rolling.planned.fact, &amounts, command->why, sizeof(command->why));
+	}
+	amounts_free(&amounts);
+	state_free(&state);
+}
+
 /* What a person is told beside the plan. */
 static void say_plan(const struct plan_command *command)
 {
 	const struct plan *plan = &command->plan;
 
+	if (plan->parallel_most > 0)
+		fprintf(stderr, "lockkeeper: %u stage%s, at least %u are needed\n", plan->stage_count,
+		        plan->stage_count == 1 ? "" : "s", plan->stages_least);
 	fprintf(stderr, "lockkeeper: lockable by %u move%s", plan->move_count,
 	        plan->move_count == 1 ? "" : "s");
 	if (plan->move_count == plan->moves_least)
@@ -210,7 +256,9 @@ static int answer(struct plan_command *command, struct error *error)
 
 int command_plan(int argc, char **argv)
 {
-	struct plan_command command = { .common = cli_options_default(), .limit_s = 10 };
+	struct plan_command command = { .common = cli_options_default(),
+		                        .limit_s = 10,
+		                        .parallel_most = PARALLEL_DEFAULT };
 	struct error error;
 	int result;
 
@@ -223,7 +271,10 @@ int command_plan(int argc, char **argv)
 	if (find_hosts(&command, &error)) {
 		result = cli_fail(&error);
 	} else {
-		find_plan(&command);
+		if (command.rolling)
+			find_rolling(&command);
+		else
+			find_plan(&command);
 		result = answer(&command, &error);
 	}
 	planned_free(&command.planned);

@@ -40,7 +40,20 @@ static json_t *predicted_json(const struct plan_predicted *predicted)
 	return object;
 }
 
-static json_t *move_json(const struct plan_move *move, uint32_t id, bool predicted,
+static void add_stages(json_t *root, const struct plan *plan, const struct cluster *cluster)
+{
+	json_t *stages = json_add(root, "stages", json_array_new());
+
+	for (const struct plan_stage *stage = plan->stages; stage; stage = stage->next) {
+		json_t *hosts = json_push(stages, json_array_new());
+
+		for (uint32_t i = 0; i < stage->count; i++)
+			json_push(hosts, json_text_new(cluster->hosts[stage->hosts[i]].name));
+	}
+	json_add_number(root, "max_parallel", plan->parallel_most);
+}
+
+static json_t *move_json(const struct plan_move *move, uint32_t id, const struct plan *plan,
                          const struct cluster *cluster)
 {
 	json_t *object = json_object_new(), *after;
@@ -53,7 +66,9 @@ static json_t *move_json(const struct plan_move *move, uint32_t id, bool predict
 	after = json_add(object, "after", json_array_new());
 	for (uint32_t i = 0; i < move->after_count; i++)
 		json_push(after, json_number_new(move->after[i] + 1));
-	if (predicted)
+	if (plan->parallel_most > 0)
+		json_add_number(object, "stage", move->stage);
+	if (plan->predicted)
 		json_add(object, "predicted", predicted_json(&move->predicted));
 	json_add_text(object, "why", plan_why_words[move->why]);
 	return object;
@@ -70,11 +85,15 @@ json_t *plan_json(const struct plan *plan, const struct cluster *cluster)
 	array = json_add(object, "lock", json_array_new());
 	for (uint32_t i = 0; i < plan->goal_count; i++)
 		json_push(array, json_text_new(cluster->hosts[plan->goal[i]].name));
+	if (plan->parallel_most > 0)
+		add_stages(root, plan, cluster);
 	array = json_add(root, "moves", json_array_new());
 	for (uint32_t i = 0; i < plan->move_count; i++)
-		json_push(array, move_json(&plan->moves[i], i + 1, plan->predicted, cluster));
+		json_push(array, move_json(&plan->moves[i], i + 1, plan, cluster));
 	object = json_add(root, "bounds", json_object_new());
 	json_add_number(object, "moves", plan->moves_least);
+	if (plan->parallel_most > 0)
+		json_add_number(object, "stages", plan->stages_least);
 	if (plan->predicted)
 		add_percentiles(root, "makespan_s", plan->makespan_s);
 	array = json_add(root, "breaks", json_array_new());

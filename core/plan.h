@@ -30,6 +30,12 @@ struct plan_move {
 	struct plan_predicted predicted;
 };
 
+/* Hosts that are locked together and unlocked again before the next stage. */
+struct plan_stage {
+	uint32_t *hosts, count;
+	struct plan_stage *next;
+};
+
 /* Everything lives in the arena. */
 struct plan {
 	struct arena arena;
@@ -39,7 +45,10 @@ struct plan {
 	uint32_t goal_count; /* hosts to be locked */
 	struct plan_move *moves;
 	uint32_t move_count;
-	uint32_t moves_least;           /* no plan has fewer */
+	uint32_t moves_least; /* no plan has fewer */
+	/* of a rolling plan; else parallel_most is 0 */
+	struct plan_stage *stages, *stages_last;
+	uint32_t stage_count, stages_least, parallel_most; /* stages_least: no rolling plan has fewer */
 	uint32_t *broken, broken_count; /* best-effort groups that are violated more afterwards */
 	bool broken_least;              /* no plan breaks fewer */
 	bool predicted;                 /* the moves' predictions, and the makespan, are filled in */

@@ -76,7 +76,8 @@ static bool passes(const struct chooser *chooser, const struct request *request,
 {
 	if (host == request->source)
 		return false;
-	if (chooser->stamps[host] == chooser->stamp && !rules_allow_shape(request, host))
+	if ((chooser->recheck || chooser->stamps[host] == chooser->stamp) &&
+	    !rules_allow_shape(request, host))
 		return false;
 	return rules_allow_group(request, host);
 }

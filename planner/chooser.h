@@ -16,9 +16,10 @@ struct chooser {
 	uint32_t *touched;  /* hosts that moves have changed since chooser_begin, each once */
 	uint32_t touched_count;
 	uint32_t *stamps, stamp; /* stamps[host] == stamp: touched */
-	uint32_t *list;          /* hosts of group members, for affinity */
-	double **weights;        /* nova, by shape: a copy of ram, cpu and disk that can be patched */
-	uint32_t *exceptions;    /* nova: hosts weighed one by one */
+	bool recheck;         /* shapes are not of the present state: their lists may have too many hosts */
+	uint32_t *list;       /* hosts of group members, for affinity */
+	double **weights;     /* nova, by shape: a copy of ram, cpu and disk that can be patched */
+	uint32_t *exceptions; /* nova: hosts weighed one by one */
 	double *saved;
 };
 

@@ -14,7 +14,7 @@ static const char *const verdicts[] = { "lockable", "not-lockable", "unknown", N
 const char *const *const planned_verdict_words = verdicts;
 
 /* Hosts looked at for one direct move: enough to spread the VMs, not all of a large cluster. */
-enum { CANDIDATES_MOST = 64 };
+enum { CANDIDATES_MOST = 64, CANDIDATES_LATER = 4096 };
 
 /* How many others are moved out of the way at the most: so many, and so many for each that must leave. */
 enum { EVICTIONS_MOST = 64, EVICTIONS_EACH = 2 };
@@ -24,10 +24,11 @@ struct finding {
 	struct reaches *reaches;
 	struct goal goal;
 	const int64_t *bytes;
+	const bool *later; /* by host; NULL: none */
 	uint64_t steps_left;
 	struct planned *planned;
 	uint32_t *movers, mover_count;
-	uint32_t *candidates;
+	uint32_t *candidates, candidate_room;
 	uint32_t *arrivals; /* by host: VMs that the plan brings */
 };
 
@@ -76,24 +77,27 @@ static void find_broken(struct finding *finding)
 	struct state *state = state_of(finding);
 	uint32_t mark = state_mark(state),
 		 *groups = ARENA_ARRAY(&planned->arena, uint32_t, planned->order_count);
-	uint32_t count = 0;
+	uint32_t *before = MEMORY_ARRAY(uint32_t, planned->order_count), count = 0;
 
 	planned->broken_count = 0;
 	for (uint32_t i = 0; i < planned->order_count; i++) {
 		uint32_t group = state->cluster->vms[planned->orders[i].vm].group;
 
-		state_move(state, planned->orders[i].vm, planned->orders[i].to);
 		if (group != NONE && state->groups[group].best_effort)
 			groups[count++] = group;
 	}
 	count = indexes_sort_once(groups, count);
+	for (uint32_t i = 0; i < count; i++)
+		before[i] = violation_of(finding, state, groups[i]);
+	for (uint32_t i = 0; i < planned->order_count; i++)
+		state_move(state, planned->orders[i].vm, planned->orders[i].to);
 	for (uint32_t i = 0; i < count; i++) {
-		if (violation_of(finding, state, groups[i]) >
-		    violation_of(finding, finding->reaches->state, groups[i]))
+		if (violation_of(finding, state, groups[i]) > before[i])
 			groups[planned->broken_count++] = groups[i];
 	}
 	planned->broken = groups;
 	state_rollback(state, mark);
+	free(before);
 }
 
 /* ------------------------------------------------------------------ moves that need no room made */
@@ -120,7 +124,7 @@ static int choice_compare(const void *a, const void *b)
 static uint32_t find_candidates(struct finding *finding, uint32_t vm)
 {
 	uint32_t count = chooser_candidates(finding->chooser, vm, false, finding->candidates,
-	                                    CANDIDATES_MOST + finding->goal.host_count),
+	                                    finding->candidate_room),
 		 kept = 0;
 
 	for (uint32_t i = 0; i < count; i++) {
@@ -149,13 +153,18 @@ static uint32_t dislike_of(struct finding *finding, uint32_t vm, uint32_t host)
 	return members;
 }
 
-/* The candidate that the policies like best, then the one to which the plan brings least, then the first. */
+/*
+ * The candidate that the policies like best, then one that is not emptied later, then the one to which the
+ * plan brings least, then the first.
+ */
 static uint32_t best_candidate(struct finding *finding, uint32_t vm, uint32_t count)
 {
 	uint32_t best = NONE, best_dislike = 0;
 
 	for (uint32_t i = 0; i < count; i++) {
-		uint32_t host = finding->candidates[i], dislike = dislike_of(finding, vm, host);
+		uint32_t host = finding->candidates[i], dislike = 2 * dislike_of(finding, vm, host);
+
+		dislike += finding->later && finding->later[host];
 
 		if (best == NONE || dislike < best_dislike ||
 		    (dislike == best_dislike && finding->arrivals[host] < finding->arrivals[best])) {
@@ -371,11 +380,12 @@ static void find_answer(struct finding *finding)
 }
 
 void planned_find(struct chooser *chooser, struct reaches *reaches, const uint32_t *hosts, uint32_t count,
-                  const int64_t *bytes, uint64_t steps, struct planned *ret_planned)
+                  const int64_t *bytes, const bool *later, uint64_t steps, struct planned *ret_planned)
 {
 	struct finding finding = { .chooser = chooser,
 		                   .reaches = reaches,
 		                   .bytes = bytes,
+		                   .later = later,
 		                   .steps_left = steps,
 		                   .planned = ret_planned };
 	uint32_t host_count = chooser->state.cluster->host_count;
@@ -383,7 +393,8 @@ void planned_find(struct chooser *chooser, struct reaches *reaches, const uint32
 	*ret_planned = (struct planned){ 0 };
 	chooser_begin(chooser);
 	goal_create(&finding.goal, &chooser->state, hosts, count);
-	finding.candidates = MEMORY_ARRAY(uint32_t, CANDIDATES_MOST + count);
+	finding.candidate_room = (later ? CANDIDATES_LATER : CANDIDATES_MOST) + count;
+	finding.candidates = MEMORY_ARRAY(uint32_t, finding.candidate_room);
 	finding.arrivals = MEMORY_ARRAY(uint32_t, host_count);
 	find_answer(&finding);
 	if (ret_planned->verdict != PLANNED_LOCKABLE)

@@ -29,14 +29,15 @@ enum { PLANNED_STEPS_PER_SECOND = 100000 };
 /*
  * The verdict for hosts to be emptied together. The chooser's state must be the file's, the shapes of the
  * hosts' VMs filled, and reaches made for that state; all are as before afterwards. bytes: by VM, what moving
- * it sends, by estimate. Free with planned_free.
+ * it sends, by estimate. later: by host, it will be emptied itself later on, so that
+ * VMs had better go elsewhere; NULL: none will. Free with planned_free.
  *
  * Moves that need no room made are looked for first: there can be no fewer than one for each VM that must
  * leave. Then small clusters are searched exactly. In larger ones room is made by moving others away, and
  * shortages are looked for.
  */
 void planned_find(struct chooser *chooser, struct reaches *reaches, const uint32_t *hosts, uint32_t count,
-                  const int64_t *bytes, uint64_t steps, struct planned *ret_planned);
+                  const int64_t *bytes, const bool *later, uint64_t steps, struct planned *ret_planned);
 
 void planned_free(struct planned *planned);
 

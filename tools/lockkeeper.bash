@@ -9,7 +9,7 @@ _lockkeeper_options()
 	case $1 in
 	check) echo "--host --window --plots --limit --model $common" ;;
 	targets) echo "--to $common" ;;
-	plan) echo "--lock --limit --out --model $common" ;;
+	plan) echo "--lock --rolling --max-parallel --limit --out --model $common" ;;
 	simulate) echo "--lock --runs --model --plots --trace $common" ;;
 	import) echo "-o --name $common" ;;
 	calibrate) echo "--out --hypervisor --model $common" ;;
@@ -26,7 +26,7 @@ _lockkeeper_value()
 	--model) mapfile -t COMPREPLY < <(compgen -f -X '!*.json' -- "$2"; compgen -d -- "$2") ;;
 	--hypervisor) mapfile -t COMPREPLY < <(compgen -W 'qemu-7.2 qemu-8.2 qemu-9.2 qemu-10.0' -- "$2") ;;
 	--trace | -o | --out) mapfile -t COMPREPLY < <(compgen -f -- "$2") ;;
-	--host | --to | --lock | --window | --limit | --runs | --name | --seed | -j) COMPREPLY=() ;;
+	--host | --to | --lock | --max-parallel | --window | --limit | --runs | --name | --seed | -j) COMPREPLY=() ;;
 	*) return 1 ;;
 	esac
 }

@@ -2,6 +2,7 @@
 /* Planned verdicts against a judge that walks through every placement, on random small clusters. */
 #include "planner/certificate.h"
 #include "planner/planned.h"
+#include "planner/rolling.h"
 #include "tests/support/draw.h"
 
 #include <criterion/criterion.h>
@@ -251,7 +252,7 @@ static void check_goal(struct state *state, struct chooser *chooser, struct reac
 	judge.depths = calloc(places, 1);
 	judge.queue = calloc(places, sizeof(uint32_t));
 	judge_walk(&judge, before);
-	planned_find(chooser, reaches, hosts, count, bytes, UINT64_C(1) << 30, &planned);
+	planned_find(chooser, reaches, hosts, count, bytes, NULL, UINT64_C(1) << 30, &planned);
 	wrong = compare(state, &judge, &planned);
 	cr_assert(!wrong, "seed %llu, hosts %x: wrong: %s (%s, %u moves, %u broken; judge: %s, %u, %u)\n%s",
 	          (unsigned long long)seed, goal, wrong, planned_verdict_words[planned.verdict],
@@ -437,7 +438,8 @@ static void verify_cluster(uint64_t seed, const struct draw_size *size, uint64_t
 
 		if (pair && count == 1)
 			break;
-		planned_find(&planning.chooser, &planning.reaches, hosts, count, bytes, STEPS, &planned);
+		planned_find(&planning.chooser, &planning.reaches, hosts, count, bytes, NULL, STEPS,
+		             &planned);
 		json_add(json_push(array, json_object_new()), "planned",
 		         planned_json(&planning, hosts, count, &planned));
 		verdicts[planned.verdict]++;
@@ -474,4 +476,63 @@ Test(planned, plans_and_certificates_are_proven, .timeout = 100000)
 		        (unsigned long long)verdicts[1], (unsigned long long)verdicts[2]);
 	if (count >= VERIFIED_CLUSTERS)
 		cr_assert(verdicts[0] > 100 && verdicts[1] > 100);
+}
+
+/* A rolling plan of a random cluster, or why there is none, as a document of `check`; *verdicts counts. */
+static json_t *rolling_json(const struct cluster *cluster, uint32_t parallel_most, uint64_t verdicts[3])
+{
+	json_t *document = json_object_new(), *value;
+	struct amounts amounts;
+	struct rolling rolling;
+
+	rolling_plan(cluster, parallel_most, STEPS, &rolling);
+	verdicts[rolling.verdict]++;
+	amounts_create(&amounts, cluster);
+	value = json_add(json_push(json_add(document, "hosts", json_array_new()), json_object_new()),
+	                 "planned", json_object_new());
+	json_add_text(value, "verdict", planned_verdict_words[rolling.verdict]);
+	if (rolling.verdict == PLANNED_LOCKABLE) {
+		cr_assert(rolling.plan.stage_count >= rolling.plan.stages_least);
+		cr_assert(rolling.plan.move_count >= rolling.plan.moves_least);
+		json_add(value, "plan", plan_json(&rolling.plan, cluster));
+	} else if (rolling.verdict == PLANNED_NOT_LOCKABLE) {
+		json_add(value, "certificate",
+		         certificate_json(&rolling.planned.fact, &amounts, &rolling.stuck, 1));
+	}
+	amounts_free(&amounts);
+	rolling_free(&rolling);
+	return document;
+}
+
+Test(planned, rolling_plans_are_proven, .timeout = 100000)
+{
+	static const struct draw_size sizes[] = {
+		{ .hosts_most = 5, .first_host_vms_most = 2, .other_host_vms_most = 1, .moves = true },
+		{ .hosts_most = 8, .first_host_vms_most = 1, .other_host_vms_most = 1, .moves = true },
+		{ .hosts_most = 14, .first_host_vms_most = 3, .other_host_vms_most = 1, .moves = true },
+	};
+	uint64_t seed = number_from("LOCKKEEPER_SEED", 1), verdicts[3] = { 0 };
+	uint64_t count = number_from("LOCKKEEPER_CLUSTERS", VERIFIED_CLUSTERS);
+
+	for (uint64_t end = seed + count; seed < end; seed++) {
+		char *text = draw_cluster_text(seed, &sizes[seed % 3]), *written;
+		struct cluster cluster;
+		json_t *document;
+
+		cluster_from_text(&cluster, text);
+		document = rolling_json(&cluster, 1 + (uint32_t)(seed % 4), verdicts);
+		written = json_print(document, true, NULL);
+		cr_assert_eq(verify(text, written), 0, "seed %llu: it is not proven\n%s\n%s",
+		             (unsigned long long)seed, text, written);
+		free(written);
+		json_free(document);
+		cluster_free(&cluster);
+		free(text);
+	}
+	if (getenv("LOCKKEEPER_CLUSTERS"))
+		fprintf(stderr, "%llu rolling plans, %llu not, %llu unknown\n",
+		        (unsigned long long)verdicts[0], (unsigned long long)verdicts[1],
+		        (unsigned long long)verdicts[2]);
+	if (count >= VERIFIED_CLUSTERS)
+		cr_assert(verdicts[0] > 20 && verdicts[1] > 20);
 }
