@@ -26,7 +26,9 @@ _lockkeeper_value()
 	--model) mapfile -t COMPREPLY < <(compgen -f -X '!*.json' -- "$2"; compgen -d -- "$2") ;;
 	--hypervisor) mapfile -t COMPREPLY < <(compgen -W 'qemu-7.2 qemu-8.2 qemu-9.2 qemu-10.0' -- "$2") ;;
 	--trace | -o | --out) mapfile -t COMPREPLY < <(compgen -f -- "$2") ;;
-	--host | --to | --lock | --max-parallel | --window | --limit | --runs | --name | --seed | -j) COMPREPLY=() ;;
+	--host | --to | --lock | --max-parallel | --window | --limit | --runs | --name | --seed | -j)
+		COMPREPLY=()
+		;;
 	*) return 1 ;;
 	esac
 }
