@@ -522,8 +522,8 @@ static void check_stage_groups(const struct proof *proof, const uint32_t *where,
 	}
 }
 
-/* Moves of one stage end before those of the next begin, and none goes to a host that is locked meanwhile. */
-static void check_stage_order(struct proof *proof, uint32_t stage, const bool *in)
+/* Moves of one stage end before those of the next begin. */
+static void check_stage_order(struct proof *proof, uint32_t stage)
 {
 	uint64_t *earlier = take(proof->words, sizeof(*earlier)), missing;
 
@@ -535,8 +535,6 @@ static void check_stage_order(struct proof *proof, uint32_t stage, const bool *i
 			missing |= earlier[word] & ~proof->moves[i].before[word];
 		if (missing)
 			violated(proof, "stage-order", i, "it may start before the stage before has ended");
-		if (proof->moves[i].stage == stage && in[proof->moves[i].to])
-			violated(proof, "stage-target", i, "its target is locked in the same stage");
 	}
 }
 
@@ -567,7 +565,7 @@ static void check_stages(struct proof *proof, const cJSON *goal, const cJSON *st
 			check_aggregates(proof, host, in);
 		}
 		check_stage_groups(proof, where, in);
-		check_stage_order(proof, stage, in);
+		check_stage_order(proof, stage);
 		for (uint32_t i = 0; i < proof->count; i++) {
 			if (proof->moves[proof->order[i]].stage == stage)
 				where[proof->moves[proof->order[i]].vm] = proof->moves[proof->order[i]].to;
