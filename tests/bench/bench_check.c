@@ -11,8 +11,18 @@
 #include <time.h>
 #include <unistd.h>
 
-/* The promise: hosts and VMs, in how long, in how much memory, and how much of the time reading may take. */
-enum { HOSTS = 10000, VMS = 200000, TOTAL_MOST_S = 5, READ_MOST_S = 2, MEMORY_MOST_MIB = 1024 };
+/*
+ * The promise: hosts and VMs, the platform's verdict in how long, both verdicts with all plans, in how much
+ * memory, and how much of the time reading may take.
+ */
+enum {
+	HOSTS = 10000,
+	VMS = 200000,
+	TOTAL_MOST_S = 5,
+	BOTH_MOST_S = 30,
+	READ_MOST_S = 2,
+	MEMORY_MOST_MIB = 1024
+};
 
 static double now_s(void)
 {
@@ -126,7 +136,7 @@ static bool measure_program(const char *program, const char *folder, const char 
 	seconds = now_s() - start;
 	printf("  lockkeeper check: %.2f s (%.0f hosts/s), %ld MiB at the most, %ld bytes a VM\n", seconds,
 	       HOSTS / seconds, usage.ru_maxrss / 1024, usage.ru_maxrss * 1024 / VMS);
-	return within("check took", seconds, TOTAL_MOST_S, "s") &&
+	return within("check took", seconds, BOTH_MOST_S, "s") &&
 	       within("check took", (double)usage.ru_maxrss / 1024, MEMORY_MOST_MIB, "MiB");
 }
 
