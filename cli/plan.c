@@ -2,6 +2,7 @@
 #include "core/plan.h"
 
 #include "cli/cli.h"
+#include "planner/advice.h"
 #include "planner/certificate.h"
 #include "planner/lockability.h"
 #include "planner/planned.h"
@@ -24,7 +25,7 @@ struct plan_command {
 	const char **locks;
 	uint32_t lock_count;
 	bool rolling;
-	uint32_t parallel_most;
+	uint32_t parallel_most, stuck; /* stuck: the host of a rolling plan that cannot be emptied */
 	double limit_s;
 	struct hypervisors hypervisors;
 	struct cluster cluster;
@@ -34,6 +35,7 @@ struct plan_command {
 	struct prediction prediction;
 	json_t *certificate; /* not lockable */
 	char why[2048];
+	struct advice advice; /* what would help */
 };
 
 static const struct argp_option options[] = {
@@ -125,6 +127,9 @@ static int find_hosts(struct plan_command *command, struct error *error)
 /* Runs of the prediction, and how many migrations all of them together may simulate. */
 enum { RUNS_MOST = 25, RUNS_MIGRATIONS = 100000 };
 
+/* Each change that might help gets this part of the limit. */
+enum { ADVICE_SHARE = 10 };
+
 static void predict(struct plan_command *command, struct state *state)
 {
 	struct predictor predictor;
@@ -161,10 +166,6 @@ static void find_plan(struct plan_command *command)
 		planned_plan(&command->planned, &state, &reaches.amounts, command->hosts, command->lock_count,
 		             &command->plan);
 		predict(command, &state);
-	} else if (command->planned.verdict == PLANNED_NOT_LOCKABLE) {
-		command->certificate = certificate_json(&command->planned.fact, &reaches.amounts,
-		                                        command->hosts, command->lock_count);
-		fact_text(&command->planned.fact, &reaches.amounts, command->why, sizeof(command->why));
 	}
 	reaches_free(&reaches);
 	chooser_free(&chooser);
@@ -177,7 +178,6 @@ static void find_rolling(struct plan_command *command)
 {
 	uint64_t steps = (uint64_t)(command->limit_s * PLANNED_STEPS_PER_SECOND);
 	struct rolling rolling;
-	struct amounts amounts;
 	struct state state;
 
 	rolling_plan(&command->cluster, command->parallel_most, steps, &rolling);
@@ -185,15 +185,26 @@ static void find_rolling(struct plan_command *command)
 	command->planned = rolling.planned;
 	command->planned.verdict = rolling.verdict;
 	state_create(&state, &command->cluster);
-	amounts_create(&amounts, &command->cluster);
 	if (rolling.verdict == PLANNED_LOCKABLE)
 		predict(command, &state);
-	if (rolling.verdict == PLANNED_NOT_LOCKABLE) {
-		command->certificate = certificate_json(&rolling.planned.fact, &amounts, &rolling.stuck, 1);
-		fact_text(&rolling.planned.fact, &amounts, command->why, sizeof(command->why));
-	}
-	amounts_free(&amounts);
+	command->stuck = rolling.stuck;
 	state_free(&state);
+}
+
+/* Why there is none, as a document and in words, and what would help. */
+static void explain(struct plan_command *command, const uint32_t *hosts, uint32_t count)
+{
+	const struct fact *fact = &command->planned.fact;
+	struct amounts amounts;
+
+	advice_find(&command->cluster, fact, hosts, count,
+	            (uint64_t)(command->limit_s * PLANNED_STEPS_PER_SECOND) / ADVICE_SHARE, &command->advice);
+	amounts_create(&amounts, &command->cluster);
+	command->certificate = certificate_json(fact, &amounts, hosts, count);
+	certificate_explain(command->certificate, fact, &amounts, command->advice.texts,
+	                    command->advice.count);
+	fact_text(fact, &amounts, command->why, sizeof(command->why));
+	amounts_free(&amounts);
 }
 
 /* What a person is told beside the plan. */
@@ -241,7 +252,13 @@ static int answer(struct plan_command *command, struct error *error)
 	case PLANNED_LOCKABLE:
 		return write_plan(command, error) ? cli_fail(error) : EXIT_YES;
 	case PLANNED_NOT_LOCKABLE:
+		if (command->rolling)
+			explain(command, &command->stuck, 1);
+		else
+			explain(command, command->hosts, command->lock_count);
 		fprintf(stderr, "lockkeeper: not lockable: %s\n", command->why);
+		for (uint32_t i = 0; i < command->advice.count; i++)
+			fprintf(stderr, "lockkeeper: would help: %s\n", command->advice.texts[i]);
 		if (command->common.output != OUTPUT_JSON)
 			json_free(command->certificate);
 		else if (cli_print_json(command->certificate, error))
@@ -277,6 +294,7 @@ int command_plan(int argc, char **argv)
 			find_plan(&command);
 		result = answer(&command, &error);
 	}
+	advice_free(&command.advice);
 	planned_free(&command.planned);
 	plan_free(&command.plan);
 	free(command.hosts);

@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "planner/certificate.h"
 
+#include "core/indexes.h"
+
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 enum { NAMES_SHOWN = 6 };
@@ -104,4 +107,35 @@ void fact_text(const struct fact *fact, const struct amounts *amounts, char *tex
 		         fact->states, vms);
 		break;
 	}
+}
+
+void certificate_explain(json_t *certificate, const struct fact *fact, const struct amounts *amounts,
+                         const char *const *texts, uint32_t count)
+{
+	const struct cluster *cluster = amounts->cluster;
+	json_t *object = json_add(certificate, "explanation", json_object_new()), *array;
+	uint32_t *groups = MEMORY_ARRAY(uint32_t, fact->vm_count + 1), group_count = 0;
+	char text[2048];
+
+	fact_text(fact, amounts, text, sizeof(text));
+	json_add_text(object, "text", text);
+	array = json_add(object, "vms", json_array_new());
+	for (uint32_t i = 0; i < (fact->kind == FACT_NO_HOST ? 1 : fact->vm_count); i++) {
+		uint32_t vm = fact->kind == FACT_NO_HOST ? fact->vm : fact->vms[i];
+
+		json_push(array, json_text_new(cluster->vms[vm].name));
+		if (cluster->vms[vm].group != NONE)
+			groups[group_count++] = cluster->vms[vm].group;
+	}
+	group_count = indexes_sort_once(groups, group_count);
+	array = json_add(object, "groups", json_array_new());
+	for (uint32_t i = 0; i < group_count; i++)
+		json_push(array, json_text_new(cluster->groups[groups[i]].name));
+	array = json_add(object, "hosts", json_array_new());
+	for (uint32_t i = 0; i < fact->host_count; i++)
+		json_push(array, json_text_new(cluster->hosts[fact->hosts[i]].name));
+	array = json_add(object, "changes", json_array_new());
+	for (uint32_t i = 0; i < count; i++)
+		json_push(array, json_text_new(texts[i]));
+	free(groups);
 }
