@@ -7,6 +7,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* Needless waits are looked for in plans of so many moves at the most, each in so many steps. */
+enum { PRUNE_MOST = 100, PRUNE_STEPS = 10000 };
+
 /* A VM on a host for a while: from the start of one move to the end of another; NONE: before, for good. */
 struct stay {
 	uint32_t vm, arrive, depart;
@@ -262,6 +265,145 @@ static void settle(struct arrangement *of)
 	} while (of->changed);
 }
 
+/* ------------------------------------------------------------------ waits that are needless */
+
+/* Stays that a move may meet, of which the heaviest are looked for that can be there at one time. */
+struct meeting {
+	const struct arrangement *of;
+	const struct stay **stays;
+	__int128 *parts;
+	bool *in;
+	uint32_t count, steps;
+};
+
+/* Whether both can be on the host at one time: neither must have left for the other to come. */
+static bool coexist(const struct arrangement *of, const struct stay *a, const struct stay *b)
+{
+	return !precedes(of, a->depart, b->arrive) && !precedes(of, b->depart, a->arrive);
+}
+
+/* Whether some that can be there at one time weigh more than there is room for. When in doubt, yes. */
+static bool is_too_heavy(struct meeting *meeting, uint32_t next, __int128 room, __int128 rest)
+{
+	bool fits = true, open = false;
+
+	if (rest <= room)
+		return false;
+	if (room < 0 || meeting->steps++ > PRUNE_STEPS)
+		return true;
+	for (uint32_t i = 0; i < next; i++)
+		fits &= !meeting->in[i] || coexist(meeting->of, meeting->stays[i], meeting->stays[next]);
+	for (uint32_t i = next + 1; i < meeting->count; i++)
+		open |= !coexist(meeting->of, meeting->stays[i], meeting->stays[next]);
+	if (fits) {
+		bool heavy;
+
+		meeting->in[next] = true;
+		heavy = is_too_heavy(meeting, next + 1, room - meeting->parts[next],
+		                     rest - meeting->parts[next]);
+		meeting->in[next] = false;
+		if (heavy)
+			return true;
+	}
+	return (!fits || open) && is_too_heavy(meeting, next + 1, room, rest - meeting->parts[next]);
+}
+
+/* Whether a move finds room for certain, as the waits are now. */
+static bool has_room(const struct arrangement *of, uint32_t move, uint32_t resource)
+{
+	uint32_t vm = of->orders[move].vm, host = of->orders[move].to;
+	const struct stays *stays = stays_of(of, host);
+	struct meeting meeting = { .of = of };
+	__int128 room = amount_of_host(of->amounts, host, resource) -
+	                amount_of_vm(of->amounts, vm, host, resource);
+	__int128 all = 0;
+	bool heavy;
+
+	meeting.stays = MEMORY_ARRAY(const struct stay *, stays->count);
+	meeting.parts = MEMORY_ARRAY(__int128, stays->count);
+	meeting.in = MEMORY_ARRAY(bool, stays->count);
+	for (uint32_t i = 0; i < stays->count; i++) {
+		__int128 part = amount_of_vm(of->amounts, stays->at[i].vm, host, resource);
+
+		if (part == 0 || !may_meet(of, &stays->at[i], move))
+			continue;
+		meeting.stays[meeting.count] = &stays->at[i];
+		meeting.parts[meeting.count++] = part;
+		all += part;
+	}
+	heavy = is_too_heavy(&meeting, 0, room, all);
+	free(meeting.stays);
+	free(meeting.parts);
+	free(meeting.in);
+	return !heavy;
+}
+
+/* Whether a member of a strict affinity group meets another for certain; others always do. */
+static bool has_company(const struct arrangement *of, uint32_t move)
+{
+	uint32_t vm = of->orders[move].vm, group = of->state->cluster->vms[vm].group;
+	const struct stays *stays = stays_of(of, of->orders[move].to);
+
+	if (group == NONE || of->state->groups[group].policy != POLICY_AFFINITY ||
+	    of->state->groups[group].best_effort)
+		return true;
+	for (uint32_t i = 0; i < stays->count; i++) {
+		const struct stay *stay = &stays->at[i];
+
+		if (stay->vm != vm && of->state->cluster->vms[stay->vm].group == group &&
+		    (stay->arrive == NONE || precedes(of, stay->arrive, move)) &&
+		    (stay->depart == NONE || precedes(of, move, stay->depart)))
+			return true;
+	}
+	return false;
+}
+
+static bool is_safe(const struct arrangement *of)
+{
+	for (uint32_t move = 0; move < of->count; move++) {
+		uint32_t asked[RESOURCES_ASKED_MOST];
+		uint32_t count = amounts_asked(of->amounts, of->orders[move].vm, of->orders[move].to, asked);
+
+		for (uint32_t i = 0; i < count; i++) {
+			if (!has_room(of, move, asked[i]))
+				return false;
+		}
+		if (!has_company(of, move))
+			return false;
+	}
+	return true;
+}
+
+/* Whether a wait keeps one VM's moves, or NUMA nodes, in order: these are never needless. */
+static bool is_fixed(const struct arrangement *of, uint32_t move, uint32_t first)
+{
+	const struct order *a = &of->orders[first], *b = &of->orders[move];
+
+	if (a->vm == b->vm)
+		return true;
+	return state_flavor(of->state, a->vm)->numa_count > 0 &&
+	       state_flavor(of->state, b->vm)->numa_count > 0;
+}
+
+/* Takes away waits without which every execution is legal as well: some made others needless. */
+static void prune(struct arrangement *of)
+{
+	for (uint32_t move = 0; move < of->count; move++) {
+		for (uint32_t i = 0; i < of->wait_count[move];) {
+			uint32_t first = of->waits[move][i], last = --of->wait_count[move];
+
+			of->waits[move][i] = of->waits[move][last];
+			close_order(of);
+			if (!is_fixed(of, move, first) && is_safe(of))
+				continue;
+			of->waits[move][last] = of->waits[move][i];
+			of->waits[move][i++] = first;
+			of->wait_count[move]++;
+		}
+	}
+	close_order(of);
+}
+
 static uint8_t why_of(const struct arrangement *of, uint32_t move, const bool *goal)
 {
 	const struct order *order = &of->orders[move];
@@ -308,6 +450,8 @@ void arrange(const struct state *state, const struct amounts *amounts, const str
 	find_stays(&of);
 	line_up(&of);
 	settle(&of);
+	if (count <= PRUNE_MOST)
+		prune(&of);
 	plan->moves = ARENA_ARRAY(&plan->arena, struct plan_move, count);
 	plan->move_count = count;
 	for (uint32_t i = 0; i < count; i++) {

@@ -313,6 +313,24 @@ static void minimise(struct room *room, __int128 *needed, __int128 *available)
 	}
 }
 
+/* Hosts where none of the VMs that are left can end have nothing to do with it. */
+static void drop_hosts(struct room *room)
+{
+	uint32_t kept = 0;
+
+	for (uint32_t i = 0; i < room->host_count; i++) {
+		bool used = false;
+
+		for (uint32_t j = 0; j < room->vm_count && !used; j++)
+			used = reach_may_end(room->reaches, room->goal, room->vms[j], room->hosts[i]);
+		if (used)
+			room->hosts[kept++] = room->hosts[i];
+		else
+			room->among[room->hosts[i]] = false;
+	}
+	room->host_count = kept;
+}
+
 static void take_room(struct room *room, struct arena *arena, struct fact *ret_fact)
 {
 	__int128 needed, available;
@@ -321,6 +339,8 @@ static void take_room(struct room *room, struct arena *arena, struct fact *ret_f
 	must(is_short(room, &needed, &available));
 	if (room->vm_count <= MINIMISED_MOST)
 		minimise(room, &needed, &available);
+	drop_hosts(room);
+	must(is_short(room, &needed, &available));
 	*ret_fact = (struct fact){ .kind = room->by_number ? FACT_COUNT : FACT_CAPACITY,
 		                   .vm = NONE,
 		                   .resource = room->resource,

@@ -253,19 +253,73 @@ static void take_exact(struct finding *finding, struct exact *exact)
 	free(exact->orders);
 }
 
-/* Nothing simpler was found to be wrong: that nothing can be reached is a fact about all that is there. */
-static void take_unreachable(struct finding *finding, uint32_t states)
+/* Whether nothing can be reached even if a VM were not there; *states is how many placements can, then. */
+static bool is_needless(struct finding *finding, uint32_t vm, const bool *targets, uint32_t *states)
 {
-	const struct state *state = state_of(finding);
+	struct state *state = state_of(finding);
+	uint32_t *vms = MEMORY_ARRAY(uint32_t, state->cluster->vm_count), count = 0, mark = state_mark(state);
+	int64_t *bytes = MEMORY_ARRAY(int64_t, state->cluster->vm_count);
+	enum exact_answer answer;
+	struct exact exact;
+
+	state_remove(state, vm);
+	for (uint32_t other = 0; other < state->cluster->vm_count; other++) {
+		if (state->vm_host[other] != NONE)
+			vms[count++] = other;
+	}
+	answer = exact_search(state, finding->reaches->shapes, &finding->goal, vms, count, bytes, targets,
+	                      *states * 8, &exact);
+	if (answer == EXACT_FOUND)
+		free(exact.orders);
+	/* Kept away from now on; else it is put back. */
+	if (answer == EXACT_NONE)
+		*states = exact.states;
+	else
+		state_rollback(state, mark);
+	state_mark(state);
+	free(vms);
+	free(bytes);
+	return answer == EXACT_NONE;
+}
+
+/* Of strict affinity groups all members stay: without one, others might seem to have company anywhere. */
+static bool is_affine(const struct state *state, uint32_t vm)
+{
+	uint32_t group = state->cluster->vms[vm].group;
+
+	return group != NONE && state->groups[group].policy == POLICY_AFFINITY &&
+	       !state->groups[group].best_effort;
+}
+
+/* Leaves out VMs as long as nothing can be reached without them either. NUMA nodes need all who are on them.
+ */
+static uint32_t leave_out(struct finding *finding, const bool *targets, uint32_t states)
+{
+	struct state *state = state_of(finding);
+
+	for (uint32_t vm = 0; vm < state->cluster->vm_count && !state->numa_here; vm++) {
+		if (state->vm_host[vm] != NONE && !is_affine(state, vm))
+			is_needless(finding, vm, targets, &states);
+	}
+	return states;
+}
+
+/* Nothing simpler was found to be wrong: that nothing can be reached is a fact about those who are in it. */
+static void take_unreachable(struct finding *finding, const bool *targets, uint32_t states)
+{
+	struct state *state = state_of(finding);
 	struct planned *planned = finding->planned;
 	struct fact *fact = &planned->fact;
+	uint32_t mark = state_mark(state);
 
+	states = leave_out(finding, targets, states);
 	*fact = (struct fact){ .kind = FACT_UNREACHABLE, .vm = NONE, .states = states };
 	fact->vms = ARENA_ARRAY(&planned->arena, uint32_t, state->cluster->vm_count);
 	for (uint32_t vm = 0; vm < state->cluster->vm_count; vm++) {
 		if (state->vm_host[vm] != NONE)
 			fact->vms[fact->vm_count++] = vm;
 	}
+	state_rollback(state, mark);
 }
 
 /* Every placement, where that is possible. Returns whether it gave the answer. */
@@ -295,7 +349,7 @@ static bool search_exactly(struct finding *finding)
 			planned->verdict = PLANNED_NOT_LOCKABLE;
 			if (!fact_find_room(finding->reaches, &finding->goal, finding->movers,
 			                    finding->mover_count, &planned->arena, &planned->fact))
-				take_unreachable(finding, exact.states);
+				take_unreachable(finding, targets, exact.states);
 		}
 	}
 	free(bytes);
