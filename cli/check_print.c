@@ -15,21 +15,6 @@ static const char *vm_name(const struct check *check, uint32_t vm)
 	return check->cluster.vms[vm].name;
 }
 
-/* Seconds and milliseconds are written to the microsecond: what is beyond is arithmetic, not prediction. */
-static double rounded(double value)
-{
-	return round(value * 1e6) / 1e6;
-}
-
-static void add_percentiles(json_t *object, const char *key, const double values[3])
-{
-	json_t *percentiles = json_add(object, key, json_object_new());
-
-	json_add_number(percentiles, "p10", rounded(values[0]));
-	json_add_number(percentiles, "p50", rounded(values[1]));
-	json_add_number(percentiles, "p90", rounded(values[2]));
-}
-
 static void add_order(const struct check *check, json_t *object, const char *key, const uint32_t *order,
                       uint32_t count)
 {
@@ -79,8 +64,8 @@ static json_t *prediction_json(const struct prediction *prediction)
 {
 	json_t *value = json_object_new();
 
-	add_percentiles(value, "duration_s", prediction->duration_s);
-	add_percentiles(value, "worst_downtime_ms", prediction->worst_downtime_ms);
+	json_add_percentiles(value, "duration_s", prediction->duration_s);
+	json_add_percentiles(value, "worst_downtime_ms", prediction->worst_downtime_ms);
 	json_add_number(value, "bytes", round(prediction->bytes));
 	json_add_number(value, "probability_in_window", prediction->probability_in_window);
 	return value;

@@ -352,6 +352,15 @@ void json_add_null(json_t *object, const char *key)
 	json_add(object, key, cJSON_CreateNull());
 }
 
+void json_add_percentiles(json_t *object, const char *key, const double values[3])
+{
+	static const char *const names[] = { "p10", "p50", "p90" };
+	json_t *percentiles = json_add(object, key, json_object_new());
+
+	for (int i = 0; i < 3; i++)
+		json_add_number(percentiles, names[i], round(values[i] * 1e6) / 1e6);
+}
+
 /* What json_print writes into: a text that grows. */
 struct output {
 	char *text;

@@ -70,6 +70,9 @@ void json_add_number(json_t *object, const char *key, double number);  /* must b
 void json_add_bool(json_t *object, const char *key, bool truth);
 void json_add_null(json_t *object, const char *key);
 
+/* {"p10", "p50", "p90"}, to the millionth: what is beyond is arithmetic, not prediction. */
+void json_add_percentiles(json_t *object, const char *key, const double values[3]);
+
 /*
  * The text of a value, with a closing newline; the caller free()s it.
  * pretty: two spaces a level, short arrays and objects (up to 110 columns) on one line; else one line in all.

@@ -14,28 +14,13 @@ void plan_free(struct plan *plan)
 	*plan = (struct plan){ 0 };
 }
 
-/* To the microsecond: what is beyond is arithmetic, not prediction. */
-static double rounded(double value)
-{
-	return round(value * 1e6) / 1e6;
-}
-
-static void add_percentiles(json_t *object, const char *key, const double values[3])
-{
-	json_t *percentiles = json_add(object, key, json_object_new());
-
-	json_add_number(percentiles, "p10", rounded(values[0]));
-	json_add_number(percentiles, "p50", rounded(values[1]));
-	json_add_number(percentiles, "p90", rounded(values[2]));
-}
-
 static json_t *predicted_json(const struct plan_predicted *predicted)
 {
 	json_t *object = json_object_new();
 
-	json_add_number(object, "start_s", rounded(predicted->start_s));
-	add_percentiles(object, "duration_s", predicted->duration_s);
-	add_percentiles(object, "downtime_ms", predicted->downtime_ms);
+	json_add_number(object, "start_s", round(predicted->start_s * 1e6) / 1e6);
+	json_add_percentiles(object, "duration_s", predicted->duration_s);
+	json_add_percentiles(object, "downtime_ms", predicted->downtime_ms);
 	json_add_number(object, "bytes", round(predicted->bytes));
 	return object;
 }
@@ -95,7 +80,7 @@ json_t *plan_json(const struct plan *plan, const struct cluster *cluster)
 	if (plan->parallel_most > 0)
 		json_add_number(object, "stages", plan->stages_least);
 	if (plan->predicted)
-		add_percentiles(root, "makespan_s", plan->makespan_s);
+		json_add_percentiles(root, "makespan_s", plan->makespan_s);
 	array = json_add(root, "breaks", json_array_new());
 	for (uint32_t i = 0; i < plan->broken_count; i++)
 		json_push(array, json_text_new(cluster->groups[plan->broken[i]].name));
