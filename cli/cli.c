@@ -192,6 +192,17 @@ void cli_print_warnings(const struct cluster *cluster)
 		fprintf(stderr, "lockkeeper: warning: … and %u more\n", cluster->warning_count - shown);
 }
 
+int cli_find_locked(const struct cluster *cluster, const char *path, const char *name, uint32_t *ret_host,
+                    struct error *error)
+{
+	*ret_host = cluster_host(cluster, name);
+	if (*ret_host == NONE)
+		return error_set(error, ERROR_INPUT,
+		                 "--lock: no host of %s is named \"%s\", expected one of the file's", path,
+		                 name);
+	return 0;
+}
+
 int cli_read_cluster(const char *path, enum profile profile, struct cluster *ret_cluster, struct error *error)
 {
 	struct json_doc *doc;

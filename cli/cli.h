@@ -75,6 +75,10 @@ int cli_read_json(const char *path, struct json_doc **ret_doc, struct error *err
 int cli_read_cluster(const char *path, enum profile profile, struct cluster *ret_cluster,
                      struct error *error);
 
+/* The host that --lock names. path: the cluster's file, for the error. Returns 0 or ERROR_INPUT. */
+int cli_find_locked(const struct cluster *cluster, const char *path, const char *name, uint32_t *ret_host,
+                    struct error *error);
+
 /* Prints a cluster's warnings on standard error, the first ones when there are many. */
 void cli_print_warnings(const struct cluster *cluster);
 

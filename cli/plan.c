@@ -109,12 +109,12 @@ static int find_hosts(struct plan_command *command, struct error *error)
 
 	command->hosts = MEMORY_ARRAY(uint32_t, command->lock_count);
 	for (uint32_t i = 0; i < command->lock_count; i++) {
-		uint32_t host = cluster_host(&command->cluster, command->locks[i]), at = 0;
+		uint32_t host, at = 0;
+		int result = cli_find_locked(&command->cluster, command->path, command->locks[i], &host,
+		                             error);
 
-		if (host == NONE)
-			return error_set(error, ERROR_INPUT,
-			                 "--lock: no host of %s is named \"%s\", expected one of the file's",
-			                 command->path, command->locks[i]);
+		if (result)
+			return result;
 		while (at < kept && command->hosts[at] != host)
 			at++;
 		command->hosts[at] = host;

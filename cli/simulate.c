@@ -112,14 +112,8 @@ static int make_scenario(struct simulate *simulate, const struct json_doc *doc, 
 		return result;
 	cli_print_warnings(&cluster);
 	hosts = MEMORY_ARRAY(uint32_t, simulate->lock_count);
-	for (uint32_t i = 0; i < simulate->lock_count && !result; i++) {
-		hosts[i] = cluster_host(&cluster, simulate->locks[i]);
-		if (hosts[i] == NONE)
-			result =
-				error_set(error, ERROR_INPUT,
-			                  "--lock: no host of %s is named \"%s\", expected one of the file's",
-			                  simulate->path, simulate->locks[i]);
-	}
+	for (uint32_t i = 0; i < simulate->lock_count && !result; i++)
+		result = cli_find_locked(&cluster, simulate->path, simulate->locks[i], &hosts[i], error);
 	if (result)
 		cluster_free(&cluster);
 	else

@@ -50,7 +50,6 @@ struct plan {
 	struct plan_stage *stages, *stages_last;
 	uint32_t stage_count, stages_least, parallel_most; /* stages_least: no rolling plan has fewer */
 	uint32_t *broken, broken_count; /* best-effort groups that are violated more afterwards */
-	bool broken_least;              /* no plan breaks fewer */
 	bool predicted;                 /* the moves' predictions, and the makespan, are filled in */
 	double makespan_s[3];
 };

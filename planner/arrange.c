@@ -201,8 +201,7 @@ static void keep_company(struct arrangement *of, uint32_t move)
 	const struct stays *stays = stays_of(of, of->orders[move].to);
 	const struct stay *best = NULL;
 
-	if (group == NONE || of->state->groups[group].policy != POLICY_AFFINITY ||
-	    of->state->groups[group].best_effort)
+	if (!is_strictly_affine(of->state, vm))
 		return;
 	for (uint32_t i = 0; i < stays->count; i++) {
 		const struct stay *stay = &stays->at[i];
@@ -344,8 +343,7 @@ static bool has_company(const struct arrangement *of, uint32_t move)
 	uint32_t vm = of->orders[move].vm, group = of->state->cluster->vms[vm].group;
 	const struct stays *stays = stays_of(of, of->orders[move].to);
 
-	if (group == NONE || of->state->groups[group].policy != POLICY_AFFINITY ||
-	    of->state->groups[group].best_effort)
+	if (!is_strictly_affine(of->state, vm))
 		return true;
 	for (uint32_t i = 0; i < stays->count; i++) {
 		const struct stay *stay = &stays->at[i];
@@ -390,11 +388,16 @@ static void prune(struct arrangement *of)
 {
 	for (uint32_t move = 0; move < of->count; move++) {
 		for (uint32_t i = 0; i < of->wait_count[move];) {
-			uint32_t first = of->waits[move][i], last = --of->wait_count[move];
+			uint32_t first = of->waits[move][i], last;
 
+			if (is_fixed(of, move, first)) {
+				i++;
+				continue;
+			}
+			last = --of->wait_count[move];
 			of->waits[move][i] = of->waits[move][last];
 			close_order(of);
-			if (!is_fixed(of, move, first) && is_safe(of))
+			if (is_safe(of))
 				continue;
 			of->waits[move][last] = of->waits[move][i];
 			of->waits[move][i++] = first;

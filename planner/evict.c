@@ -61,7 +61,7 @@ static bool is_disliked(const struct search *search, uint32_t vm, uint32_t host)
 		return false;
 	if (of->policy == POLICY_AFFINITY)
 		return members == 0 && state_group_hosts(state, group) > 1;
-	return members >= (state->profile == PROFILE_NOVA ? (uint32_t)of->max_per_host : 1);
+	return members >= group_most(state, group);
 }
 
 /* Memory that a host has left, in MiB times the ratio: the less, the better it is filled by a VM that fits.
@@ -259,23 +259,7 @@ static bool place(struct search *search, uint32_t vm)
 	return false;
 }
 
-/* A VM that must leave, and how many hosts can ever take it: those with few go first. */
-struct mover {
-	uint32_t vm, hosts;
-	int64_t memory_mib;
-};
-
-static int mover_compare(const void *a, const void *b)
-{
-	const struct mover *x = a, *y = b;
-
-	if (x->hosts != y->hosts)
-		return x->hosts < y->hosts ? -1 : 1;
-	if (x->memory_mib != y->memory_mib)
-		return x->memory_mib > y->memory_mib ? -1 : 1;
-	return x->vm < y->vm ? -1 : x->vm > y->vm;
-}
-
+/* Those that must leave, by how many hosts can ever take them. The caller free()s them. */
 static struct mover *sort_movers(struct evict *evict, const uint32_t *movers, uint32_t count)
 {
 	struct mover *sorted = MEMORY_ARRAY(struct mover, count);
@@ -286,7 +270,7 @@ static struct mover *sort_movers(struct evict *evict, const uint32_t *movers, ui
 		for (uint32_t host = 0; host < state->cluster->host_count; host++)
 			sorted[i].hosts += reach_may_end(evict->reaches, evict->goal, movers[i], host);
 	}
-	qsort(sorted, count, sizeof(*sorted), mover_compare);
+	movers_sort(sorted, count);
 	return sorted;
 }
 

@@ -10,7 +10,6 @@ struct evict {
 	struct chooser *chooser;
 	struct reaches *reaches;
 	const struct goal *goal;
-	const int64_t *bytes;  /* by VM: what moving it sends, by estimate */
 	uint64_t steps, limit; /* hosts asked, and to ask at the most */
 	struct order *orders;  /* the sequence found; the caller free()s it */
 	uint32_t count, room;

@@ -33,7 +33,8 @@ struct tree {
 	uint8_t *key;
 };
 
-int cost_compare(const struct cost *a, const struct cost *b)
+/* < 0: a is better, 0: the same, > 0: worse. */
+static int cost_compare(const struct cost *a, const struct cost *b)
 {
 	if (a->broken != b->broken)
 		return a->broken < b->broken ? -1 : 1;
@@ -182,26 +183,12 @@ static bool is_empty(const struct tree *tree)
 	return true;
 }
 
-static uint32_t members_of(const struct shapes *shapes, uint32_t group, const uint32_t **ret_members)
-{
-	*ret_members = shapes->group_members + shapes->group_first[group];
-	return shapes->group_first[group + 1] - shapes->group_first[group];
-}
-
-static uint32_t violation_of(const struct tree *tree, uint32_t group)
-{
-	const uint32_t *members;
-	uint32_t count = members_of(tree->shapes, group, &members);
-
-	return group_violation(tree->state, group, members, count);
-}
-
 static uint32_t broken_groups(const struct tree *tree)
 {
 	uint32_t broken = 0;
 
 	for (uint32_t i = 0; i < tree->group_count; i++)
-		broken += violation_of(tree, tree->groups[i]) > tree->violations[i];
+		broken += group_violation(tree->shapes, tree->state, tree->groups[i]) > tree->violations[i];
 	return broken;
 }
 
@@ -218,7 +205,7 @@ static void find_groups(struct tree *tree)
 			known = tree->groups[j] == group;
 		if (known)
 			continue;
-		tree->violations[tree->group_count] = violation_of(tree, group);
+		tree->violations[tree->group_count] = group_violation(tree->shapes, tree->state, group);
 		tree->groups[tree->group_count++] = group;
 	}
 }

@@ -4,7 +4,6 @@
 #define PLANNER_EXACT_H
 
 #include "planner/orders.h"
-#include "planner/shapes.h"
 
 /* What a sequence of moves costs; compared member by member, in this order. */
 struct cost {
@@ -13,9 +12,6 @@ struct cost {
 	uint32_t cold;
 	int64_t bytes; /* to be sent, by estimate */
 };
-
-/* < 0: a is better, 0: the same, > 0: worse. */
-int cost_compare(const struct cost *a, const struct cost *b);
 
 enum exact_answer { EXACT_FOUND, EXACT_NONE, EXACT_UNKNOWN };
 

@@ -60,17 +60,16 @@ static const bool *domain_of(struct reaches *reaches, uint32_t vm)
 bool reach_may_be(struct reaches *reaches, uint32_t vm, uint32_t host)
 {
 	const struct state *state = reaches->state;
-	uint32_t group = state->cluster->vms[vm].group;
 
 	if (state->vm_host[vm] == host)
 		return true;
 	if (order_method(state, vm) == METHOD_NONE || !domain_of(reaches, vm)[host])
 		return false;
-	if (group == NONE || state->groups[group].policy != POLICY_AFFINITY ||
-	    state->groups[group].best_effort)
+	if (!is_strictly_affine(state, vm))
 		return true;
 	/* Members only join others, so never where none was at the beginning. */
-	return state->profile != PROFILE_TITANIUM && state_members(state, group, host) > 0;
+	return state->profile != PROFILE_TITANIUM &&
+	       state_members(state, state->cluster->vms[vm].group, host) > 0;
 }
 
 bool reach_may_end(struct reaches *reaches, const struct goal *goal, uint32_t vm, uint32_t host)
@@ -247,8 +246,7 @@ static bool is_inside(struct room *room, uint32_t vm)
 		return false;
 	if (room->shape_inside[shapes->of_vm[vm]] || order_method(state, vm) == METHOD_NONE)
 		return true;
-	if (group == NONE || state->groups[group].policy != POLICY_AFFINITY ||
-	    state->groups[group].best_effort)
+	if (!is_strictly_affine(state, vm))
 		return false;
 	/* Only where other members are. */
 	for (uint32_t i = shapes->group_first[group]; i < shapes->group_first[group + 1]; i++) {
@@ -286,14 +284,14 @@ static void gather(struct room *room)
 }
 
 /* Leaves out VMs as long as the others are still too many: first those that were there. */
-static void minimise(struct room *room, __int128 *needed, __int128 *available)
+static void minimise(struct room *room)
 {
 	const struct state *state = room->reaches->state;
 
 	for (int movers = 0; movers < 2; movers++) {
 		for (uint32_t i = 0; i < room->vm_count;) {
 			uint32_t vm = room->vms[i];
-			__int128 less, left;
+			__int128 needed, available;
 
 			if ((int)goal_must_leave(room->goal, state, vm) != movers) {
 				i++;
@@ -301,11 +299,8 @@ static void minimise(struct room *room, __int128 *needed, __int128 *available)
 			}
 			memmove(&room->vms[i], &room->vms[i + 1], sizeof(vm) * (room->vm_count - i - 1));
 			room->vm_count--;
-			if (is_short(room, &less, &left)) {
-				*needed = less;
-				*available = left;
+			if (is_short(room, &needed, &available))
 				continue;
-			}
 			memmove(&room->vms[i + 1], &room->vms[i], sizeof(vm) * (room->vm_count - i));
 			room->vms[i++] = vm;
 			room->vm_count++;
@@ -336,9 +331,8 @@ static void take_room(struct room *room, struct arena *arena, struct fact *ret_f
 	__int128 needed, available;
 	double unit = room->by_number ? 1 : amount_unit(room->resource);
 
-	must(is_short(room, &needed, &available));
 	if (room->vm_count <= MINIMISED_MOST)
-		minimise(room, &needed, &available);
+		minimise(room);
 	drop_hosts(room);
 	must(is_short(room, &needed, &available));
 	*ret_fact = (struct fact){ .kind = room->by_number ? FACT_COUNT : FACT_CAPACITY,

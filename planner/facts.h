@@ -6,7 +6,6 @@
 
 #include "planner/amounts.h"
 #include "planner/orders.h"
-#include "planner/shapes.h"
 
 /* Where VMs can ever be, whoever else is there: made once for a cluster, for one thread. */
 struct reaches {

@@ -68,10 +68,41 @@ bool order_allowed(const struct state *state, uint32_t vm, uint32_t host)
 	return schedule_allows_named(&request, host);
 }
 
-uint32_t group_violation(const struct state *state, uint32_t group, const uint32_t *members, uint32_t count)
+static int mover_compare(const void *a, const void *b)
+{
+	const struct mover *x = a, *y = b;
+
+	if (x->hosts != y->hosts)
+		return x->hosts < y->hosts ? -1 : 1;
+	if (x->memory_mib != y->memory_mib)
+		return x->memory_mib > y->memory_mib ? -1 : 1;
+	return x->vm < y->vm ? -1 : x->vm > y->vm;
+}
+
+void movers_sort(struct mover *movers, uint32_t count)
+{
+	qsort(movers, count, sizeof(*movers), mover_compare);
+}
+
+bool is_strictly_affine(const struct state *state, uint32_t vm)
+{
+	uint32_t group = state->cluster->vms[vm].group;
+
+	return group != NONE && state->groups[group].policy == POLICY_AFFINITY &&
+	       !state->groups[group].best_effort;
+}
+
+uint32_t group_most(const struct state *state, uint32_t group)
+{
+	return state->profile == PROFILE_NOVA ? (uint32_t)state->groups[group].max_per_host : 1;
+}
+
+uint32_t group_violation(const struct shapes *shapes, const struct state *state, uint32_t group)
 {
 	const struct group *of = &state->groups[group];
-	uint32_t most = state->profile == PROFILE_NOVA ? (uint32_t)of->max_per_host : 1, violation = 0;
+	const uint32_t *members = shapes->group_members + shapes->group_first[group];
+	uint32_t count = shapes->group_first[group + 1] - shapes->group_first[group];
+	uint32_t most = group_most(state, group), violation = 0;
 
 	if (of->policy == POLICY_AFFINITY)
 		return state_group_hosts(state, group) > 1 ? state_group_hosts(state, group) - 1 : 0;

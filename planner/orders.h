@@ -3,7 +3,7 @@
 #ifndef PLANNER_ORDERS_H
 #define PLANNER_ORDERS_H
 
-#include "core/rules.h"
+#include "planner/shapes.h"
 
 /* One move. */
 struct order {
@@ -39,10 +39,25 @@ void order_refusal(const struct state *state, uint32_t vm, struct reason *ret_re
 /* Whether an admin may name the host now, best-effort groups not counting. The VM must be movable. */
 bool order_allowed(const struct state *state, uint32_t vm, uint32_t host);
 
+/* A VM that must leave, and how many hosts can take it. */
+struct mover {
+	uint32_t vm, hosts;
+	int64_t memory_mib;
+};
+
+/* Those with the fewest hosts first, then the largest, then the file's order. */
+void movers_sort(struct mover *movers, uint32_t count);
+
+/* Whether the VM is in a strict affinity group, whose members only ever join others. */
+bool is_strictly_affine(const struct state *state, uint32_t vm);
+
+/* Members of an anti-affinity group that a host may hold: one, or what nova's max_server_per_host says. */
+uint32_t group_most(const struct state *state, uint32_t group);
+
 /*
  * How much a group's policy is violated: members beyond those that a host may hold (anti-affinity), hosts
- * beyond the first (affinity). members[0 … count): those of the group. Soft policies: 0.
+ * beyond the first (affinity). Soft policies: 0. The shapes say who the members are.
  */
-uint32_t group_violation(const struct state *state, uint32_t group, const uint32_t *members, uint32_t count);
+uint32_t group_violation(const struct shapes *shapes, const struct state *state, uint32_t group);
 
 #endif

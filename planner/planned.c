@@ -62,14 +62,6 @@ static void find_movers(struct finding *finding)
 	indexes_sort(finding->movers, finding->mover_count);
 }
 
-static uint32_t violation_of(const struct finding *finding, const struct state *state, uint32_t group)
-{
-	const struct shapes *shapes = finding->reaches->shapes;
-
-	return group_violation(state, group, shapes->group_members + shapes->group_first[group],
-	                       shapes->group_first[group + 1] - shapes->group_first[group]);
-}
-
 /* The best-effort groups of the VMs that the orders move which are violated more after them than before. */
 static void find_broken(struct finding *finding)
 {
@@ -88,11 +80,11 @@ static void find_broken(struct finding *finding)
 	}
 	count = indexes_sort_once(groups, count);
 	for (uint32_t i = 0; i < count; i++)
-		before[i] = violation_of(finding, state, groups[i]);
+		before[i] = group_violation(finding->reaches->shapes, state, groups[i]);
 	for (uint32_t i = 0; i < planned->order_count; i++)
 		state_move(state, planned->orders[i].vm, planned->orders[i].to);
 	for (uint32_t i = 0; i < count; i++) {
-		if (violation_of(finding, state, groups[i]) > before[i])
+		if (group_violation(finding->reaches->shapes, state, groups[i]) > before[i])
 			groups[planned->broken_count++] = groups[i];
 	}
 	planned->broken = groups;
@@ -101,24 +93,6 @@ static void find_broken(struct finding *finding)
 }
 
 /* ------------------------------------------------------------------ moves that need no room made */
-
-/* A mover, and how many hosts could take it at first. */
-struct choice {
-	uint32_t vm, count;
-	int64_t memory_mib;
-};
-
-/* Those with the fewest hosts first, then the largest, then the file's order. */
-static int choice_compare(const void *a, const void *b)
-{
-	const struct choice *x = a, *y = b;
-
-	if (x->count != y->count)
-		return x->count < y->count ? -1 : 1;
-	if (x->memory_mib != y->memory_mib)
-		return x->memory_mib > y->memory_mib ? -1 : 1;
-	return x->vm < y->vm ? -1 : x->vm > y->vm;
-}
 
 /* Hosts outside of the goal that would take the VM now. */
 static uint32_t find_candidates(struct finding *finding, uint32_t vm)
@@ -138,7 +112,7 @@ static uint32_t find_candidates(struct finding *finding, uint32_t vm)
 static uint32_t dislike_of(struct finding *finding, uint32_t vm, uint32_t host)
 {
 	const struct state *state = state_of(finding);
-	uint32_t group = state->cluster->vms[vm].group, most;
+	uint32_t group = state->cluster->vms[vm].group;
 	const struct group *of = group == NONE ? NULL : &state->groups[group];
 	uint32_t members = of ? state_members(state, group, host) : 0;
 
@@ -146,11 +120,9 @@ static uint32_t dislike_of(struct finding *finding, uint32_t vm, uint32_t host)
 		return 0;
 	if (of->policy == POLICY_AFFINITY || of->policy == POLICY_SOFT_AFFINITY)
 		return members > 0 ? 0 : 1;
-	if (of->policy == POLICY_ANTI_AFFINITY) {
-		most = state->profile == PROFILE_NOVA ? (uint32_t)of->max_per_host : 1;
-		return members < most ? 0 : members - most + 1;
-	}
-	return members;
+	if (of->policy == POLICY_SOFT_ANTI_AFFINITY)
+		return members;
+	return members < group_most(state, group) ? 0 : members - group_most(state, group) + 1;
 }
 
 /*
@@ -165,7 +137,6 @@ static uint32_t best_candidate(struct finding *finding, uint32_t vm, uint32_t co
 		uint32_t host = finding->candidates[i], dislike = 2 * dislike_of(finding, vm, host);
 
 		dislike += finding->later && finding->later[host];
-
 		if (best == NONE || dislike < best_dislike ||
 		    (dislike == best_dislike && finding->arrivals[host] < finding->arrivals[best])) {
 			best = host;
@@ -180,17 +151,16 @@ static bool move_directly(struct finding *finding)
 {
 	struct planned *planned = finding->planned;
 	struct state *state = state_of(finding);
-	struct choice *choices = MEMORY_ARRAY(struct choice, finding->mover_count);
+	struct mover *sorted = MEMORY_ARRAY(struct mover, finding->mover_count);
 	uint32_t mark = state_mark(state), done = 0;
 
 	for (uint32_t i = 0; i < finding->mover_count; i++)
-		choices[i] = (struct choice){ finding->movers[i],
-			                      find_candidates(finding, finding->movers[i]),
-			                      state_flavor(state, finding->movers[i])->memory_mib };
-	qsort(choices, finding->mover_count, sizeof(*choices), choice_compare);
+		sorted[i] = (struct mover){ finding->movers[i], find_candidates(finding, finding->movers[i]),
+			                    state_flavor(state, finding->movers[i])->memory_mib };
+	movers_sort(sorted, finding->mover_count);
 	planned->orders = ARENA_ARRAY(&planned->arena, struct order, finding->mover_count);
 	for (; done < finding->mover_count; done++) {
-		uint32_t vm = choices[done].vm,
+		uint32_t vm = sorted[done].vm,
 			 host = best_candidate(finding, vm, find_candidates(finding, vm));
 
 		if (host == NONE)
@@ -204,7 +174,7 @@ static bool move_directly(struct finding *finding)
 		finding->arrivals[planned->orders[i].to] = 0;
 	state_rollback(state, mark);
 	chooser_begin(finding->chooser);
-	free(choices);
+	free(sorted);
 	planned->order_count = done;
 	return done == finding->mover_count;
 }
@@ -249,12 +219,11 @@ static void take_exact(struct finding *finding, struct exact *exact)
 	planned->order_count = planned->orders_least = exact->cost.moves;
 	planned->orders = ARENA_ARRAY(&planned->arena, struct order, exact->cost.moves);
 	memcpy(planned->orders, exact->orders, sizeof(struct order) * exact->cost.moves);
-	planned->broken_least = true;
 	free(exact->orders);
 }
 
-/* Whether nothing can be reached even if a VM were not there; *states is how many placements can, then. */
-static bool is_needless(struct finding *finding, uint32_t vm, const bool *targets, uint32_t *states)
+/* Takes a VM away if nothing can be reached without it either; *states is how many placements can, then. */
+static void leave_out_one(struct finding *finding, uint32_t vm, const bool *targets, uint32_t *states)
 {
 	struct state *state = state_of(finding);
 	uint32_t *vms = MEMORY_ARRAY(uint32_t, state->cluster->vm_count), count = 0, mark = state_mark(state);
@@ -279,16 +248,6 @@ static bool is_needless(struct finding *finding, uint32_t vm, const bool *target
 	state_mark(state);
 	free(vms);
 	free(bytes);
-	return answer == EXACT_NONE;
-}
-
-/* Of strict affinity groups all members stay: without one, others might seem to have company anywhere. */
-static bool is_affine(const struct state *state, uint32_t vm)
-{
-	uint32_t group = state->cluster->vms[vm].group;
-
-	return group != NONE && state->groups[group].policy == POLICY_AFFINITY &&
-	       !state->groups[group].best_effort;
 }
 
 /* Leaves out VMs as long as nothing can be reached without them either. NUMA nodes need all who are on them.
@@ -298,8 +257,9 @@ static uint32_t leave_out(struct finding *finding, const bool *targets, uint32_t
 	struct state *state = state_of(finding);
 
 	for (uint32_t vm = 0; vm < state->cluster->vm_count && !state->numa_here; vm++) {
-		if (state->vm_host[vm] != NONE && !is_affine(state, vm))
-			is_needless(finding, vm, targets, &states);
+		/* All members of these stay: without one, others might seem to have company anywhere. */
+		if (state->vm_host[vm] != NONE && !is_strictly_affine(state, vm))
+			leave_out_one(finding, vm, targets, &states);
 	}
 	return states;
 }
@@ -376,7 +336,6 @@ static bool make_room(struct finding *finding)
 	struct evict evict = { .chooser = finding->chooser,
 		               .reaches = finding->reaches,
 		               .goal = &finding->goal,
-		               .bytes = finding->bytes,
 		               .limit = finding->steps_left };
 	bool found = evict_search(&evict, finding->movers, finding->mover_count,
 	                          EVICTIONS_MOST + EVICTIONS_EACH * finding->mover_count);
@@ -388,7 +347,6 @@ static bool make_room(struct finding *finding)
 		memcpy(planned->orders, evict.orders, sizeof(struct order) * evict.count);
 		planned->orders_least = finding->mover_count + is_blocked(finding);
 		find_broken(finding);
-		planned->broken_least = planned->broken_count == 0;
 	}
 	free(evict.orders);
 	return found;
@@ -403,7 +361,6 @@ static void find_answer(struct finding *finding)
 	find_movers(finding);
 	planned->verdict = PLANNED_LOCKABLE;
 	planned->orders_least = finding->mover_count;
-	planned->broken_least = true;
 	if (finding->mover_count == 0)
 		return;
 	if (fact_find_no_host(finding->reaches, &finding->goal, finding->movers, finding->mover_count,
@@ -421,10 +378,9 @@ static void find_answer(struct finding *finding)
 			find_broken(finding);
 		return;
 	}
-	if (planned->order_count == finding->mover_count) {
-		planned->broken_least = false;
+	/* They can leave, if only against a policy. */
+	if (planned->order_count == finding->mover_count)
 		return;
-	}
 	if (make_room(finding))
 		return;
 	planned->verdict = PLANNED_UNKNOWN;
@@ -471,8 +427,7 @@ void planned_plan(const struct planned *planned, const struct state *state, cons
 		                   .goal_count = count,
 		                   .moves_least = planned->orders_least,
 		                   .broken = planned->broken,
-		                   .broken_count = planned->broken_count,
-		                   .broken_least = planned->broken_least };
+		                   .broken_count = planned->broken_count };
 	goal_create(&goal, state, hosts, count);
 	arrange(state, amounts, planned->orders, planned->order_count, goal.wanted, ret_plan);
 	goal_free(&goal);

@@ -18,7 +18,6 @@ struct planned {
 	uint32_t order_count;
 	uint32_t orders_least;          /* no sequence has fewer moves */
 	uint32_t *broken, broken_count; /* best-effort groups that are violated more afterwards */
-	bool broken_least;              /* no sequence breaks fewer */
 	struct fact fact;               /* not lockable: why */
 	uint64_t steps;                 /* placements tried, for measurements */
 };

@@ -136,7 +136,7 @@ static bool check_room(struct judge *judge, const cJSON *fact, bool by_number)
 	uint32_t *hosts = read_list(fact, "hosts", find_host, &host_count);
 	bool *among = take(cluster->host_count, 1);
 	wide needed = by_number ? (wide)vm_count : 0, available = 0;
-	double unit = by_number ? 1 : resource_unit(cluster, resource);
+	double unit = by_number ? 1 : resource_unit(resource);
 	const cJSON *stated = member(fact, "needed"), *left = member(fact, "available");
 
 	if (resource == NOWHERE || !cJSON_IsNumber(stated) || !cJSON_IsNumber(left))

@@ -15,7 +15,8 @@ enum { STEPS_MOST = 1000000 };
 struct move {
 	const cJSON *entry, *id;
 	uint32_t vm, from, to, stage;
-	uint64_t *before; /* bits: the moves that have ended when it starts */
+	uint32_t *after, after_count; /* moves of the plan */
+	uint64_t *before;             /* bits: the moves that have ended when it starts */
 };
 
 /* A VM on a host for a while: from the start of one move to the end of another; NOWHERE: always. */
@@ -83,21 +84,31 @@ static uint32_t named(const cJSON *entry, const char *name, uint32_t (*find)(con
 }
 
 /* Whether all that a move waits for is in order already; its bits are complete then. */
-static bool is_next(struct proof *proof, uint32_t index, const struct names *ids, const bool *placed)
+static bool is_next(struct proof *proof, uint32_t index, const bool *placed)
 {
-	const cJSON *id, *after = array_of(proof->moves[index].entry, "after", false);
+	const struct move *move = &proof->moves[index];
 
-	cJSON_ArrayForEach(id, after)
+	for (uint32_t i = 0; i < move->after_count; i++) {
+		if (!placed[move->after[i]])
+			return false;
+		add_closed(proof, move->before, move->after[i]);
+	}
+	return true;
+}
+
+static void read_after(struct move *move, const struct names *ids)
+{
+	const cJSON *id, *array = array_of(move->entry, "after", false);
+
+	move->after = take((size_t)cJSON_GetArraySize(array), sizeof(*move->after));
+	cJSON_ArrayForEach(id, array)
 	{
 		uint32_t first = names_find(ids, id_text(id));
 
 		if (first == NOWHERE)
 			wrong("after", "names no move of the plan");
-		if (!placed[first])
-			return false;
-		add_closed(proof, proof->moves[index].before, first);
+		move->after[move->after_count++] = first;
 	}
-	return true;
 }
 
 static void read_moves(struct proof *proof, const cJSON *array)
@@ -116,22 +127,25 @@ static void read_moves(struct proof *proof, const cJSON *array)
 
 		read_place("moves", proof->count);
 		known(entry, "id vm from to method after predicted why stage");
-		*move = (struct move){ entry,
-			               member(entry, "id"),
-			               named(entry, "vm", find_vm),
-			               named(entry, "from", find_host),
-			               named(entry, "to", find_host),
-			               (uint32_t)whole_of(entry, "stage", 0, 1e6),
-			               take(proof->words, sizeof(uint64_t)) };
+		*move = (struct move){ .entry = entry,
+			               .id = member(entry, "id"),
+			               .vm = named(entry, "vm", find_vm),
+			               .from = named(entry, "from", find_host),
+			               .to = named(entry, "to", find_host),
+			               .stage = (uint32_t)whole_of(entry, "stage", 0, 1e6),
+			               .before = take(proof->words, sizeof(uint64_t)) };
 		names_add(&ids, id_text(move->id), proof->count++);
 	}
 	names_sort(&ids);
+	for (uint32_t i = 0; i < proof->count; i++) {
+		read_place("moves", i);
+		read_after(&proof->moves[i], &ids);
+	}
 	placed = take(proof->count, 1);
 	while (done < proof->count && done != before) {
 		before = done;
 		for (uint32_t i = 0; i < proof->count; i++) {
-			read_place("moves", i);
-			if (placed[i] || !is_next(proof, i, &ids, placed))
+			if (placed[i] || !is_next(proof, i, placed))
 				continue;
 			placed[i] = true;
 			proof->order[done++] = i;

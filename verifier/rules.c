@@ -361,9 +361,8 @@ const char *resource_rule(const struct cluster *cluster, uint32_t resource)
 	return resource < FIXED_RESOURCES + cluster->group_count ? "anti-affinity-strict" : "pci";
 }
 
-double resource_unit(const struct cluster *cluster, uint32_t resource)
+double resource_unit(uint32_t resource)
 {
-	(void)cluster;
 	return resource == DEDICATED || resource >= FIXED_RESOURCES ? 1 : MILLION;
 }
 

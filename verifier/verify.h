@@ -153,7 +153,7 @@ wide demand(const struct cluster *cluster, uint32_t vm, uint32_t host, uint32_t 
 uint32_t resources_asked(const struct cluster *cluster, uint32_t vm, uint32_t host, uint32_t ret[ASKED_MOST]);
 uint32_t resource_named(const struct cluster *cluster, const char *name); /* NOWHERE: none */
 const char *resource_rule(const struct cluster *cluster, uint32_t resource);
-double resource_unit(const struct cluster *cluster, uint32_t resource);
+double resource_unit(uint32_t resource);
 
 /* numa.c: guest nodes on a host's nodes. A claim: for each guest node the host's node and the page size. */
 struct claim {
