@@ -2,6 +2,7 @@
 #include "cli/check.h"
 
 #include "cli/cli.h"
+#include "cli/pacing.h"
 #include "cli/plots.h"
 #include "planner/certificate.h"
 #include "planner/lockability.h"
@@ -13,9 +14,9 @@
 
 enum { KEY_HOST = 0x100, KEY_LIMIT, KEY_WINDOW, KEY_PLOTS };
 
-/* Runs of a prediction in which something is drawn, and how many migrations all of them together may
- * simulate. */
-enum { RUNS_MOST = 25, RUNS_MIGRATIONS = 1000000 };
+/* Runs of a prediction in which something is drawn, how many migrations all of them together may simulate,
+ * and to find good paces. */
+enum { RUNS_MOST = 25, RUNS_MIGRATIONS = 1000000, PACE_MIGRATIONS = 1000000 };
 
 static const struct argp_option options[] = {
 	{ "host", KEY_HOST, "HOST", 0, "check this host (may be given more than once); all when not given",
@@ -114,15 +115,17 @@ static void predicted_change(void *context, uint32_t host)
 	chooser_touch(context, host);
 }
 
-static void plan_and_predict(struct check *check, struct checked *checked, unsigned thread)
+static void plan_and_predict(struct check *check, struct checked *checked, struct pacing *pacing,
+                             unsigned thread)
 {
+	struct pacing_options how = { .migrations_most = PACE_MIGRATIONS / check->count,
+		                      .runs = check->runs,
+		                      .window_s = check->window_s };
 	struct prediction prediction;
 
 	planned_plan(&checked->planned, &check->state, &check->reaches[thread].amounts, &checked->host, 1,
 	             &checked->plan);
-	if (checked->plan.move_count > 0)
-		predict_into_plan(&check->predictors[thread], &check->choosers[thread].state, &checked->plan,
-		                  check->runs, check->common.seed, check->window_s, &prediction);
+	pacing_find(pacing, &check->reaches[thread], &checked->plan, &how, &prediction);
 	chooser_begin(&check->choosers[thread]);
 }
 
@@ -132,12 +135,15 @@ static void plan_host(struct check *check, struct checked *checked, unsigned thr
 	struct planned *planned = &checked->planned;
 	const struct amounts *amounts = &check->reaches[thread].amounts;
 	bool json = check->common.output == OUTPUT_JSON;
+	struct pacing pacing;
 	char why[2048];
 
-	planned_find(&check->choosers[thread], &check->reaches[thread], &checked->host, 1, check->bytes, NULL,
-	             (uint64_t)(check->limit_s * PLANNED_STEPS_PER_SECOND), planned);
+	pacing_create(&pacing, &check->predictors[thread], &check->choosers[thread].state,
+	              check->common.seed);
+	planned_find(&check->choosers[thread], &check->reaches[thread], &checked->host, 1, &pacing.judge,
+	             NULL, (uint64_t)(check->limit_s * PLANNED_STEPS_PER_SECOND), planned);
 	if (planned->verdict == PLANNED_LOCKABLE && json)
-		plan_and_predict(check, checked, thread);
+		plan_and_predict(check, checked, &pacing, thread);
 	if (planned->verdict != PLANNED_NOT_LOCKABLE)
 		return;
 	if (json)
@@ -193,7 +199,6 @@ static void check_run(struct check *check)
 	check->choosers = MEMORY_ARRAY(struct chooser, threads);
 	check->reaches = MEMORY_ARRAY(struct reaches, threads);
 	check->predictors = MEMORY_ARRAY(struct predictor, threads);
-	check->bytes = planned_bytes(&check->cluster);
 	for (unsigned i = 0; i < threads; i++) {
 		chooser_create(&check->choosers[i], &check->shapes);
 		reaches_create(&check->reaches[i], &check->shapes, &check->state);
@@ -211,7 +216,6 @@ static void check_run(struct check *check)
 	}
 	free(check->choosers);
 	free(check->reaches);
-	free(check->bytes);
 	free(check->predictors);
 	shapes_free(&check->shapes);
 	state_free(&check->state);

@@ -33,7 +33,6 @@ struct check {
 	struct chooser *choosers;     /* one a thread */
 	struct reaches *reaches;      /* one a thread */
 	struct predictor *predictors; /* one a thread */
-	int64_t *bytes;               /* by VM, for planned_find */
 	struct checked *checked;
 	uint32_t count, runs;
 };

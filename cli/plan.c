@@ -2,12 +2,12 @@
 #include "core/plan.h"
 
 #include "cli/cli.h"
+#include "cli/pacing.h"
 #include "planner/advice.h"
 #include "planner/certificate.h"
-#include "planner/lockability.h"
 #include "planner/planned.h"
+#include "planner/planning.h"
 #include "planner/rolling.h"
-#include "sim/predict.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -124,60 +124,49 @@ static int find_hosts(struct plan_command *command, struct error *error)
 	return 0;
 }
 
-/* Runs of the prediction, and how many migrations all of them together may simulate. */
-enum { RUNS_MOST = 25, RUNS_MIGRATIONS = 100000 };
+/*
+ * Runs of the prediction, how many migrations all of them together may simulate, and to find a good pace; of
+ * these each move some times at the least.
+ */
+enum { RUNS_MOST = 25, RUNS_MIGRATIONS = 100000, PACE_MIGRATIONS = 30000, PACE_TRIES = 3 };
 
 /* Each change that might help gets this part of the limit. */
 enum { ADVICE_SHARE = 10 };
 
-static void predict(struct plan_command *command, struct state *state)
+/* reaches: NULL for a rolling plan. */
+static void predict(struct plan_command *command, struct pacing *pacing, struct reaches *reaches)
 {
-	struct predictor predictor;
 	uint64_t migrations = (uint64_t)command->plan.move_count * RUNS_MOST;
+	uint64_t tries = (uint64_t)command->plan.move_count * PACE_TRIES;
+	struct pacing_options how = { .migrations_most = tries > PACE_MIGRATIONS ? tries : PACE_MIGRATIONS,
+		                      .runs = migrations <= RUNS_MIGRATIONS ? RUNS_MOST : 1,
+		                      .window_s = INFINITY };
 
-	predictor_create(&predictor);
-	predictor.hypervisors = &command->hypervisors;
-	if (command->plan.move_count > 0)
-		predict_into_plan(&predictor, state, &command->plan,
-		                  migrations <= RUNS_MIGRATIONS ? RUNS_MOST : 1, command->common.seed,
-		                  INFINITY, &command->prediction);
-	predictor_free(&predictor);
+	pacing_find(pacing, reaches, &command->plan, &how, &command->prediction);
 }
 
-static void find_plan(struct plan_command *command)
+static void find_plan(struct plan_command *command, struct predictor *predictor)
 {
-	struct state state;
-	struct shapes shapes;
-	struct chooser chooser;
-	struct reaches reaches;
-	int64_t *bytes = planned_bytes(&command->cluster);
+	struct planning planning;
+	struct pacing pacing;
 
-	state_create(&state, &command->cluster);
-	shapes_create(&shapes, &state);
-	for (uint32_t i = 0; i < command->lock_count; i++)
-		stock_want(&shapes, command->hosts[i]);
-	for (uint32_t i = 0; i < shapes.count; i++)
-		shapes_fill(&shapes, i);
-	chooser_create(&chooser, &shapes);
-	reaches_create(&reaches, &shapes, &state);
-	planned_find(&chooser, &reaches, command->hosts, command->lock_count, bytes, NULL,
-	             (uint64_t)(command->limit_s * PLANNED_STEPS_PER_SECOND), &command->planned);
+	planning_create(&planning, &command->cluster, command->hosts, command->lock_count);
+	pacing_create(&pacing, predictor, &planning.state, command->common.seed);
+	planned_find(&planning.chooser, &planning.reaches, command->hosts, command->lock_count, &pacing.judge,
+	             NULL, (uint64_t)(command->limit_s * PLANNED_STEPS_PER_SECOND), &command->planned);
 	if (command->planned.verdict == PLANNED_LOCKABLE) {
-		planned_plan(&command->planned, &state, &reaches.amounts, command->hosts, command->lock_count,
-		             &command->plan);
-		predict(command, &state);
+		planned_plan(&command->planned, &planning.state, &planning.reaches.amounts, command->hosts,
+		             command->lock_count, &command->plan);
+		predict(command, &pacing, &planning.reaches);
 	}
-	reaches_free(&reaches);
-	chooser_free(&chooser);
-	shapes_free(&shapes);
-	state_free(&state);
-	free(bytes);
+	planning_free(&planning);
 }
 
-static void find_rolling(struct plan_command *command)
+static void find_rolling(struct plan_command *command, struct predictor *predictor)
 {
 	uint64_t steps = (uint64_t)(command->limit_s * PLANNED_STEPS_PER_SECOND);
 	struct rolling rolling;
+	struct pacing pacing;
 	struct state state;
 
 	rolling_plan(&command->cluster, command->parallel_most, steps, &rolling);
@@ -185,10 +174,24 @@ static void find_rolling(struct plan_command *command)
 	command->planned = rolling.planned;
 	command->planned.verdict = rolling.verdict;
 	state_create(&state, &command->cluster);
+	pacing_create(&pacing, predictor, &state, command->common.seed);
 	if (rolling.verdict == PLANNED_LOCKABLE)
-		predict(command, &state);
+		predict(command, &pacing, NULL);
 	command->stuck = rolling.stuck;
 	state_free(&state);
+}
+
+static void find(struct plan_command *command)
+{
+	struct predictor predictor;
+
+	predictor_create(&predictor);
+	predictor.hypervisors = &command->hypervisors;
+	if (command->rolling)
+		find_rolling(command, &predictor);
+	else
+		find_plan(command, &predictor);
+	predictor_free(&predictor);
 }
 
 /* Why there is none, as a document and in words, and what would help. */
@@ -225,6 +228,8 @@ static void say_plan(const struct plan_command *command)
 		fprintf(stderr, "lockkeeper: takes %.1f s (p10 %.1f, p90 %.1f), worst downtime %.0f ms\n",
 		        plan->makespan_s[1], plan->makespan_s[0], plan->makespan_s[2],
 		        command->prediction.worst_downtime_ms[1]);
+	if (plan->predicted && plan->makespan_least_s > 0)
+		fprintf(stderr, "lockkeeper: no plan takes less than %.1f s\n", plan->makespan_least_s);
 	if (plan->predicted && !command->prediction.completed)
 		fputs("lockkeeper: warning: a migration is predicted not to finish in time\n", stderr);
 	for (uint32_t i = 0; i < plan->broken_count; i++)
@@ -288,10 +293,7 @@ int command_plan(int argc, char **argv)
 	if (find_hosts(&command, &error)) {
 		result = cli_fail(&error);
 	} else {
-		if (command.rolling)
-			find_rolling(&command);
-		else
-			find_plan(&command);
+		find(&command);
 		result = answer(&command, &error);
 	}
 	advice_free(&command.advice);

@@ -53,6 +53,8 @@ static json_t *move_json(const struct plan_move *move, uint32_t id, const struct
 		json_push(after, json_number_new(move->after[i] + 1));
 	if (plan->parallel_most > 0)
 		json_add_number(object, "stage", move->stage);
+	if (move->reserve_mbit_s > 0)
+		json_add_number(object, "reserve_mbit_s", floor(move->reserve_mbit_s));
 	if (plan->predicted)
 		json_add(object, "predicted", predicted_json(&move->predicted));
 	json_add_text(object, "why", plan_why_words[move->why]);
@@ -79,6 +81,8 @@ json_t *plan_json(const struct plan *plan, const struct cluster *cluster)
 	json_add_number(object, "moves", plan->moves_least);
 	if (plan->parallel_most > 0)
 		json_add_number(object, "stages", plan->stages_least);
+	if (plan->makespan_least_s > 0)
+		json_add_number(object, "makespan_s", floor(plan->makespan_least_s * 1e6) / 1e6);
 	if (plan->predicted)
 		json_add_percentiles(root, "makespan_s", plan->makespan_s);
 	array = json_add(root, "breaks", json_array_new());

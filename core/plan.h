@@ -18,6 +18,17 @@ struct plan_predicted {
 	double bytes; /* median */
 };
 
+/* What a move does when nobody shares its links: what schedules are made of. */
+struct plan_alone {
+	double setup_s;              /* before anything is sent */
+	double duration_s;           /* set-up included; INFINITY: it would not complete */
+	double wire_bytes;           /* what the links carry meanwhile */
+	double wire_bytes_s;         /* the most that it can use of a link */
+	double again;                /* of its memory's bytes, the share that is sent again: [0, 1) */
+	double bytes;                /* as a prediction counts them */
+	double least_s, least_bytes; /* duration_s and wire_bytes, or less where post-copy may cut it short */
+};
+
 struct plan_move {
 	uint32_t vm, from, to;
 	uint32_t stage; /* of a rolling plan; else 0 */
@@ -27,6 +38,12 @@ struct plan_move {
 	 */
 	uint32_t *after;
 	uint32_t after_count;
+	/*
+	 * What a live migration reserves on each link that it crosses, on the wire: it starts when that much
+	 * is left there, or when nobody else reserves anything. 0: nothing. A slower link is reserved whole.
+	 * This is for speed alone: any order is safe.
+	 */
+	double reserve_mbit_s;
 	struct plan_predicted predicted;
 };
 
@@ -52,6 +69,7 @@ struct plan {
 	uint32_t *broken, broken_count; /* best-effort groups that are violated more afterwards */
 	bool predicted;                 /* the moves' predictions, and the makespan, are filled in */
 	double makespan_s[3];
+	double makespan_least_s; /* no plan for this goal ends sooner, by the model's expectation */
 };
 
 void plan_free(struct plan *plan);

@@ -56,6 +56,9 @@ struct action {
 	 * own. */
 	const uint32_t *after;
 	uint32_t after_count;
+	/* Of a plan's live migrations: it waits until each link on its way has so much left to reserve, or
+	 * all. 0: it reserves nothing. */
+	int64_t reserve_bytes_s;
 	uint32_t min_count, max_count; /* boot … */
 	uint32_t vm_first;             /* … its VMs are vm_first … vm_first + max_count - 1 */
 	double nic_mbit_s;

@@ -2,6 +2,7 @@
 #include "planner/advice.h"
 
 #include "planner/planned.h"
+#include "planner/planning.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -29,30 +30,16 @@ void advice_free(struct advice *advice)
 /* Whether the hosts can be emptied in the cluster as it is changed now. */
 static bool helps(const struct asking *asking)
 {
-	struct state state;
-	struct shapes shapes;
-	struct chooser chooser;
-	struct reaches reaches;
+	struct planning planning;
 	struct planned planned;
-	int64_t *bytes = planned_bytes(asking->cluster);
 	bool lockable;
 
-	state_create(&state, asking->cluster);
-	shapes_create(&shapes, &state);
-	for (uint32_t i = 0; i < shapes.count; i++)
-		shapes.shapes[i].wanted = true;
-	for (uint32_t i = 0; i < shapes.count; i++)
-		shapes_fill(&shapes, i);
-	chooser_create(&chooser, &shapes);
-	reaches_create(&reaches, &shapes, &state);
-	planned_find(&chooser, &reaches, asking->hosts, asking->count, bytes, NULL, asking->steps, &planned);
+	planning_create(&planning, asking->cluster, NULL, 0);
+	planned_find(&planning.chooser, &planning.reaches, asking->hosts, asking->count, NULL, NULL,
+	             asking->steps, &planned);
 	lockable = planned.verdict == PLANNED_LOCKABLE;
 	planned_free(&planned);
-	reaches_free(&reaches);
-	chooser_free(&chooser);
-	shapes_free(&shapes);
-	state_free(&state);
-	free(bytes);
+	planning_free(&planning);
 	return lockable;
 }
 

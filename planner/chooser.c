@@ -354,6 +354,33 @@ uint32_t chooser_candidates(struct chooser *chooser, uint32_t vm, bool first_pas
 	return found;
 }
 
+uint32_t chooser_candidates_from(struct chooser *chooser, uint32_t vm, uint32_t first, uint32_t *ret_hosts,
+                                 uint32_t room)
+{
+	struct request request = request_for(&chooser->state, MOVE_LIVE, vm);
+	const struct shape *shape = shape_of(chooser, vm);
+	uint32_t found = 0, begin = 0, end = shape->count;
+
+	request.group_forgotten = true;
+	if (only_members(chooser, &request))
+		return chooser_candidates(chooser, vm, false, ret_hosts, room);
+	while (begin < end) {
+		uint32_t middle = begin + (end - begin) / 2;
+
+		if (shape->hosts[middle] < first)
+			begin = middle + 1;
+		else
+			end = middle;
+	}
+	for (uint32_t i = 0; i < shape->count && found < room; i++) {
+		uint32_t host = shape->hosts[(begin + i) % shape->count];
+
+		if (passes(chooser, &request, host))
+			ret_hosts[found++] = host;
+	}
+	return found;
+}
+
 bool chooser_may_prefer(struct chooser *chooser, uint32_t vm, uint32_t host, uint32_t movers)
 {
 	const struct shape *shape = shape_of(chooser, vm);

@@ -45,6 +45,11 @@ void chooser_move(struct chooser *chooser, uint32_t vm, uint32_t target);
 uint32_t chooser_candidates(struct chooser *chooser, uint32_t vm, bool first_pass, uint32_t *ret_hosts,
                             uint32_t room);
 
+/* The same with best-effort groups not counting, from the first host that is not before `first`, and round.
+ */
+uint32_t chooser_candidates_from(struct chooser *chooser, uint32_t vm, uint32_t first, uint32_t *ret_hosts,
+                                 uint32_t room);
+
 /*
  * nova: whether the VM may ever be sent to the host in a drain of `movers` VMs in all: not when so many
  * untouched hosts are better in every term that the others cannot touch them all. Does not hold for hosts of

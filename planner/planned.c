@@ -6,12 +6,15 @@
 #include "planner/arrange.h"
 #include "planner/evict.h"
 #include "planner/exact.h"
+#include "planner/traffic.h"
 
 #include <stdlib.h>
 #include <string.h>
 
 static const char *const verdicts[] = { "lockable", "not-lockable", "unknown", NULL };
 const char *const *const planned_verdict_words = verdicts;
+
+static const double MIB = 1048576;
 
 /* Hosts looked at for one direct move: enough to spread the VMs, not all of a large cluster. */
 enum { CANDIDATES_MOST = 64, CANDIDATES_LATER = 4096 };
@@ -23,13 +26,14 @@ struct finding {
 	struct chooser *chooser;
 	struct reaches *reaches;
 	struct goal goal;
-	const int64_t *bytes;
+	const struct judge *judge;
 	const bool *later; /* by host; NULL: none */
 	uint64_t steps_left;
 	struct planned *planned;
 	uint32_t *movers, mover_count;
 	uint32_t *candidates, candidate_room;
 	uint32_t *arrivals; /* by host: VMs that the plan brings */
+	struct traffic traffic;
 };
 
 void planned_free(struct planned *planned)
@@ -41,6 +45,26 @@ void planned_free(struct planned *planned)
 static struct state *state_of(struct finding *finding)
 {
 	return &finding->chooser->state;
+}
+
+/* What moving the VM sends, roughly: its memory that is not zero pages. */
+static double used_bytes(const struct finding *finding, uint32_t vm)
+{
+	return finding->chooser->state.cluster->vms[vm].used_mib * MIB;
+}
+
+/* What it sends, by who knows. */
+static int64_t bytes_of(struct finding *finding, uint32_t vm)
+{
+	const struct state *state = state_of(finding);
+	const struct network *network = &finding->traffic.network;
+	struct plan_alone alone;
+
+	if (!finding->judge)
+		return (int64_t)used_bytes(finding, vm);
+	finding->judge->alone(finding->judge->context, vm, (uint8_t)order_method(state, vm),
+	                      network_bytes_s(network, network_host(state->vm_host[vm], false)), 1, &alone);
+	return (int64_t)alone.bytes;
 }
 
 static void find_movers(struct finding *finding)
@@ -97,8 +121,8 @@ static void find_broken(struct finding *finding)
 /* Hosts outside of the goal that would take the VM now. */
 static uint32_t find_candidates(struct finding *finding, uint32_t vm)
 {
-	uint32_t count = chooser_candidates(finding->chooser, vm, false, finding->candidates,
-	                                    finding->candidate_room),
+	uint32_t count = chooser_candidates_from(finding->chooser, vm, state_of(finding)->vm_host[vm],
+	                                         finding->candidates, finding->candidate_room),
 		 kept = 0;
 
 	for (uint32_t i = 0; i < count; i++) {
@@ -125,58 +149,92 @@ static uint32_t dislike_of(struct finding *finding, uint32_t vm, uint32_t host)
 	return members < group_most(state, group) ? 0 : members - group_most(state, group) + 1;
 }
 
-/*
- * The candidate that the policies like best, then one that is not emptied later, then the one to which the
- * plan brings least, then the first.
- */
-static uint32_t best_candidate(struct finding *finding, uint32_t vm, uint32_t count)
+/* How much the VM had better not go to a host. */
+struct drawbacks {
+	uint32_t dislike; /* its policy's, then that the host is emptied later */
+	struct toll toll;
+	uint32_t arrivals, host;
+};
+
+static bool drawbacks_less(const struct drawbacks *a, const struct drawbacks *b)
 {
-	uint32_t best = NONE, best_dislike = 0;
-
-	for (uint32_t i = 0; i < count; i++) {
-		uint32_t host = finding->candidates[i], dislike = 2 * dislike_of(finding, vm, host);
-
-		dislike += finding->later && finding->later[host];
-		if (best == NONE || dislike < best_dislike ||
-		    (dislike == best_dislike && finding->arrivals[host] < finding->arrivals[best])) {
-			best = host;
-			best_dislike = dislike;
-		}
-	}
-	return best;
+	if (a->dislike != b->dislike)
+		return a->dislike < b->dislike;
+	if (toll_less(&a->toll, &b->toll) || toll_less(&b->toll, &a->toll))
+		return toll_less(&a->toll, &b->toll);
+	return a->arrivals < b->arrivals || (a->arrivals == b->arrivals && a->host < b->host);
 }
 
-/* One move for each VM that must leave, the most restricted first. false: one of them finds no host so. */
-static bool move_directly(struct finding *finding)
+/*
+ * The candidate that the policies like best, then one that is not emptied later, then the one to which the
+ * links are least busy (if wanted), then the one to which the plan brings least, then the first.
+ */
+static uint32_t best_candidate(struct finding *finding, uint32_t vm, uint32_t count, bool by_links)
+{
+	struct drawbacks best = { .host = NONE };
+
+	for (uint32_t i = 0; i < count; i++) {
+		uint32_t host = finding->candidates[i];
+		struct drawbacks drawbacks = { .dislike = 2 * dislike_of(finding, vm, host) +
+			                                  (finding->later && finding->later[host]),
+			                       .arrivals = finding->arrivals[host],
+			                       .host = host };
+
+		if (by_links)
+			drawbacks.toll = traffic_toll(&finding->traffic, state_of(finding)->vm_host[vm], host,
+			                              used_bytes(finding, vm));
+		if (best.host == NONE || drawbacks_less(&drawbacks, &best))
+			best = drawbacks;
+	}
+	return best.host;
+}
+
+/*
+ * One move for each VM that must leave, the most restricted first. by_links: where the links are least busy,
+ * else where fewest go. false: one of them finds no host so.
+ */
+static bool move_directly(struct finding *finding, const struct mover *sorted, bool by_links)
 {
 	struct planned *planned = finding->planned;
 	struct state *state = state_of(finding);
-	struct mover *sorted = MEMORY_ARRAY(struct mover, finding->mover_count);
 	uint32_t mark = state_mark(state), done = 0;
 
-	for (uint32_t i = 0; i < finding->mover_count; i++)
-		sorted[i] = (struct mover){ finding->movers[i], find_candidates(finding, finding->movers[i]),
-			                    state_flavor(state, finding->movers[i])->memory_mib };
-	movers_sort(sorted, finding->mover_count);
-	planned->orders = ARENA_ARRAY(&planned->arena, struct order, finding->mover_count);
 	for (; done < finding->mover_count; done++) {
-		uint32_t vm = sorted[done].vm,
-			 host = best_candidate(finding, vm, find_candidates(finding, vm));
+		uint32_t vm = sorted[done].vm, from = state->vm_host[vm],
+			 host = best_candidate(finding, vm, find_candidates(finding, vm), by_links);
 
 		if (host == NONE)
 			break;
-		planned->orders[done] = (struct order){ vm, state->vm_host[vm], host,
-			                                (uint8_t)order_method(state, vm) };
+		planned->orders[done] = (struct order){ vm, from, host, (uint8_t)order_method(state, vm) };
 		finding->arrivals[host]++;
+		traffic_add(&finding->traffic, from, host, used_bytes(finding, vm));
 		chooser_move(finding->chooser, vm, host);
 	}
-	for (uint32_t i = 0; i < done; i++)
-		finding->arrivals[planned->orders[i].to] = 0;
+	for (uint32_t i = 0; i < done; i++) {
+		const struct order *order = &planned->orders[i];
+
+		finding->arrivals[order->to] = 0;
+		traffic_add(&finding->traffic, order->from, order->to, -used_bytes(finding, order->vm));
+	}
 	state_rollback(state, mark);
 	chooser_begin(finding->chooser);
-	free(sorted);
 	planned->order_count = done;
 	return done == finding->mover_count;
+}
+
+static bool find_direct(struct finding *finding)
+{
+	struct mover *sorted = MEMORY_ARRAY(struct mover, finding->mover_count);
+	bool found;
+
+	for (uint32_t i = 0; i < finding->mover_count; i++)
+		sorted[i] = (struct mover){ finding->movers[i], find_candidates(finding, finding->movers[i]),
+			                    state_flavor(state_of(finding), finding->movers[i])->memory_mib };
+	movers_sort(sorted, finding->mover_count);
+	finding->planned->orders = ARENA_ARRAY(&finding->planned->arena, struct order, finding->mover_count);
+	found = move_directly(finding, sorted, true) || move_directly(finding, sorted, false);
+	free(sorted);
+	return found;
 }
 
 /* ------------------------------------------------------------------ small clusters: every placement */
@@ -298,7 +356,7 @@ static bool search_exactly(struct finding *finding)
 
 		bytes = MEMORY_ARRAY(int64_t, count);
 		for (uint32_t i = 0; i < count; i++)
-			bytes[i] = finding->bytes[vms[i]];
+			bytes[i] = bytes_of(finding, vms[i]);
 		answer = exact_search(state, finding->reaches->shapes, &finding->goal, vms, count, bytes,
 		                      targets, most, &exact);
 		planned->steps += exact.states;
@@ -368,7 +426,7 @@ static void find_answer(struct finding *finding)
 		planned->verdict = PLANNED_NOT_LOCKABLE;
 		return;
 	}
-	if (move_directly(finding)) {
+	if (find_direct(finding)) {
 		find_broken(finding);
 		if (planned->broken_count == 0)
 			return;
@@ -390,11 +448,11 @@ static void find_answer(struct finding *finding)
 }
 
 void planned_find(struct chooser *chooser, struct reaches *reaches, const uint32_t *hosts, uint32_t count,
-                  const int64_t *bytes, const bool *later, uint64_t steps, struct planned *ret_planned)
+                  const struct judge *judge, const bool *later, uint64_t steps, struct planned *ret_planned)
 {
 	struct finding finding = { .chooser = chooser,
 		                   .reaches = reaches,
-		                   .bytes = bytes,
+		                   .judge = judge,
 		                   .later = later,
 		                   .steps_left = steps,
 		                   .planned = ret_planned };
@@ -406,6 +464,7 @@ void planned_find(struct chooser *chooser, struct reaches *reaches, const uint32
 	finding.candidate_room = (later ? CANDIDATES_LATER : CANDIDATES_MOST) + count;
 	finding.candidates = MEMORY_ARRAY(uint32_t, finding.candidate_room);
 	finding.arrivals = MEMORY_ARRAY(uint32_t, host_count);
+	traffic_create(&finding.traffic, chooser->state.cluster);
 	find_answer(&finding);
 	if (ret_planned->verdict != PLANNED_LOCKABLE)
 		ret_planned->order_count = ret_planned->broken_count = 0;
@@ -413,6 +472,7 @@ void planned_find(struct chooser *chooser, struct reaches *reaches, const uint32
 	free(finding.movers);
 	free(finding.candidates);
 	free(finding.arrivals);
+	traffic_free(&finding.traffic);
 	chooser_begin(chooser);
 }
 
@@ -431,13 +491,4 @@ void planned_plan(const struct planned *planned, const struct state *state, cons
 	goal_create(&goal, state, hosts, count);
 	arrange(state, amounts, planned->orders, planned->order_count, goal.wanted, ret_plan);
 	goal_free(&goal);
-}
-
-int64_t *planned_bytes(const struct cluster *cluster)
-{
-	int64_t *bytes = MEMORY_ARRAY(int64_t, cluster->vm_count);
-
-	for (uint32_t vm = 0; vm < cluster->vm_count; vm++)
-		bytes[vm] = (int64_t)(cluster->vms[vm].used_mib * 1048576);
-	return bytes;
 }

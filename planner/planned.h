@@ -6,6 +6,7 @@
 #include "core/plan.h"
 #include "planner/chooser.h"
 #include "planner/facts.h"
+#include "planner/judge.h"
 
 enum planned_verdict { PLANNED_LOCKABLE, PLANNED_NOT_LOCKABLE, PLANNED_UNKNOWN };
 
@@ -27,21 +28,18 @@ enum { PLANNED_STEPS_PER_SECOND = 100000 };
 
 /*
  * The verdict for hosts to be emptied together. The chooser's state must be the file's, the shapes of the
- * hosts' VMs filled, and reaches made for that state; all are as before afterwards. bytes: by VM, what moving
- * it sends, by estimate. later: by host, it will be emptied itself later on, so that
- * VMs had better go elsewhere; NULL: none will. Free with planned_free.
+ * hosts' VMs filled, and reaches made for that state; all are as before afterwards. judge: says what a move
+ * sends, of plans that differ in nothing else; NULL: as much as the guest uses. later: by host, it will be
+ * emptied itself later on, so that VMs had better go elsewhere; NULL: none will. Free with planned_free.
  *
  * Moves that need no room made are looked for first: there can be no fewer than one for each VM that must
  * leave. Then small clusters are searched exactly. In larger ones room is made by moving others away, and
  * shortages are looked for.
  */
 void planned_find(struct chooser *chooser, struct reaches *reaches, const uint32_t *hosts, uint32_t count,
-                  const int64_t *bytes, const bool *later, uint64_t steps, struct planned *ret_planned);
+                  const struct judge *judge, const bool *later, uint64_t steps, struct planned *ret_planned);
 
 void planned_free(struct planned *planned);
-
-/* By VM, what moving it sends, by estimate: its memory that is not zero pages. The caller free()s it. */
-int64_t *planned_bytes(const struct cluster *cluster);
 
 /*
  * The plan of a lockable verdict, with what each move has to wait for (arrange.h). state and amounts: those

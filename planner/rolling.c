@@ -19,7 +19,6 @@ struct round {
 	struct shapes shapes;
 	struct chooser chooser; /* its state goes from stage to stage */
 	struct reaches reaches;
-	int64_t *bytes;
 	uint64_t steps;
 	uint32_t parallel_most;
 	struct rolling *rolling;
@@ -46,7 +45,6 @@ static void round_create(struct round *round, const struct cluster *cluster)
 	chooser_create(&round->chooser, &round->shapes);
 	round->chooser.recheck = true;
 	reaches_create(&round->reaches, &round->shapes, &round->chooser.state);
-	round->bytes = planned_bytes(cluster);
 	round->group_host = MEMORY_ARRAY(uint32_t, cluster->group_count);
 	round->stage = MEMORY_ARRAY(uint32_t, cluster->host_count);
 	round->left = MEMORY_ARRAY(uint32_t, cluster->host_count);
@@ -59,7 +57,6 @@ static void round_free(struct round *round)
 	chooser_free(&round->chooser);
 	shapes_free(&round->shapes);
 	state_free(&round->initial);
-	free(round->bytes);
 	free(round->group_host);
 	free(round->stage);
 	free(round->left);
@@ -128,8 +125,8 @@ static bool fits_aggregates(const struct round *round, uint32_t host)
 /* Whether the stage's hosts can be emptied together as things are. The caller frees the verdict. */
 static bool can_empty(struct round *round, struct planned *ret_planned)
 {
-	planned_find(&round->chooser, &round->reaches, round->stage, round->stage_count, round->bytes,
-	             round->later, round->steps, ret_planned);
+	planned_find(&round->chooser, &round->reaches, round->stage, round->stage_count, NULL, round->later,
+	             round->steps, ret_planned);
 	return ret_planned->verdict == PLANNED_LOCKABLE;
 }
 

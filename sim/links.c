@@ -14,52 +14,25 @@ static const double SECONDS_PER_NS = 1e-9;
 
 static void set_speeds(struct links *links)
 {
-	const struct cluster *cluster = links->cluster;
-
-	for (uint32_t host = 0; host < cluster->host_count; host++) {
-		double speed = cluster->hosts[host].nic_mbit_s * BYTES_PER_MBIT;
-
-		links->links[links_host(host, false)].capacity_bytes_s = speed;
-		links->links[links_host(host, true)].capacity_bytes_s = speed;
-	}
-	for (uint32_t i = 0; i < cluster->switch_count; i++) {
-		double speed = cluster->switches[i].uplink_mbit_s * BYTES_PER_MBIT;
-
-		links->links[links_switch(links, i, false)].capacity_bytes_s = speed;
-		links->links[links_switch(links, i, true)].capacity_bytes_s = speed;
-	}
+	for (uint32_t link = 0; link < links->link_count; link++)
+		links->links[link].capacity_bytes_s = network_bytes_s(&links->network, link);
 	links->nics_changed = false;
-}
-
-/* How far below their roots switches are; the depth of the deepest tells the longest path. */
-static uint32_t set_depths(struct links *links)
-{
-	const struct cluster *cluster = links->cluster;
-	uint32_t deepest = 0;
-
-	for (uint32_t i = 0; i < cluster->switch_count; i++) {
-		uint32_t depth = 0;
-
-		for (uint32_t at = i; cluster->switches[at].uplink != NONE; at = cluster->switches[at].uplink)
-			depth++;
-		links->depths[i] = depth;
-		deepest = depth > deepest ? depth : deepest;
-	}
-	return deepest;
 }
 
 void links_create(struct links *ret_links, const struct cluster *cluster)
 {
-	uint32_t count = 2 * (cluster->host_count + cluster->switch_count);
+	uint32_t count;
 
-	*ret_links = (struct links){ .cluster = cluster, .link_count = count, .flow_free = NONE };
+	*ret_links = (struct links){ .flow_free = NONE };
+	network_create(&ret_links->network, cluster);
+	ret_links->link_count = count = ret_links->network.link_count;
 	ret_links->links = MEMORY_ARRAY(struct link, count);
-	ret_links->depths = MEMORY_ARRAY(uint32_t, cluster->switch_count);
 	ret_links->dirty = MEMORY_ARRAY(uint32_t, count);
 	ret_links->moved = MEMORY_ARRAY(uint32_t, count);
 	ret_links->part_links = MEMORY_ARRAY(uint32_t, count);
 	ret_links->heap = MEMORY_ARRAY(struct share, count);
-	ret_links->stride = 2 + 2 * set_depths(ret_links);
+	ret_links->stride = ret_links->network.path_most;
+	ret_links->path = MEMORY_ARRAY(uint32_t, ret_links->stride);
 	for (uint32_t i = 0; i < count; i++)
 		ret_links->links[i].first_hop = ret_links->links[i].component = NONE;
 	set_speeds(ret_links);
@@ -70,7 +43,8 @@ void links_free(struct links *links)
 	free(links->links);
 	free(links->flows);
 	free(links->hops);
-	free(links->depths);
+	free(links->path);
+	network_free(&links->network);
 	free(links->dirty);
 	free(links->moved);
 	free(links->part_links);
@@ -107,36 +81,13 @@ void links_mark(struct links *links, uint32_t link)
 	links->dirty[links->dirty_count++] = link;
 }
 
-static void add_hop(struct links *links, uint32_t flow, uint32_t link)
-{
-	struct flow *of = &links->flows[flow];
-
-	must(of->hop_count < links->stride);
-	links->hops[flow * links->stride + of->hop_count++].link = link;
-}
-
 static void set_path(struct links *links, uint32_t flow, uint32_t source, uint32_t target)
 {
-	const struct cluster *cluster = links->cluster;
-	uint32_t from = cluster->hosts[source].switch_index, to = cluster->hosts[target].switch_index;
+	uint32_t count = network_path(&links->network, source, target, links->path);
 
-	must(source != target);
-	add_hop(links, flow, links_host(source, false));
-	while (from != to) {
-		bool from_root = from == NONE || cluster->switches[from].uplink == NONE;
-		bool to_root = to == NONE || cluster->switches[to].uplink == NONE;
-
-		if (from_root && to_root)
-			break;
-		if (to_root || (!from_root && links->depths[from] >= links->depths[to])) {
-			add_hop(links, flow, links_switch(links, from, false));
-			from = cluster->switches[from].uplink;
-		} else {
-			add_hop(links, flow, links_switch(links, to, true));
-			to = cluster->switches[to].uplink;
-		}
-	}
-	add_hop(links, flow, links_host(target, true));
+	for (uint32_t i = 0; i < count; i++)
+		links->hops[flow * links->stride + i].link = links->path[i];
+	links->flows[flow].hop_count = count;
 }
 
 static void grow(struct links *links)
@@ -422,7 +373,7 @@ void links_set_nic(struct links *links, uint32_t host, double nic_mbit_s)
 {
 	links->nics_changed = true;
 	for (int down = 0; down < 2; down++) {
-		uint32_t link = links_host(host, down);
+		uint32_t link = network_host(host, down);
 
 		links->links[link].capacity_bytes_s = nic_mbit_s * BYTES_PER_MBIT;
 		links_mark(links, link);

@@ -3,13 +3,12 @@
 #ifndef SIM_LINKS_H
 #define SIM_LINKS_H
 
-#include "core/cluster.h"
+#include "core/network.h"
 
 /*
- * Each host's connection and each switch's uplink is two links, one a direction. A flow goes up from its
- * source to the lowest switch that it has in common with its target, and down to it; roots are joined without
- * limit. Rates are weighted max-min fair by progressive filling (Bertsekas, Gallager, Data Networks, 6.5.2)
- * with a cap on each flow. Levels are rates of a flow of weight 1.
+ * The links are those of core/network.h, and so are their numbers. Rates are weighted max-min fair by
+ * progressive filling (Bertsekas, Gallager, Data Networks, 6.5.2) with a cap on each flow. Levels are rates
+ * of a flow of weight 1.
  *
  * What costs: a flow that comes or goes is free for flows that it shares no link with, directly or through
  * others. Flows that are held back by the same link have one rate, which is kept once, with what it has given
@@ -76,11 +75,11 @@ struct share {
 };
 
 struct links {
-	const struct cluster *cluster;
+	struct network network;
 	struct link *links;
 	struct flow *flows;
 	struct hop *hops;
-	uint32_t *depths; /* of switches below their roots */
+	uint32_t *path; /* scratch */
 	uint32_t link_count, flow_count, flow_room, flow_free, stride;
 	bool nics_changed;
 	uint32_t *dirty, *moved;
@@ -143,17 +142,6 @@ double links_take(struct links *links, uint32_t flow, int64_t now_ns, bool *ret_
 
 /* What all flows on a link use together now. Walks them. */
 double links_used(const struct links *links, uint32_t link);
-
-/* A link by what it joins: up is towards the root. */
-static inline uint32_t links_host(uint32_t host, bool down)
-{
-	return 2 * host + (down ? 1 : 0);
-}
-
-static inline uint32_t links_switch(const struct links *links, uint32_t switch_index, bool down)
-{
-	return 2 * (links->cluster->host_count + switch_index) + (down ? 1 : 0);
-}
 
 /* links.c and links_solve.c share these. */
 void links_mark(struct links *links, uint32_t link);

@@ -118,7 +118,7 @@ void memory_links(const struct world *world, struct move *move)
 	move->efficiency = fmin(efficiency * draw_factor(world, move, SPREAD_RATE), 1);
 }
 
-static struct precopy_input input_of(struct world *world, const struct move *move)
+struct precopy_input memory_input(struct world *world, const struct move *move)
 {
 	const struct vm *vm = &world->cluster->vms[move->vm];
 	const struct timing *timing = &move->timing;
@@ -160,7 +160,7 @@ static int64_t after_start(const struct move *move, double seconds)
 
 void memory_start(struct world *world, struct move *move)
 {
-	struct precopy_input input = input_of(world, move);
+	struct precopy_input input = memory_input(world, move);
 
 	move->stage = STAGE_MEMORY;
 	move->memory_ns = world->now_ns;

@@ -14,6 +14,9 @@ double memory_share(const struct world *world, const struct move *move);
 /* Draws how well the move uses the links in this run. */
 void memory_links(const struct world *world, struct move *move);
 
+/* What the model is given for the move's live migration in this run. */
+struct precopy_input memory_input(struct world *world, const struct move *move);
+
 /* Begins to copy memory: the model starts, at the move's downtime limit in force now. */
 void memory_start(struct world *world, struct move *move);
 

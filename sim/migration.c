@@ -32,7 +32,7 @@ static void wake_at(struct world *world, const struct move *move, int64_t time_n
 
 /* ------------------------------------------------------------------ stages */
 
-static double local_disk_bytes(const struct world *world, uint32_t vm)
+double move_disk_bytes(const struct world *world, uint32_t vm)
 {
 	const struct state *state = world->state;
 
@@ -78,7 +78,7 @@ static bool late_check_fails(const struct world *world, const struct move *move)
 
 static void begin_live(struct world *world, struct move *move)
 {
-	world->live_count[move->from]++;
+	queue_started(world, move);
 	trace_move(world, move, "migrates", "live, limit %.0f ms, time limit %.0f s",
 	           move->timing.max_downtime_ms, move->timing.timeout_s);
 	if (late_check_fails(world, move)) {
@@ -87,7 +87,7 @@ static void begin_live(struct world *world, struct move *move)
 	}
 	move->flow = links_open(&world->links, move->from, move->to, move->index);
 	links_weigh(&world->links, move->flow, memory_share(world, move), world->now_ns);
-	move->left_bytes = local_disk_bytes(world, move->vm);
+	move->left_bytes = move_disk_bytes(world, move->vm);
 	if (move->left_bytes > 0)
 		begin_copy(world, move, STAGE_DISK);
 	else
@@ -97,7 +97,7 @@ static void begin_live(struct world *world, struct move *move)
 static void begin_cold(struct world *world, struct move *move)
 {
 	trace_move(world, move, "migrates", "cold");
-	move->left_bytes = local_disk_bytes(world, move->vm);
+	move->left_bytes = move_disk_bytes(world, move->vm);
 	if (move->left_bytes > 0)
 		move->flow = links_open(&world->links, move->from, move->to, move->index);
 	wait_stage(world, move, STAGE_STOP, move->was_active ? GUEST_STOP_S : 0);
@@ -234,7 +234,7 @@ uint32_t move_start(struct world *world, struct activity *activity, enum move_ki
 	move->before_flavor = NONE;
 	move->start_ns = move->touched_ns = world->now_ns;
 	move->was_active = vm_state != VM_STOPPED;
-	move->timing = timing_of(state, vm, local_disk_bytes(world, vm) > 0);
+	move->timing = timing_of(state, vm, move_disk_bytes(world, vm) > 0);
 	memory_links(world, move);
 	move->record = is_recovery(activity)
 	                       ? NONE
@@ -308,7 +308,7 @@ static void let_go(struct world *world, struct move *move, enum outcome outcome,
 	move->in_use = false;
 	world->moves_free[world->move_free_count++] = move->index;
 	if (live)
-		world->live_count[end.from]--;
+		queue_ended(world, move);
 	conduct_of(activity->action)->moved(world, activity, &end);
 	lock_wake(world, end.to);
 	if (live)

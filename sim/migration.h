@@ -20,6 +20,9 @@ struct move_end {
 uint32_t move_start(struct world *world, struct activity *activity, enum move_kind kind, uint32_t vm,
                     uint32_t to, uint32_t flavor);
 
+/* Bytes of local disks that a move of the VM copies along. */
+double move_disk_bytes(const struct world *world, uint32_t vm);
+
 /* Records an attempt to move a VM that was refused. to: NONE when there is no target. */
 void move_refused(struct world *world, const struct activity *activity, uint32_t vm, uint32_t to,
                   uint8_t method);
@@ -39,10 +42,15 @@ void move_rate_changed(struct world *world, struct move *move);
 struct move *move_next_at(const struct world *world, uint32_t host, uint32_t *cursor);
 
 /*
- * Whether a live migration of the VM may start now: parallel_per_host at a time from its host. If not, the
- * activity is put in the host's queue, and its `turn` is called when it may.
+ * Whether a live migration of the VM may start now: parallel_per_host at a time from its host, and what its
+ * action reserves must be left on the links to its target. If not, the activity is put in the host's queue,
+ * and its `turn` is called when it may. Some that reserve less may go before one that reserves more.
  */
 bool queue_may_start(struct world *world, struct activity *activity, uint32_t vm);
+
+/* A live migration has begun; it has ended. */
+void queue_started(struct world *world, const struct move *move);
+void queue_ended(struct world *world, const struct move *move);
 
 /* A live migration from the host has ended; those that wait get their turn. */
 void queue_next(struct world *world, uint32_t host);

@@ -3,6 +3,8 @@
 
 #include "core/must.h"
 #include "models/hypervisor.h"
+#include "sim/memory.h"
+#include "sim/migration.h"
 #include "sim/percentile.h"
 
 #include <math.h>
@@ -10,6 +12,8 @@
 #include <string.h>
 
 static const double MIB = 1048576;
+static const double PAGE = 4096;
+static const double BYTES_PER_MBIT = 125000;
 
 /* Standard deviations from the median to the 90th percentile of a normal distribution. */
 static const double P90_DEVIATIONS = 1.2815515655446004;
@@ -130,6 +134,16 @@ static void spread_run(const struct predictor *predictor, double window_s, struc
 	}
 }
 
+static void take_durations(struct predictor *predictor, uint32_t runs, struct prediction *prediction)
+{
+	double sum_s = 0;
+
+	for (uint32_t run = 0; run < runs; run++)
+		sum_s += predictor->durations[run];
+	prediction->duration_mean_s = sum_s / runs;
+	percentiles_take(predictor->durations, runs, prediction->duration_s);
+}
+
 void predict_lock(struct predictor *predictor, struct state *state, uint32_t host, const uint32_t *order,
                   uint32_t count, uint32_t runs, uint64_t seed, double window_s,
                   struct prediction *ret_prediction)
@@ -163,7 +177,7 @@ void predict_lock(struct predictor *predictor, struct state *state, uint32_t hos
 		locked += ends_locked;
 		in_window += ends_locked && predictor->durations[run] <= window_s;
 	}
-	percentiles_take(predictor->durations, runs, ret_prediction->duration_s);
+	take_durations(predictor, runs, ret_prediction);
 	percentiles_take(predictor->downtimes, runs, ret_prediction->worst_downtime_ms);
 	percentiles_take(predictor->bytes, runs, percentiles);
 	ret_prediction->bytes = percentiles[1];
@@ -171,6 +185,117 @@ void predict_lock(struct predictor *predictor, struct state *state, uint32_t hos
 	ret_prediction->completed = (uint64_t)locked * 2 > runs;
 	if (runs == 1)
 		spread_run(predictor, window_s, ret_prediction);
+}
+
+/* ------------------------------------------------------------------ one move alone */
+
+/* A migration that has not ended by then does not: beyond the longest time limits of the platforms. */
+static const double ENDLESS_S = 7200;
+
+static void alone_cold(const struct world *world, const struct move *move, double link_bytes_s,
+                       struct plan_alone *ret_alone)
+{
+	const struct state *state = world->state;
+	bool active = state->vm_state[move->vm] != VM_STOPPED;
+	double disk = move_disk_bytes(world, move->vm);
+
+	*ret_alone = (struct plan_alone){ .setup_s = active ? GUEST_STOP_S : 0,
+		                          .bytes = disk,
+		                          .wire_bytes = disk / move->efficiency,
+		                          .wire_bytes_s = fmin(link_bytes_s, move->timing.bandwidth_bytes_s /
+		                                                                     move->efficiency) };
+	ret_alone->duration_s = ret_alone->setup_s + (active ? GUEST_START_S : 0);
+	if (disk > 0)
+		ret_alone->duration_s += ret_alone->wire_bytes / ret_alone->wire_bytes_s;
+	ret_alone->least_s = ret_alone->duration_s;
+	ret_alone->least_bytes = ret_alone->wire_bytes;
+}
+
+/*
+ * What it sends and how long it takes at the least, whatever it shares its links with. Most guests send the
+ * least at the full rate. How soon one is throttled depends on much, and a sequential writer may keep step
+ * with the sender: these send their memory once, then what they have dirtied meanwhile. Of that the half
+ * counts, since the log of what is dirty is cleared piece by piece as memory is sent. Post-copy may cut short
+ * whatever is sent again.
+ */
+static void find_least(const struct precopy_input *input, const struct move *move, double disk_s,
+                       double disk_bytes, double throttle, struct plan_alone *alone)
+{
+	double most = alone->wire_bytes_s * move->efficiency, bytes = input->used_pages * PAGE;
+	bool whole = isfinite(alone->duration_s) && !move->timing.post_copy;
+
+	alone->least_s = alone->duration_s;
+	alone->least_bytes = alone->wire_bytes;
+	if (whole && throttle <= 0 && input->dirty.law != DIRTY_SEQUENTIAL)
+		return;
+	if (whole)
+		bytes += PAGE / 2 * dirty_unique_pages(&input->dirty, input->duty_phase_s, 0, bytes / most);
+	alone->least_s = disk_s + input->setup_s + bytes / most;
+	alone->least_bytes = (disk_bytes + bytes) / move->efficiency;
+}
+
+static void alone_live(struct world *world, const struct move *move, double link_bytes_s,
+                       struct plan_alone *ret_alone)
+{
+	struct precopy_input input = memory_input(world, move);
+	double rate = link_bytes_s * move->efficiency, disk = move_disk_bytes(world, move->vm), limit_s;
+	double capped = fmin(rate, input.bandwidth_bytes_s), disk_s = disk > 0 ? disk / capped : 0;
+	struct precopy precopy;
+
+	limit_s = fmax(fmin(move->timing.timeout_s, ENDLESS_S) - disk_s, 0);
+	precopy_start(&precopy, &input, move->timing.max_downtime_ms / 1000);
+	precopy_run(&precopy, rate, limit_s);
+	*ret_alone = (struct plan_alone){
+		.setup_s = input.setup_s,
+		.duration_s = precopy.phase == PRECOPY_DONE ? disk_s + precopy.now_s : INFINITY,
+		.bytes = precopy.sent_bytes,
+		.wire_bytes = (disk + precopy.sent_bytes) / move->efficiency,
+		.wire_bytes_s = fmin(capped, input.hypervisor->sender_bytes_s) / move->efficiency,
+		.again = fmax(1 - input.used_pages * PAGE / fmax(precopy.sent_bytes, 1), 0),
+	};
+	find_least(&input, move, disk_s, disk, precopy.throttle, ret_alone);
+}
+
+/* plan_alone is doubles alone, each of which has its median. */
+_Static_assert(sizeof(struct plan_alone) == 8 * sizeof(double), "doubles alone");
+
+/* The median of one member over the runs. */
+static double median_of(double *scratch, const struct plan_alone *alone, uint32_t runs, size_t offset)
+{
+	double percentiles[3];
+
+	for (uint32_t run = 0; run < runs; run++)
+		memcpy(&scratch[run], (const char *)&alone[run] + offset, sizeof(double));
+	percentiles_take(scratch, runs, percentiles);
+	return percentiles[1];
+}
+
+void predict_alone(struct predictor *predictor, struct state *state, uint32_t vm, uint8_t method,
+                   double link_bytes_s, uint32_t runs, uint64_t seed, struct plan_alone *ret_alone)
+{
+	struct world *world = &predictor->world;
+	struct move move = { .vm = vm, .from = state->vm_host[vm], .to = state->vm_host[vm] };
+	struct plan_alone *alone = MEMORY_ARRAY(struct plan_alone, runs);
+
+	must(runs > 0);
+	get_ready(predictor, state, runs);
+	world->state = state;
+	world->seed = seed;
+	move.timing = timing_of(state, vm, move_disk_bytes(world, vm) > 0);
+	for (world->run = 0; world->run < runs; world->run++) {
+		arena_reset(&world->arena);
+		memory_links(world, &move);
+		if (method == METHOD_LIVE)
+			alone_live(world, &move, link_bytes_s, &alone[world->run]);
+		else
+			alone_cold(world, &move, link_bytes_s, &alone[world->run]);
+	}
+	for (size_t i = 0; i < sizeof(*ret_alone) / sizeof(double); i++) {
+		double median = median_of(predictor->durations, alone, runs, i * sizeof(double));
+
+		memcpy((char *)ret_alone + i * sizeof(double), &median, sizeof(double));
+	}
+	free(alone);
 }
 
 /* ------------------------------------------------------------------ plans */
@@ -183,17 +308,19 @@ static struct action *plan_actions(const struct plan *plan)
 	for (uint32_t i = 0; i < plan->move_count; i++) {
 		const struct plan_move *move = &plan->moves[i];
 
-		actions[i] = (struct action){ .kind = move->method == METHOD_LIVE ? ACTION_LIVE_MIGRATE
-			                                                          : ACTION_COLD_MIGRATE,
-			                      .host = NONE,
-			                      .vm = move->vm,
-			                      .to = move->to,
-			                      .flavor = NONE,
-			                      .group = NONE,
-			                      .vm_first = NONE,
-			                      .concurrent = true,
-			                      .after = move->after,
-			                      .after_count = move->after_count };
+		actions[i] = (struct action){
+			.kind = move->method == METHOD_LIVE ? ACTION_LIVE_MIGRATE : ACTION_COLD_MIGRATE,
+			.host = NONE,
+			.vm = move->vm,
+			.to = move->to,
+			.flavor = NONE,
+			.group = NONE,
+			.vm_first = NONE,
+			.concurrent = true,
+			.after = move->after,
+			.after_count = move->after_count,
+			.reserve_bytes_s = (int64_t)(move->reserve_mbit_s * BYTES_PER_MBIT)
+		};
 	}
 	return actions;
 }
@@ -274,6 +401,7 @@ void predict_plan(struct predictor *predictor, struct state *state, const struct
 	must(runs > 0);
 	get_ready(predictor, state, runs);
 	predictor->world.parallel_most = parallel_most;
+	predictor->world.in_order = true;
 	for (uint32_t run = 0; run < runs; run++) {
 		uint32_t mark = state_mark(state);
 		bool all;
@@ -285,9 +413,10 @@ void predict_plan(struct predictor *predictor, struct state *state, const struct
 		in_window += all && predictor->durations[run] <= window_s;
 	}
 	predictor->world.parallel_most = 0;
+	predictor->world.in_order = false;
 	*ret_prediction = (struct prediction){ .probability_in_window = (double)in_window / runs,
 		                               .completed = (uint64_t)completed * 2 > runs };
-	percentiles_take(predictor->durations, runs, ret_prediction->duration_s);
+	take_durations(predictor, runs, ret_prediction);
 	percentiles_take(predictor->downtimes, runs, ret_prediction->worst_downtime_ms);
 	percentiles_take(predictor->bytes, runs, percentiles);
 	ret_prediction->bytes = percentiles[1];

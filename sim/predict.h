@@ -8,7 +8,7 @@
 
 /* Of three numbers: 10th, 50th and 90th percentile over the runs. */
 struct prediction {
-	double duration_s[3];
+	double duration_s[3], duration_mean_s;
 	double worst_downtime_ms[3];  /* the longest that a guest stands still */
 	double bytes;                 /* median of all that is sent */
 	double probability_in_window; /* that the host is locked within the window */
@@ -51,6 +51,14 @@ void predictor_free(struct predictor *predictor);
 void predict_lock(struct predictor *predictor, struct state *state, uint32_t host, const uint32_t *order,
                   uint32_t count, uint32_t runs, uint64_t seed, double window_s,
                   struct prediction *ret_prediction);
+
+/*
+ * What a move of the VM does alone on a link of so many bytes/s on the wire: medians of `runs` runs; of one,
+ * the expected. A live migration has its whole downtime limit from the start, which it may get later: it ends
+ * no later than so.
+ */
+void predict_alone(struct predictor *predictor, struct state *state, uint32_t vm, uint8_t method,
+                   double link_bytes_s, uint32_t runs, uint64_t seed, struct plan_alone *ret_alone);
 
 /*
  * Carries a plan out in `runs` runs over the state, which is the same afterwards: each move begins when those

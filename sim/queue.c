@@ -4,39 +4,207 @@
 
 #include "core/must.h"
 
-static bool has_room(const struct world *world, uint32_t host, uint32_t vm)
+/* How many of a host's queue are looked at when the first cannot start. */
+enum { QUEUE_LOOKS = 16 };
+
+/* ------------------------------------------------------------------ what is reserved */
+
+/* What is reserved on one link, of its speed. */
+static int64_t part_of(const struct world *world, const struct action *action, uint32_t link)
+{
+	double speed = world->links.links[link].capacity_bytes_s;
+
+	return (double)action->reserve_bytes_s < speed ? action->reserve_bytes_s : (int64_t)speed;
+}
+
+/* Whether enough is left on all links. If not, the activity waits for the first that has too little. */
+static bool can_reserve(struct world *world, uint32_t index, uint32_t from)
+{
+	struct activity *activity = &world->activities[index];
+	struct links *links = &world->links;
+	uint32_t count;
+
+	if (activity->action->reserve_bytes_s == 0)
+		return true;
+	count = network_path(&links->network, from, activity->action->to, links->path);
+	for (uint32_t i = 0; i < count; i++) {
+		uint32_t link = links->path[i];
+
+		if (world->reserved[link] == 0 ||
+		    world->reserved[link] + part_of(world, activity->action, link) <=
+		            (int64_t)links->links[link].capacity_bytes_s)
+			continue;
+		activity->blocked = true;
+		activity->blocked_next = world->blocked_first[link];
+		world->blocked_first[link] = index;
+		return false;
+	}
+	return true;
+}
+
+/* The host's queue will be looked at. */
+static void note_freed(struct world *world, uint32_t host)
+{
+	if (world->is_freed[host])
+		return;
+	world->is_freed[host] = true;
+	world->freed[world->freed_count++] = host;
+}
+
+static void unblock(struct world *world, uint32_t link)
+{
+	uint32_t index = world->blocked_first[link];
+
+	world->blocked_first[link] = NONE;
+	for (; index != NONE; index = world->activities[index].blocked_next) {
+		world->activities[index].blocked = false;
+		note_freed(world, world->state->vm_host[world->activities[index].vm]);
+	}
+}
+
+static void reserve(struct world *world, const struct move *move, int sign)
+{
+	const struct action *action = world->activities[move->activity].action;
+	struct links *links = &world->links;
+	uint32_t count;
+
+	if (action->reserve_bytes_s == 0)
+		return;
+	count = network_path(&links->network, move->from, move->to, links->path);
+	for (uint32_t i = 0; i < count; i++) {
+		world->reserved[links->path[i]] += sign * part_of(world, action, links->path[i]);
+		must(world->reserved[links->path[i]] >= 0);
+		if (sign < 0)
+			unblock(world, links->path[i]);
+	}
+}
+
+void queue_started(struct world *world, const struct move *move)
+{
+	world->live_count[move->from]++;
+	reserve(world, move, 1);
+}
+
+void queue_ended(struct world *world, const struct move *move)
+{
+	world->live_count[move->from]--;
+	reserve(world, move, -1);
+}
+
+/* ------------------------------------------------------------------ who waits */
+
+/* How many live migrations may leave a host at a time when this one does; 0: any number. */
+static int64_t most_of(const struct world *world, uint32_t vm)
 {
 	int64_t most = timing_of(world->state, vm, false).parallel_per_host;
 
 	if (world->parallel_most > 0 && (most == 0 || most > world->parallel_most))
-		most = world->parallel_most;
-	return most == 0 || world->live_count[host] < most;
+		return world->parallel_most;
+	return most;
+}
+
+/* Behind all that came before; in a plan, before those that come later in it. */
+static void enqueue(struct world *world, uint32_t index, uint32_t host)
+{
+	uint32_t before = world->queue_last[host];
+
+	if (world->in_order && before != NONE && before > index) {
+		before = NONE;
+		for (uint32_t at = world->queue_first[host]; at < index;
+		     at = world->activities[at].queue_next)
+			before = at;
+	}
+	if (before == NONE) {
+		world->activities[index].queue_next = world->queue_first[host];
+		world->queue_first[host] = index;
+	} else {
+		world->activities[index].queue_next = world->activities[before].queue_next;
+		world->activities[before].queue_next = index;
+	}
+	if (world->queue_last[host] == before)
+		world->queue_last[host] = index;
+}
+
+/* Takes one out of its host's queue. before: the one before it, NONE: it is the first. */
+static void dequeue(struct world *world, uint32_t index, uint32_t before, uint32_t host)
+{
+	struct activity *activity = &world->activities[index];
+
+	if (before == NONE)
+		world->queue_first[host] = activity->queue_next;
+	else
+		world->activities[before].queue_next = activity->queue_next;
+	if (world->queue_last[host] == index)
+		world->queue_last[host] = before;
+	activity->queue_next = NONE;
+}
+
+/*
+ * The first of a host's queue that may start, and the one before it; NONE: none. Some that reserve less may
+ * go before one for which too little is left.
+ */
+static uint32_t first_ready(struct world *world, uint32_t host, uint32_t *ret_before)
+{
+	uint32_t looks = QUEUE_LOOKS;
+
+	*ret_before = NONE;
+	for (uint32_t at = world->queue_first[host]; at != NONE && looks > 0; looks--) {
+		struct activity *activity = &world->activities[at];
+
+		if (activity->queue_most > 0 && world->live_count[host] >= activity->queue_most)
+			return NONE;
+		if (!activity->blocked && can_reserve(world, at, host))
+			return at;
+		*ret_before = at;
+		at = activity->queue_next;
+	}
+	return NONE;
 }
 
 bool queue_may_start(struct world *world, struct activity *activity, uint32_t vm)
 {
-	uint32_t host = world->state->vm_host[vm], index = activity_index(world, activity);
+	uint32_t host = world->state->vm_host[vm], index = activity_index(world, activity), before;
 
 	activity->vm = vm;
-	if (world->queue_first[host] == NONE && has_room(world, host, vm))
-		return true;
-	activity->queue_next = NONE;
-	if (world->queue_first[host] == NONE)
-		world->queue_first[host] = index;
-	else
-		world->activities[world->queue_last[host]].queue_next = index;
-	world->queue_last[host] = index;
-	return false;
+	activity->queue_most = most_of(world, vm);
+	activity->blocked = false;
+	enqueue(world, index, host);
+	if (first_ready(world, host, &before) != index)
+		return false;
+	dequeue(world, index, before, host);
+	return true;
+}
+
+/* Of the hosts that may go on, the one whose next comes first in the plan gets a turn. false: none may. */
+static bool give_turn(struct world *world)
+{
+	uint32_t best = NONE, best_before = NONE, best_host = NONE;
+
+	for (uint32_t i = 0; i < world->freed_count;) {
+		uint32_t host = world->freed[i], before, ready = first_ready(world, host, &before);
+
+		if (ready == NONE) {
+			world->is_freed[host] = false;
+			world->freed[i] = world->freed[--world->freed_count];
+			continue;
+		}
+		if (ready < best) {
+			best = ready;
+			best_before = before;
+			best_host = host;
+		}
+		i++;
+	}
+	if (best == NONE)
+		return false;
+	dequeue(world, best, best_before, best_host);
+	conduct_of(world->activities[best].action)->turn(world, &world->activities[best]);
+	return true;
 }
 
 void queue_next(struct world *world, uint32_t host)
 {
-	while (world->queue_first[host] != NONE) {
-		struct activity *activity = &world->activities[world->queue_first[host]];
-
-		if (!has_room(world, host, activity->vm))
-			return;
-		world->queue_first[host] = activity->queue_next;
-		conduct_of(activity->action)->turn(world, activity);
-	}
+	note_freed(world, host);
+	while (give_turn(world))
+		;
 }

@@ -41,6 +41,10 @@ void world_create(struct world *ret_world, const struct cluster *cluster)
 	ret_world->host_lock = none_array(cluster->host_count);
 	ret_world->queue_first = none_array(cluster->host_count);
 	ret_world->queue_last = none_array(cluster->host_count);
+	ret_world->reserved = MEMORY_ARRAY(int64_t, ret_world->links.link_count);
+	ret_world->blocked_first = none_array(ret_world->links.link_count);
+	ret_world->freed = MEMORY_ARRAY(uint32_t, cluster->host_count);
+	ret_world->is_freed = MEMORY_ARRAY(bool, cluster->host_count);
 	ret_world->live_count = MEMORY_ARRAY(uint32_t, cluster->host_count);
 	ret_world->setup_count = MEMORY_ARRAY(uint32_t, cluster->host_count);
 	ret_world->stopped_by_lock = MEMORY_ARRAY(bool, cluster->vm_count);
@@ -66,6 +70,10 @@ void world_free(struct world *world)
 	free(world->setup_count);
 	free(world->queue_first);
 	free(world->queue_last);
+	free(world->reserved);
+	free(world->blocked_first);
+	free(world->freed);
+	free(world->is_freed);
 	free(world->stopped_by_lock);
 	free(world->born);
 	*world = (struct world){ 0 };

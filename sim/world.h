@@ -76,7 +76,10 @@ struct activity {
 	uint32_t *vms; /* those that it works through, vms[next] being next */
 	uint32_t vm_count, next;
 	uint32_t lost;            /* recovery: how many found no host */
-	uint32_t queue_next;      /* the one behind it in the queue of a host's live migrations */
+	uint32_t queue_next;      /* the one behind it in the queue of a host's live migrations … */
+	int64_t queue_most;       /* … of which so many run at a time; 0: any number */
+	uint32_t blocked_next;    /* the next in the list of blocked_first … */
+	bool blocked;             /* … in which it is */
 	uint8_t host_operational; /* lock: what it was before */
 };
 
@@ -140,11 +143,17 @@ struct world {
 	uint32_t moved_count, moved_room;
 	struct alarm *alarms;
 	uint32_t alarm_count, alarm_room;
-	uint32_t *group_alarms; /* by group: its standing alarm, NONE */
-	uint32_t *host_lock;    /* by host: the lock under way, NONE */
-	uint32_t *live_count;   /* by source: live migrations under way */
-	uint32_t *setup_count;  /* by target: live migrations that are being set up */
-	uint32_t *queue_first, *queue_last;
+	uint32_t *group_alarms;             /* by group: its standing alarm, NONE */
+	uint32_t *host_lock;                /* by host: the lock under way, NONE */
+	uint32_t *live_count;               /* by source: live migrations under way */
+	uint32_t *setup_count;              /* by target: live migrations that are being set up */
+	uint32_t *queue_first, *queue_last; /* by source: activities that wait for their turn */
+	/* what moves under way reserve, bytes/s on the wire by link, and who waits for some of it */
+	int64_t *reserved;
+	uint32_t *blocked_first;      /* by link: activities that found too little left of it */
+	uint32_t *freed, freed_count; /* sources of such, since something was given back */
+	bool *is_freed;               /* by host: it is one of these */
+	bool in_order; /* set by the caller: queues go by the actions' order, not by the time they came */
 	struct loads loads;
 	/* of a plan's moves: how many each action still waits for, and who waits for it, one list behind the
 	 * other */

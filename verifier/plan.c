@@ -126,7 +126,7 @@ static void read_moves(struct proof *proof, const cJSON *array)
 		struct move *move = &proof->moves[proof->count];
 
 		read_place("moves", proof->count);
-		known(entry, "id vm from to method after predicted why stage");
+		known(entry, "id vm from to method after reserve_mbit_s predicted why stage");
 		*move = (struct move){ .entry = entry,
 			               .id = member(entry, "id"),
 			               .vm = named(entry, "vm", find_vm),

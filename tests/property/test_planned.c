@@ -1,12 +1,15 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Planned verdicts against a judge that walks through every placement, on random small clusters. */
+#include "cli/pacing.h"
 #include "planner/certificate.h"
 #include "planner/planned.h"
+#include "planner/planning.h"
 #include "planner/rolling.h"
 #include "tests/support/draw.h"
 
 #include <criterion/criterion.h>
 
+#include <math.h>
 #include <spawn.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -14,12 +17,19 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { HOSTS_MOST = 5, VMS_MOST = 7, CLUSTERS = 2000, VERIFIED_CLUSTERS = 600, STEPS = 20000 };
+enum {
+	HOSTS_MOST = 5,
+	VMS_MOST = 7,
+	CLUSTERS = 2000,
+	VERIFIED_CLUSTERS = 600,
+	STEPS = 20000,
+	PACE_MIGRATIONS = 300
+};
 
 /* ------------------------------------------------------------------ the judge */
 
 /* What the judge has met: placements as numbers to the base of the hosts, each with its fewest moves. */
-struct judge {
+struct walk {
 	struct state *state;
 	uint32_t vms[VMS_MOST], count; /* that are on a host */
 	const bool *goal;
@@ -53,7 +63,7 @@ static bool judge_movable(const struct state *state, uint32_t vm)
 	                                                                            : INT64_MAX);
 }
 
-static bool judge_must_leave(const struct judge *judge, uint32_t vm)
+static bool judge_must_leave(const struct walk *judge, uint32_t vm)
 {
 	const struct state *state = judge->state;
 
@@ -61,7 +71,7 @@ static bool judge_must_leave(const struct judge *judge, uint32_t vm)
 	       state->vm_state[vm] != VM_ERROR;
 }
 
-static uint32_t number_of(const struct judge *judge)
+static uint32_t number_of(const struct walk *judge)
 {
 	uint32_t number = 0;
 
@@ -87,7 +97,7 @@ static uint32_t judge_violation(const struct state *state, uint32_t group)
 	return of->policy == POLICY_AFFINITY ? (hosts > 0 ? hosts - 1 : 0) : sum;
 }
 
-static uint32_t judge_broken(const struct judge *judge, const uint32_t *before)
+static uint32_t judge_broken(const struct walk *judge, const uint32_t *before)
 {
 	uint32_t broken = 0;
 
@@ -97,7 +107,7 @@ static uint32_t judge_broken(const struct judge *judge, const uint32_t *before)
 	return broken;
 }
 
-static void judge_look(struct judge *judge, uint32_t depth, const uint32_t *before)
+static void judge_look(struct walk *judge, uint32_t depth, const uint32_t *before)
 {
 	uint32_t broken = 0;
 
@@ -116,7 +126,7 @@ static void judge_look(struct judge *judge, uint32_t depth, const uint32_t *befo
 
 /* Brings the state to a placement by its number. NUMA nodes are not looked at: clusters with them are left
  * out. */
-static void judge_enter(struct judge *judge, uint32_t number)
+static void judge_enter(struct walk *judge, uint32_t number)
 {
 	for (uint32_t i = judge->count; i-- > 0;) {
 		uint32_t host = number % HOSTS_MOST, vm = judge->vms[i];
@@ -127,7 +137,7 @@ static void judge_enter(struct judge *judge, uint32_t number)
 	}
 }
 
-static void judge_walk(struct judge *judge, const uint32_t *before)
+static void judge_walk(struct walk *judge, const uint32_t *before)
 {
 	struct state *state = judge->state;
 	uint32_t start = number_of(judge);
@@ -170,7 +180,7 @@ static void judge_walk(struct judge *judge, const uint32_t *before)
 static const char *check_orders(struct state *state, const bool *goal, const struct planned *planned)
 {
 	uint32_t mark = state_mark(state);
-	struct judge judge = { .state = state, .goal = goal };
+	struct walk judge = { .state = state, .goal = goal };
 	const char *wrong = NULL;
 
 	for (uint32_t i = 0; i < planned->order_count && !wrong; i++) {
@@ -193,7 +203,7 @@ static const char *check_orders(struct state *state, const bool *goal, const str
 	return wrong;
 }
 
-static const char *compare(struct state *state, const struct judge *judge, const struct planned *planned)
+static const char *compare(struct state *state, const struct walk *judge, const struct planned *planned)
 {
 	if (planned->verdict != (judge->found ? PLANNED_LOCKABLE : PLANNED_NOT_LOCKABLE))
 		return "the verdict";
@@ -230,9 +240,8 @@ static void check_goal(struct state *state, struct chooser *chooser, struct reac
 {
 	const struct cluster *cluster = state->cluster;
 	bool wanted[HOSTS_MOST] = { false };
-	struct judge judge = { .state = state, .goal = wanted };
+	struct walk judge = { .state = state, .goal = wanted };
 	uint32_t hosts[HOSTS_MOST], count = 0, movers = 0, before[64], places = 1;
-	int64_t bytes[64] = { 0 };
 	struct planned planned;
 	const char *wrong;
 
@@ -252,7 +261,7 @@ static void check_goal(struct state *state, struct chooser *chooser, struct reac
 	judge.depths = calloc(places, 1);
 	judge.queue = calloc(places, sizeof(uint32_t));
 	judge_walk(&judge, before);
-	planned_find(chooser, reaches, hosts, count, bytes, NULL, UINT64_C(1) << 30, &planned);
+	planned_find(chooser, reaches, hosts, count, NULL, NULL, UINT64_C(1) << 30, &planned);
 	wrong = compare(state, &judge, &planned);
 	cr_assert(!wrong, "seed %llu, hosts %x: wrong: %s (%s, %u moves, %u broken; judge: %s, %u, %u)\n%s",
 	          (unsigned long long)seed, goal, wrong, planned_verdict_words[planned.verdict],
@@ -270,58 +279,46 @@ static void check_goal(struct state *state, struct chooser *chooser, struct reac
 }
 
 /* A cluster and all that is needed to plan for it. */
-struct planning {
+struct drawn {
 	char *text;
 	struct cluster cluster;
-	struct state state;
-	struct shapes shapes;
-	struct chooser chooser;
-	struct reaches reaches;
+	struct planning planning;
 };
 
-static void planning_create(struct planning *planning, uint64_t seed, const struct draw_size *size)
+static void drawn_create(struct drawn *drawn, uint64_t seed, const struct draw_size *size)
 {
-	planning->text = draw_cluster_text(seed, size);
-	cluster_from_text(&planning->cluster, planning->text);
-	state_create(&planning->state, &planning->cluster);
-	shapes_create(&planning->shapes, &planning->state);
-	for (uint32_t shape = 0; shape < planning->shapes.count; shape++)
-		planning->shapes.shapes[shape].wanted = true;
-	for (uint32_t shape = 0; shape < planning->shapes.count; shape++)
-		shapes_fill(&planning->shapes, shape);
-	chooser_create(&planning->chooser, &planning->shapes);
-	reaches_create(&planning->reaches, &planning->shapes, &planning->state);
+	drawn->text = draw_cluster_text(seed, size);
+	cluster_from_text(&drawn->cluster, drawn->text);
+	planning_create(&drawn->planning, &drawn->cluster, NULL, 0);
 }
 
-static void planning_free(struct planning *planning)
+static void drawn_free(struct drawn *drawn)
 {
-	reaches_free(&planning->reaches);
-	chooser_free(&planning->chooser);
-	shapes_free(&planning->shapes);
-	state_free(&planning->state);
-	cluster_free(&planning->cluster);
-	free(planning->text);
+	planning_free(&drawn->planning);
+	cluster_free(&drawn->cluster);
+	free(drawn->text);
 }
 
 static void check_cluster(uint64_t seed, const struct draw_size *size, struct tally *tally)
 {
 	uint32_t vms[VMS_MOST + 1];
-	struct planning planning;
+	struct drawn drawn;
 	struct state judged;
 
-	planning_create(&planning, seed, size);
-	state_create(&judged, &planning.cluster);
-	if (planning.cluster.host_count > HOSTS_MOST || placed_vms(&judged, vms) > VMS_MOST ||
+	drawn_create(&drawn, seed, size);
+	state_create(&judged, &drawn.cluster);
+	if (drawn.cluster.host_count > HOSTS_MOST || placed_vms(&judged, vms) > VMS_MOST ||
 	    judged.numa_here) {
 		tally->skipped++;
 	} else {
-		for (uint32_t host = 0; host < planning.cluster.host_count; host++)
-			check_goal(&judged, &planning.chooser, &planning.reaches, 1u << host, planning.text,
-			           seed, tally);
-		check_goal(&judged, &planning.chooser, &planning.reaches, 3, planning.text, seed, tally);
+		for (uint32_t host = 0; host < drawn.cluster.host_count; host++)
+			check_goal(&judged, &drawn.planning.chooser, &drawn.planning.reaches, 1u << host,
+			           drawn.text, seed, tally);
+		check_goal(&judged, &drawn.planning.chooser, &drawn.planning.reaches, 3, drawn.text, seed,
+		           tally);
 	}
 	state_free(&judged);
-	planning_free(&planning);
+	drawn_free(&drawn);
 }
 
 /* LOCKKEEPER_SEED: the first seed (= 1); LOCKKEEPER_CLUSTERS: how many clusters. */
@@ -362,7 +359,21 @@ Test(planned, verdicts_and_moves_are_those_of_all_placements, .timeout = 100000)
 
 /* ------------------------------------------------------------------ what the independent verifier says */
 
-static json_t *planned_json(struct planning *planning, const uint32_t *hosts, uint32_t count,
+/* Puts the plan into another order. */
+static void pace_plan(struct drawn *drawn, struct plan *plan)
+{
+	struct pacing_options how = { .migrations_most = PACE_MIGRATIONS, .runs = 1, .window_s = INFINITY };
+	struct prediction prediction;
+	struct predictor predictor;
+	struct pacing pacing;
+
+	predictor_create(&predictor);
+	pacing_create(&pacing, &predictor, &drawn->planning.state, 1);
+	pacing_find(&pacing, &drawn->planning.reaches, plan, &how, &prediction);
+	predictor_free(&predictor);
+}
+
+static json_t *planned_json(struct drawn *drawn, const uint32_t *hosts, uint32_t count,
                             struct planned *planned)
 {
 	json_t *value = json_object_new();
@@ -373,16 +384,18 @@ static json_t *planned_json(struct planning *planning, const uint32_t *hosts, ui
 	json_add_text(value, "verdict", planned_verdict_words[planned->verdict]);
 	if (planned->verdict == PLANNED_LOCKABLE) {
 		for (uint32_t i = 0; i < count; i++)
-			goal[hosts[i]] = planning->cluster.host_count > 1 &&
-			                 planning->state.hosts[hosts[i]].administrative != ADMIN_LOCKED;
-		wrong = check_orders(&planning->state, goal, planned);
-		cr_assert(!wrong, "not %s\n%s", wrong, planning->text);
-		planned_plan(planned, &planning->state, &planning->reaches.amounts, hosts, count, &plan);
-		json_add(value, "plan", plan_json(&plan, &planning->cluster));
+			goal[hosts[i]] = drawn->cluster.host_count > 1 &&
+			                 drawn->planning.state.hosts[hosts[i]].administrative != ADMIN_LOCKED;
+		wrong = check_orders(&drawn->planning.state, goal, planned);
+		cr_assert(!wrong, "not %s\n%s", wrong, drawn->text);
+		planned_plan(planned, &drawn->planning.state, &drawn->planning.reaches.amounts, hosts, count,
+		             &plan);
+		pace_plan(drawn, &plan);
+		json_add(value, "plan", plan_json(&plan, &drawn->cluster));
 		plan_free(&plan);
 	} else if (planned->verdict == PLANNED_NOT_LOCKABLE) {
 		json_add(value, "certificate",
-		         certificate_json(&planned->fact, &planning->reaches.amounts, hosts, count));
+		         certificate_json(&planned->fact, &drawn->planning.reaches.amounts, hosts, count));
 	}
 	return value;
 }
@@ -424,33 +437,32 @@ static int verify(const char *cluster, const char *document)
 static void verify_cluster(uint64_t seed, const struct draw_size *size, uint64_t verdicts[3])
 {
 	json_t *document = json_object_new(), *array = json_add(document, "hosts", json_array_new());
-	struct planning planning;
+	struct drawn drawn;
 	char *text;
 
-	planning_create(&planning, seed, size);
-	for (uint32_t host = 0; host <= planning.cluster.host_count; host++) {
+	drawn_create(&drawn, seed, size);
+	for (uint32_t host = 0; host <= drawn.cluster.host_count; host++) {
 		uint32_t both[] = { 0, 1 }, single[] = { host };
-		bool pair = host == planning.cluster.host_count;
+		bool pair = host == drawn.cluster.host_count;
 		const uint32_t *hosts = pair ? both : single;
-		uint32_t count = pair && planning.cluster.host_count > 1 ? 2 : 1;
-		int64_t bytes[512] = { 0 };
+		uint32_t count = pair && drawn.cluster.host_count > 1 ? 2 : 1;
 		struct planned planned;
 
 		if (pair && count == 1)
 			break;
-		planned_find(&planning.chooser, &planning.reaches, hosts, count, bytes, NULL, STEPS,
-		             &planned);
+		planned_find(&drawn.planning.chooser, &drawn.planning.reaches, hosts, count, NULL, NULL,
+		             STEPS, &planned);
 		json_add(json_push(array, json_object_new()), "planned",
-		         planned_json(&planning, hosts, count, &planned));
+		         planned_json(&drawn, hosts, count, &planned));
 		verdicts[planned.verdict]++;
 		planned_free(&planned);
 	}
 	text = json_print(document, true, NULL);
-	cr_assert_eq(verify(planning.text, text), 0, "seed %llu: it is not proven\n%s\n%s",
-	             (unsigned long long)seed, planning.text, text);
+	cr_assert_eq(verify(drawn.text, text), 0, "seed %llu: it is not proven\n%s\n%s",
+	             (unsigned long long)seed, drawn.text, text);
 	free(text);
 	json_free(document);
-	planning_free(&planning);
+	drawn_free(&drawn);
 }
 
 Test(planned, plans_and_certificates_are_proven, .timeout = 100000)

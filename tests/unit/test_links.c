@@ -134,7 +134,7 @@ Test(links, what_one_cannot_use_the_others_get)
 	near_to(links_rate(&links, flows[0]), 2000.0 * MBIT);
 	near_to(links_rate(&links, flows[1]), 4000.0 * MBIT);
 	near_to(links_rate(&links, flows[2]), 4000.0 * MBIT);
-	near_to(links_used(&links, links_host(0, false)), 10000.0 * MBIT);
+	near_to(links_used(&links, network_host(0, false)), 10000.0 * MBIT);
 	for (uint32_t i = 0; i < 3; i++)
 		links_close(&links, flows[i], 0);
 	links_free(&links);
@@ -169,8 +169,8 @@ Test(links, a_path_goes_up_to_the_common_switch_and_down)
 	cr_assert_eq(links.flows[between].hop_count, 3);
 	near_to(links_rate(&links, across), 3000.0 * MBIT);
 	near_to(links_rate(&links, between), 3000.0 * MBIT);
-	near_to(links_used(&links, links_switch(&links, 0, false)), 6000.0 * MBIT);
-	cr_assert_eq(links_used(&links, links_switch(&links, 0, true)), 0);
+	near_to(links_used(&links, network_switch(&links.network, 0, false)), 6000.0 * MBIT);
+	cr_assert_eq(links_used(&links, network_switch(&links.network, 0, true)), 0);
 	links_close(&links, across, 0);
 	links_close(&links, between, 0);
 	links_free(&links);

@@ -188,3 +188,117 @@ Test(plan, a_host_sends_as_many_at_a_time_as_it_may)
 	cr_assert_float_eq(moves[1].start_s, moves[0].duration_s[1], 0.2);
 	cr_assert_lt(all.duration_s[1], one.duration_s[1]);
 }
+
+/* ------------------------------------------------------------------ reservations */
+
+#define FREELY ",\"migration\":{\"parallel_per_host\":0}"
+
+static void reserve(const double *mbit_s)
+{
+	for (uint32_t i = 0; i < plan.move_count; i++)
+		plan.moves[i].reserve_mbit_s = mbit_s[i];
+}
+
+Test(plan, moves_start_when_the_links_have_left_what_they_reserve)
+{
+	struct move_prediction moves[3];
+
+	begin(CLUSTER(HOST("a", 8192) "," HOST("b", 8192) "," HOST("c", 8192),
+	              VM("v", "a", "s", FREELY) "," VM("w", "a", "s", FREELY) "," VM("x", "a", "s", FREELY)));
+	arranged((struct order[]){ order("v", "a", "b"), order("w", "a", "c"), order("x", "a", "b") }, 3);
+	reserve((double[]){ 5000, 5000, 5000 });
+	predicted(0, moves);
+	cr_assert_eq(moves[0].start_s, 0);
+	cr_assert_eq(moves[1].start_s, 0);
+	cr_assert_geq(moves[2].start_s, fmin(moves[0].duration_s[0], moves[1].duration_s[0]));
+}
+
+Test(plan, one_that_reserves_more_than_there_is_gets_a_link_alone)
+{
+	struct move_prediction moves[2];
+
+	begin(CLUSTER(HOST("a", 8192) "," HOST("b", 8192) "," HOST("c", 8192),
+	              VM("v", "a", "s", FREELY) "," VM("w", "a", "s", FREELY)));
+	arranged((struct order[]){ order("v", "a", "b"), order("w", "a", "c") }, 2);
+	reserve((double[]){ 1e6, 1 });
+	predicted(0, moves);
+	cr_assert_float_eq(moves[1].start_s, moves[0].duration_s[1], 0.2);
+}
+
+Test(plan, a_link_into_a_host_is_reserved_like_one_out_of_it)
+{
+	struct move_prediction moves[3];
+
+	begin(CLUSTER(HOST("a", 8192) "," HOST("b", 8192) "," HOST("c", 8192) "," HOST("d", 8192),
+	              VM("v", "a", "s", FREELY) "," VM("w", "b", "s", FREELY) "," VM("x", "b", "s", FREELY)));
+	arranged((struct order[]){ order("v", "a", "c"), order("w", "b", "c"), order("x", "b", "d") }, 3);
+	reserve((double[]){ 10000, 10000, 10000 });
+	predicted(0, moves);
+	cr_assert_eq(moves[0].start_s, 0);
+	/* The third goes before the second, for which c has nothing left. */
+	cr_assert_eq(moves[2].start_s, 0);
+	cr_assert_geq(moves[1].start_s, fmax(moves[0].duration_s[0], moves[2].duration_s[0]));
+}
+
+Test(plan, the_first_of_the_plan_goes_first_wherever_it_comes_from)
+{
+	struct move_prediction moves[3];
+
+	begin(CLUSTER(HOST("a", 8192) "," HOST("b", 8192) "," HOST("c", 8192) "," HOST("d", 8192),
+	              VM("v", "a", "s", FREELY) "," VM("w", "d", "s", FREELY) "," VM("x", "b", "s", FREELY)));
+	arranged((struct order[]){ order("v", "a", "c"), order("w", "d", "c"), order("x", "b", "c") }, 3);
+	reserve((double[]){ 10000, 10000, 10000 });
+	predicted(0, moves);
+	cr_assert_lt(moves[1].start_s, moves[2].start_s);
+}
+
+Test(plan, a_move_alone_is_as_long_as_a_plan_of_it)
+{
+	struct move_prediction moves[1];
+	struct predictor predictor;
+	struct plan_alone alone;
+
+	begin(CLUSTER(HOST("a", 8192) "," HOST("b", 8192),
+	              VM("v", "a", "s", ",\"migration\":{\"downtime_steps\":0}")));
+	arranged((struct order[]){ order("v", "a", "b") }, 1);
+	predicted(0, moves);
+	predictor_create(&predictor);
+	predict_alone(&predictor, &state, cluster_vm(&cluster, "v"), METHOD_LIVE, 1.25e9, 5, 1, &alone);
+	predictor_free(&predictor);
+	cr_assert_float_eq(alone.duration_s, moves[0].duration_s[1], 1e-3);
+	cr_assert_float_eq(alone.bytes, moves[0].bytes, 1e-3 * alone.bytes);
+	cr_assert_eq(alone.least_s, alone.duration_s);
+	cr_assert_gt(alone.wire_bytes, alone.bytes);
+	cr_assert_leq(alone.wire_bytes_s, 1.25e9);
+	cr_assert(alone.again >= 0 && alone.again < 0.2);
+}
+
+Test(plan, a_guest_that_never_converges_alone_sends_its_memory_once_at_the_least)
+{
+	struct predictor predictor;
+	struct plan_alone alone;
+
+	begin(CLUSTER(HOST("a", 8192) "," HOST("b", 8192),
+	              VM("v", "a", "l",
+	                 ",\"migration\":{\"auto_converge\":false,\"timeout_s\":100},\"dirty\":"
+	                 "{\"model\":\"uniform\",\"working_set_mib\":2000,\"rate_pages_s\":2000000}")));
+	predictor_create(&predictor);
+	predict_alone(&predictor, &state, cluster_vm(&cluster, "v"), METHOD_LIVE, 1.25e8, 1, 1, &alone);
+	predictor_free(&predictor);
+	cr_assert_eq(alone.duration_s, INFINITY);
+	cr_assert_float_eq(alone.least_s, alone.setup_s + 2048.0 * 1048576 / (alone.wire_bytes_s * 0.956), 1);
+	cr_assert_gt(alone.again, 0.5);
+}
+
+Test(plan, a_cold_move_stops_the_guest_and_starts_it)
+{
+	struct predictor predictor;
+	struct plan_alone alone;
+
+	begin(CLUSTER(HOST("a", 8192) "," HOST("b", 8192), VM("v", "a", "s", "")));
+	predictor_create(&predictor);
+	predict_alone(&predictor, &state, cluster_vm(&cluster, "v"), METHOD_COLD, 1.25e9, 1, 1, &alone);
+	predictor_free(&predictor);
+	cr_assert_eq(alone.duration_s, 10);
+	cr_assert_eq(alone.wire_bytes, 0);
+}

@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* pacing: a plan's moves put in the order that ends soonest, as the simulator predicts them. */
+#ifndef CLI_PACING_H
+#define CLI_PACING_H
+
+#include "planner/facts.h"
+#include "planner/judge.h"
+#include "sim/predict.h"
+
+/* The planner's judge: the simulator. It must stay where it was created. */
+struct pacing {
+	struct predictor *predictor;
+	struct state *state;
+	uint64_t seed;
+	struct move_prediction *moves; /* scratch */
+	struct judge judge;
+};
+
+/* How a plan is to be paced and predicted. */
+struct pacing_options {
+	uint64_t migrations_most; /* simulated to find a good order */
+	uint32_t runs;            /* of the prediction */
+	double window_s;
+};
+
+/* state: the one that plans begin in; it is used, and the same after each call. */
+void pacing_create(struct pacing *ret_pacing, struct predictor *predictor, struct state *state,
+                   uint64_t seed);
+
+/*
+ * Paces the plan (planner/pace.h), for a goal also with the lower bound on its makespan, and fills in what it
+ * is predicted to do. reaches: those that the plan was found with, NULL for a rolling plan. ret_prediction:
+ * untouched when there are no moves.
+ */
+void pacing_find(struct pacing *pacing, struct reaches *reaches, struct plan *plan,
+                 const struct pacing_options *options, struct prediction *ret_prediction);
+
+#endif
