@@ -235,6 +235,12 @@ asan:
 
 valgrind: check-valgrind
 
+# Random cases by the 100,000: half an hour.
+LONG_CASES ?= 100000
+.PHONY: check-long
+check-long: all tests
+	@O='$(O)' tests/long $(LONG_CASES)
+
 # Real libvirt hosts, in a world that is gone when the command ends.
 .PHONY: lab lab-measure lab-ready
 HOSTS ?= 2
@@ -339,6 +345,7 @@ help:
 	@echo 'make valgrind        commands under valgrind'
 	@echo 'make lab             HOSTS=$(HOSTS) libvirt hosts on links of MBIT=$(MBIT), for RUN_IN_LAB="…"'
 	@echo 'make lab-measure     migrate N=$(N) guests (SEED= KIND= MACHINE=), rows go to MIGRATIONS='
+	@echo 'make check-long      LONG_CASES=$(LONG_CASES) random clusters against the brute-force judges'
 	@echo 'make fuzz            each fuzz target for FUZZ_SECONDS=$(FUZZ_SECONDS)'
 	@echo 'make bench           measure speed and accuracy'
 	@echo 'make accuracy        predictions beside measured migrations; ACCURACY_OPTIONS="--write docs"'

@@ -344,12 +344,14 @@ static void pacing_free(struct pacing *of)
 	free(of->speed);
 	free(of->again);
 	free(of->tail_s);
+	free(of->now);
+	free(of->best);
+	free(of->kept);
 	free(of->ends_s);
 	free(of->source_of);
 	free(of->order);
 	free(of->place);
 	free(of->sources);
-	free(of->kept);
 }
 
 void pace(struct plan *plan, const struct network *network, const struct judge *judge,

@@ -321,6 +321,7 @@ void read_cluster(struct cluster *ret_cluster, const cJSON *root, int profile)
 	uint32_t i;
 
 	*c = (struct cluster){ 0 };
+	host_names = vm_names = group_names = flavor_names = (struct names){ 0 };
 	known(root, "schema name profile migration switches hosts flavors vms groups");
 	if (strcmp(text_of(root, "schema", NULL), "lockkeeper.cluster/1"))
 		wrong("schema", "expected \"lockkeeper.cluster/1\"");
