@@ -18,6 +18,9 @@ enum { KEY_HOST = 0x100, KEY_LIMIT, KEY_WINDOW, KEY_PLOTS };
  * and to find good paces. */
 enum { RUNS_MOST = 25, RUNS_MIGRATIONS = 1000000, PACE_MIGRATIONS = 1000000 };
 
+/* Each change that might help gets this part of the limit. */
+enum { ADVICE_SHARE = 10 };
+
 static const struct argp_option options[] = {
 	{ "host", KEY_HOST, "HOST", 0, "check this host (may be given more than once); all when not given",
 	  1 },
@@ -185,6 +188,27 @@ static uint32_t runs_needed(const struct check *check)
 	return movers * RUNS_MOST <= RUNS_MIGRATIONS ? RUNS_MOST : 1;
 }
 
+/* What would help, where hosts were asked for by name: one after another, since the cluster is changed. */
+static void advise(struct check *check)
+{
+	struct amounts amounts;
+
+	amounts_create(&amounts, &check->cluster);
+	for (uint32_t i = 0; i < check->count && check->name_count > 0; i++) {
+		struct checked *checked = &check->checked[i];
+
+		if (checked->planned.verdict != PLANNED_NOT_LOCKABLE)
+			continue;
+		advice_find(&check->cluster, &checked->planned.fact, &checked->host, 1,
+		            (uint64_t)(check->limit_s * PLANNED_STEPS_PER_SECOND) / ADVICE_SHARE,
+		            &checked->advice);
+		if (checked->certificate)
+			certificate_explain(checked->certificate, &checked->planned.fact, &amounts,
+			                    checked->advice.texts, checked->advice.count);
+	}
+	amounts_free(&amounts);
+}
+
 static void check_run(struct check *check)
 {
 	unsigned threads = check->common.threads > check->count ? check->count : check->common.threads;
@@ -219,6 +243,7 @@ static void check_run(struct check *check)
 	free(check->predictors);
 	shapes_free(&check->shapes);
 	state_free(&check->state);
+	advise(check);
 }
 
 static int draw_board(const struct check *check, struct error *error)
@@ -257,6 +282,7 @@ static void check_free(struct check *check)
 		planned_free(&check->checked[i].planned);
 		plan_free(&check->checked[i].plan);
 		free(check->checked[i].planned_why);
+		advice_free(&check->checked[i].advice);
 	}
 	free(check->checked);
 	free(check->names);

@@ -4,6 +4,7 @@
 #define CLI_CHECK_H
 
 #include "cli/cli.h"
+#include "planner/advice.h"
 #include "planner/lockability.h"
 #include "planner/planned.h"
 #include "sim/predict.h"
@@ -13,9 +14,10 @@ struct checked {
 	uint32_t host;
 	struct stock stock;
 	struct planned planned;
-	struct plan plan;    /* lockable, when it is printed */
-	json_t *certificate; /* not lockable, when it is printed */
-	char *planned_why;   /* not lockable: in words */
+	struct plan plan;     /* lockable, when it is printed */
+	json_t *certificate;  /* not lockable, when it is printed */
+	char *planned_why;    /* not lockable: in words */
+	struct advice advice; /* not lockable, when the host was asked for: what would help */
 	struct prediction prediction;
 	bool predicted; /* a prediction was made: some order locks the host */
 };

@@ -198,8 +198,13 @@ static int print_planned(const struct check *check, const struct checked *checke
 	const struct planned *planned = &checked->planned;
 	uint32_t others = 0;
 
-	if (planned->verdict == PLANNED_NOT_LOCKABLE)
-		return print_line(error, "  no moves empty it: %s\n", checked->planned_why);
+	if (planned->verdict == PLANNED_NOT_LOCKABLE) {
+		int result = print_line(error, "  no moves empty it: %s\n", checked->planned_why);
+
+		for (uint32_t i = 0; i < checked->advice.count && !result; i++)
+			result = print_line(error, "  would help: %s\n", checked->advice.texts[i]);
+		return result;
+	}
 	if (planned->verdict == PLANNED_UNKNOWN)
 		return print_line(error, "  whether any moves empty it was not decided within the limit\n");
 	if (planned->order_count == 0)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "planner/advice.h"
 
+#include "core/indexes.h"
 #include "planner/planned.h"
 #include "planner/planning.h"
 
@@ -11,6 +12,9 @@
 
 /* Hosts on which more is tried, how often it is doubled, and hosts that are tried unlocked. */
 enum { HOSTS_MOST = 12, DOUBLED_MOST = 4, UNLOCKED_MOST = 12 };
+
+/* Gaps that are tried closed, the smallest of each resource; and of how many they are the smallest. */
+enum { GROUPS_MOST = 8, GAPS_TRIED = 3, GAPS_MOST = 100000 };
 
 struct asking {
 	struct cluster *cluster;
@@ -47,6 +51,10 @@ static void add(struct asking *asking, const char *text)
 {
 	struct advice *advice = asking->advice;
 
+	for (uint32_t i = 0; i < advice->count; i++) {
+		if (!strcmp(advice->texts[i], text))
+			return;
+	}
 	if (advice->count < ADVICE_MOST)
 		advice->texts[advice->count++] = arena_text(&advice->arena, text, strlen(text));
 }
@@ -111,6 +119,137 @@ static void try_more(struct asking *asking)
 	}
 }
 
+/* What a VM lacks on a host, when that is one thing only: one that must leave, or that the fact is about. */
+struct gap {
+	double amount;
+	uint32_t resource, host;
+};
+
+/* How much a host has in all, in the unit of its ratio's millionths; no VM alone may need more. */
+static __int128 total_of(const struct host *host, uint32_t resource)
+{
+	switch (resource) {
+	case RESOURCE_CPUS:
+		return (__int128)host->cpus * host->cpu_ratio;
+	case RESOURCE_MEMORY:
+		return (__int128)host->memory_mib * host->memory_ratio;
+	case RESOURCE_DISK:
+		return host->disk_gib == UNLIMITED ? (__int128)1 << 100
+		                                   : (__int128)host->disk_gib * host->disk_ratio;
+	default:
+		return (__int128)1 << 100;
+	}
+}
+
+static int64_t ratio_of(const struct host *host, uint32_t resource)
+{
+	switch (resource) {
+	case RESOURCE_CPUS:
+		return host->cpu_ratio;
+	case RESOURCE_MEMORY:
+		return host->memory_ratio;
+	case RESOURCE_DISK:
+		return host->disk_ratio;
+	default:
+		return RATIO_ONE;
+	}
+}
+
+static bool find_gap(const struct state *state, const struct amounts *amounts, uint32_t vm, uint32_t host,
+                     struct gap *ret_gap)
+{
+	const struct host *of = &state->cluster->hosts[host];
+	uint32_t asked[RESOURCES_ASKED_MOST], count = amounts_asked(amounts, vm, host, asked), gaps = 0;
+
+	for (uint32_t i = 0; i < count; i++) {
+		__int128 part = amount_of_vm(amounts, vm, host, asked[i]), alone;
+		__int128 missing = part - amount_of_host(amounts, host, asked[i]);
+
+		for (uint32_t other = state_vms_first(state, host); other != NONE;
+		     other = state_vms_next(state, other))
+			missing += amount_of_vm(amounts, other, host, asked[i]);
+		alone = part * ratio_of(of, asked[i]) / RATIO_ONE - total_of(of, asked[i]);
+		missing = alone > missing ? alone : missing;
+		if (missing <= 0)
+			continue;
+		*ret_gap = (struct gap){ ceil((double)missing / amount_unit(asked[i])), asked[i], host };
+		gaps++;
+	}
+	return gaps == 1 && ret_gap->resource < FIXED_RESOURCES;
+}
+
+static int compare_gaps(const void *a, const void *b)
+{
+	const struct gap *x = a, *y = b;
+
+	if (x->resource != y->resource)
+		return x->resource < y->resource ? -1 : 1;
+	if (x->amount != y->amount)
+		return x->amount < y->amount ? -1 : 1;
+	return x->host < y->host ? -1 : x->host > y->host;
+}
+
+static uint32_t find_gaps(const struct asking *asking, const struct amounts *amounts, struct gap *gaps)
+{
+	struct state state;
+	struct goal goal;
+	uint32_t count = 0;
+	bool *concerned = MEMORY_ARRAY(bool, asking->cluster->vm_count);
+
+	state_create(&state, asking->cluster);
+	goal_create(&goal, &state, asking->hosts, asking->count);
+	for (uint32_t i = 0; i < asking->fact->vm_count; i++)
+		concerned[asking->fact->vms[i]] = true;
+	for (uint32_t vm = 0; vm < asking->cluster->vm_count; vm++) {
+		if (!concerned[vm] && !goal_must_leave(&goal, &state, vm))
+			continue;
+		for (uint32_t host = 0; host < asking->cluster->host_count && count < GAPS_MOST; host++) {
+			if (!goal.wanted[host] && host != state.vm_host[vm] &&
+			    state_host_enabled(&state, host))
+				count += find_gap(&state, amounts, vm, host, &gaps[count]);
+		}
+	}
+	goal_free(&goal);
+	state_free(&state);
+	free(concerned);
+	qsort(gaps, count, sizeof(gaps[0]), compare_gaps);
+	return count;
+}
+
+/* The least that is missing somewhere, whether the fact is about that host or not. */
+static void try_gaps(struct asking *asking)
+{
+	struct gap *gaps = MEMORY_ARRAY(struct gap, GAPS_MOST);
+	uint32_t count, tried = 0;
+	struct amounts amounts;
+	bool better = false;
+
+	amounts_create(&amounts, asking->cluster);
+	count = find_gaps(asking, &amounts, gaps);
+	for (uint32_t i = 0; i < count; i++) {
+		const struct gap *gap = &gaps[i];
+		struct host *host = &asking->cluster->hosts[gap->host], before = *host;
+		char words[256], text[1024];
+
+		if (i == 0 || gap->resource != gaps[i - 1].resource) {
+			better = false;
+			tried = 0;
+		}
+		if (better || tried == GAPS_TRIED || (i > 0 && compare_gaps(gap, &gaps[i - 1]) == 0))
+			continue;
+		tried++;
+		better = give(host, gap->resource, gap->amount) && helps(asking);
+		*host = before;
+		if (!better)
+			continue;
+		amount_words(&amounts, gap->resource, words, sizeof(words));
+		snprintf(text, sizeof(text), "%.15g %s more on %s", gap->amount, words, host->name);
+		add(asking, text);
+	}
+	amounts_free(&amounts);
+	free(gaps);
+}
+
 static void try_group(struct asking *asking, uint32_t group)
 {
 	struct group *of = group == NONE ? NULL : &asking->cluster->groups[group];
@@ -124,6 +263,24 @@ static void try_group(struct asking *asking, uint32_t group)
 		add(asking, text);
 	}
 	of->best_effort = false;
+}
+
+/* The groups of the VMs that the fact is about, each once. */
+static void try_groups(struct asking *asking)
+{
+	const struct fact *fact = asking->fact;
+	uint32_t *groups = MEMORY_ARRAY(uint32_t, fact->vm_count), count = 0;
+
+	for (uint32_t i = 0; i < fact->vm_count; i++) {
+		uint32_t group = asking->cluster->vms[fact->vms[i]].group;
+
+		if (group != NONE)
+			groups[count++] = group;
+	}
+	count = indexes_sort_once(groups, count);
+	for (uint32_t i = 0; i < count && i < GROUPS_MOST; i++)
+		try_group(asking, groups[i]);
+	free(groups);
 }
 
 /* The VM made active, without a task, willing. */
@@ -179,9 +336,12 @@ void advice_find(struct cluster *cluster, const struct fact *fact, const uint32_
 	if (fact->kind == FACT_NO_HOST) {
 		try_group(&asking, cluster->vms[fact->vm].group);
 		try_vm(&asking, fact->vm);
-	} else if (room && fact->resource >= FIXED_RESOURCES &&
+	} else if (fact->kind == FACT_CAPACITY && fact->resource >= FIXED_RESOURCES &&
 	           fact->resource - FIXED_RESOURCES < cluster->group_count) {
 		try_group(&asking, fact->resource - FIXED_RESOURCES);
+	} else if (fact->kind != FACT_CAPACITY) {
+		try_groups(&asking);
 	}
+	try_gaps(&asking);
 	try_unlocking(&asking);
 }

@@ -17,6 +17,8 @@ static void add_vms(json_t *object, const struct fact *fact, const struct cluste
 		json_push(array, json_text_new(cluster->vms[fact->vms[i]].name));
 }
 
+static json_t *split_json(const struct fact *fact, const struct amounts *amounts);
+
 static json_t *fact_json(const struct fact *fact, const struct amounts *amounts)
 {
 	const struct cluster *cluster = amounts->cluster;
@@ -33,7 +35,8 @@ static json_t *fact_json(const struct fact *fact, const struct amounts *amounts)
 	case FACT_CAPACITY:
 	case FACT_COUNT:
 		amount_name(amounts, fact->resource, name, sizeof(name));
-		json_add_text(object, "resource", name);
+		if (fact->kind == FACT_CAPACITY)
+			json_add_text(object, "resource", name);
 		json_add_number(object, "needed", fact->needed);
 		json_add_number(object, "available", fact->available);
 		add_vms(object, fact, cluster);
@@ -45,6 +48,24 @@ static json_t *fact_json(const struct fact *fact, const struct amounts *amounts)
 		json_add_number(object, "states", fact->states);
 		add_vms(object, fact, cluster);
 		break;
+	case FACT_SPLIT:
+		return split_json(fact, amounts);
+	}
+	return object;
+}
+
+static json_t *split_json(const struct fact *fact, const struct amounts *amounts)
+{
+	const struct cluster *cluster = amounts->cluster;
+	json_t *object = json_object_new(), *array;
+
+	json_add_text(object, "split", cluster->vms[fact->vm].name);
+	array = json_add(object, "cases", json_array_new());
+	for (uint32_t i = 0; i < fact->host_count; i++) {
+		json_t *entry = json_push(array, json_object_new());
+
+		json_add_text(entry, "host", cluster->hosts[fact->hosts[i]].name);
+		json_add(entry, "proof", fact_json(&fact->cases[i], amounts));
 	}
 	return object;
 }
@@ -98,13 +119,16 @@ void fact_text(const struct fact *fact, const struct amounts *amounts, char *tex
 		         hosts, fact->needed, name, fact->available);
 		break;
 	case FACT_COUNT:
-		amount_words(amounts, fact->resource, name, sizeof(name));
-		snprintf(text, room, "%s can only end on %s, which have room for %.15g of them (%s)", vms,
-		         hosts, fact->available, name);
+		snprintf(text, room, "%s can only end on %s, which have room for %.15g of them", vms, hosts,
+		         fact->available);
 		break;
 	case FACT_UNREACHABLE:
 		snprintf(text, room, "of all %u placements that moves of %s can reach, none empties the host",
 		         fact->states, vms);
+		break;
+	case FACT_SPLIT:
+		name_list(cluster, fact->about, fact->about_count, false, hosts, sizeof(hosts));
+		snprintf(text, room, "wherever %s end, some of %s lack room", vms, hosts);
 		break;
 	}
 }
@@ -115,6 +139,8 @@ void certificate_explain(json_t *certificate, const struct fact *fact, const str
 	const struct cluster *cluster = amounts->cluster;
 	json_t *object = json_add(certificate, "explanation", json_object_new()), *array;
 	uint32_t *groups = MEMORY_ARRAY(uint32_t, fact->vm_count + 1), group_count = 0;
+	uint32_t host_count = fact->kind == FACT_SPLIT ? fact->about_count : fact->host_count;
+	const uint32_t *hosts = fact->kind == FACT_SPLIT ? fact->about : fact->hosts;
 	char text[2048];
 
 	fact_text(fact, amounts, text, sizeof(text));
@@ -132,8 +158,8 @@ void certificate_explain(json_t *certificate, const struct fact *fact, const str
 	for (uint32_t i = 0; i < group_count; i++)
 		json_push(array, json_text_new(cluster->groups[groups[i]].name));
 	array = json_add(object, "hosts", json_array_new());
-	for (uint32_t i = 0; i < fact->host_count; i++)
-		json_push(array, json_text_new(cluster->hosts[fact->hosts[i]].name));
+	for (uint32_t i = 0; i < host_count; i++)
+		json_push(array, json_text_new(cluster->hosts[hosts[i]].name));
 	array = json_add(object, "changes", json_array_new());
 	for (uint32_t i = 0; i < count; i++)
 		json_push(array, json_text_new(texts[i]));

@@ -12,7 +12,7 @@ enum { COUNTED_MOST = 4000000, MINIMISED_MOST = 200 };
 /* The reasons that one host may give. */
 enum { REASONS_MOST = 24 };
 
-static const char *const words[] = { "no-host", "capacity", "count", "unreachable", NULL };
+static const char *const words[] = { "no-host", "capacity", "count", "unreachable", "split", NULL };
 const char *const *const fact_words = words;
 
 void reaches_create(struct reaches *ret_reaches, const struct shapes *shapes, const struct state *state)
@@ -74,6 +74,8 @@ bool reach_may_be(struct reaches *reaches, uint32_t vm, uint32_t host)
 
 bool reach_may_end(struct reaches *reaches, const struct goal *goal, uint32_t vm, uint32_t host)
 {
+	if (reaches->assumed && reaches->assumed[vm] != NONE)
+		return reaches->assumed[vm] == host;
 	return (!goal->wanted[host] || lock_leaves(reaches->state, vm)) && reach_may_be(reaches, vm, host);
 }
 
@@ -158,17 +160,16 @@ static int part_compare(const void *a, const void *b)
 	return x < y ? -1 : x > y;
 }
 
-/* How many of the VMs fit a host at the most: the smallest ones. */
-static __int128 most_by_number(struct room *room, uint32_t host)
+/* How many of the VMs fit a host at the most, by one resource: the smallest ones. */
+static __int128 fit_by(struct room *room, uint32_t host, uint32_t resource)
 {
 	struct reaches *reaches = room->reaches;
-	__int128 left = amount_of_host(&reaches->amounts, host, room->resource), most = 0;
+	__int128 left = amount_of_host(&reaches->amounts, host, resource), most = 0;
 	uint32_t used = 0;
 
 	for (uint32_t i = 0; i < room->vm_count; i++) {
 		if (reach_may_end(reaches, room->goal, room->vms[i], host))
-			room->parts[used++] = amount_of_vm(&reaches->amounts, room->vms[i], host,
-			                                   room->resource);
+			room->parts[used++] = amount_of_vm(&reaches->amounts, room->vms[i], host, resource);
 	}
 	qsort(room->parts, used, sizeof(*room->parts), part_compare);
 	for (uint32_t i = 0; i < used && (room->parts[i] == 0 || room->parts[i] <= left); i++, most++)
@@ -193,15 +194,43 @@ static void count_here(struct room *room)
 	}
 }
 
-/* How much of the resource, or how many, of the VMs can end on a host at the most. */
+/* Whether the present case brings somebody to a host who takes of the resource and was not there. */
+static bool has_arrival(const struct room *room, uint32_t host, uint32_t resource)
+{
+	const struct reaches *reaches = room->reaches;
+
+	for (uint32_t vm = 0; reaches->assumed && vm < reaches->state->cluster->vm_count; vm++) {
+		if (reaches->assumed[vm] == host && reaches->state->vm_host[vm] != host &&
+		    amount_of_vm(&reaches->amounts, vm, host, resource) > 0)
+			return true;
+	}
+	return false;
+}
+
+/* As long as nobody has come, what was there from the beginning may be too much. */
+static __int128 or_here(const struct room *room, uint32_t host, uint32_t resource, __int128 most)
+{
+	most = most > 0 ? most : 0;
+	return room->here[host] > most && !has_arrival(room, host, resource) ? room->here[host] : most;
+}
+
+/* How much of the resource can end on a host at the most; how many, by all that the first of the VMs asks
+ * for. */
 static __int128 most_on(struct room *room, uint32_t host)
 {
-	__int128 most = room->by_number ? most_by_number(room, host)
-	                                : amount_of_host(&room->reaches->amounts, host, room->resource);
+	const struct amounts *amounts = &room->reaches->amounts;
+	uint32_t asked[RESOURCES_ASKED_MOST], count;
+	__int128 least = -1;
 
-	most = most > 0 ? most : 0;
-	/* As long as nobody has come, what was there from the beginning may be too much. */
-	return room->here[host] > most ? room->here[host] : most;
+	if (!room->by_number)
+		return or_here(room, host, room->resource, amount_of_host(amounts, host, room->resource));
+	count = room->vm_count > 0 ? amounts_asked(amounts, room->vms[0], host, asked) : 0;
+	for (uint32_t i = 0; i < count; i++) {
+		__int128 most = or_here(room, host, asked[i], fit_by(room, host, asked[i]));
+
+		least = least < 0 || most < least ? most : least;
+	}
+	return least > 0 ? least : 0;
 }
 
 /* What a VM takes at the least, wherever it ends: only of CPUs that depends on the host. */
@@ -242,6 +271,8 @@ static bool is_inside(struct room *room, uint32_t vm)
 	uint32_t at = state->vm_host[vm], group = state->cluster->vms[vm].group;
 	const struct shapes *shapes = reaches->shapes;
 
+	if (reaches->assumed && reaches->assumed[vm] != NONE)
+		return room->among[reaches->assumed[vm]];
 	if (!room->among[at] && reach_may_end(reaches, room->goal, vm, at))
 		return false;
 	if (room->shape_inside[shapes->of_vm[vm]] || order_method(state, vm) == METHOD_NONE)
@@ -375,15 +406,15 @@ static bool look_for_shortage(struct room *room, uint32_t mover, struct arena *a
 	vms = MEMORY_ARRAY(uint32_t, all);
 	memcpy(vms, room->vms, sizeof(*vms) * all);
 	count = amounts_asked(&room->reaches->amounts, mover, room->hosts[0], asked);
-	for (uint32_t i = 0; i < count && !found; i++) {
-		room->resource = asked[i];
-		room->by_number = false;
-		found = is_short(room, &needed, &available);
-		if (!found && (uint64_t)all * room->host_count <= COUNTED_MOST) {
-			room->by_number = true;
+	/* By amount first: that says more. */
+	for (uint32_t i = 0; i < 2 * count && !found; i++) {
+		room->resource = asked[i % count];
+		room->by_number = i >= count;
+		if (room->by_number && (uint64_t)all * room->host_count > COUNTED_MOST)
+			break;
+		if (room->by_number)
 			keep_large(room, mover);
-			found = is_short(room, &needed, &available);
-		}
+		found = is_short(room, &needed, &available);
 		if (found)
 			take_room(room, arena, ret_fact);
 		memcpy(room->vms, vms, sizeof(*vms) * all);

@@ -6,6 +6,7 @@
 #include "planner/arrange.h"
 #include "planner/evict.h"
 #include "planner/exact.h"
+#include "planner/refute.h"
 #include "planner/traffic.h"
 
 #include <stdlib.h>
@@ -20,6 +21,15 @@ static const double MIB = 1048576;
 enum { CANDIDATES_MOST = 64, CANDIDATES_LATER = 4096 };
 
 /* How many others are moved out of the way at the most: so many, and so many for each that must leave. */
+/*
+ * Many placements cannot be reached, so there may be more of them than steps. Where all else fails, a small
+ * cluster (hosts times VMs) is searched whatever their number.
+ */
+enum { FEW_PLACEMENTS = 16, SMALL_MOST = 2000 };
+
+/* Cases of a proof, so many steps each, and placements on the way to one that would do, at the most. */
+enum { CASES_MOST = 50000, CASE_STEPS = 10, PLACEMENTS_MOST = 20000 };
+
 enum { EVICTIONS_MOST = 64, EVICTIONS_EACH = 2 };
 
 struct finding {
@@ -262,9 +272,9 @@ static bool find_movable(struct finding *finding, uint64_t most, uint32_t **ret_
 		if (hosts < 2)
 			continue;
 		(*ret_vms)[(*ret_count)++] = vm;
-		placements *= hosts;
-		if (placements > most)
+		if (placements > most / hosts)
 			return false;
+		placements *= hosts;
 	}
 	return true;
 }
@@ -340,8 +350,8 @@ static void take_unreachable(struct finding *finding, const bool *targets, uint3
 	state_rollback(state, mark);
 }
 
-/* Every placement, where that is possible. Returns whether it gave the answer. */
-static bool search_exactly(struct finding *finding)
+/* Every placement, if there are no more than so many. Returns whether it gave the answer. */
+static bool search_exactly(struct finding *finding, uint64_t placements_most)
 {
 	struct state *state = state_of(finding);
 	struct planned *planned = finding->planned;
@@ -351,7 +361,7 @@ static bool search_exactly(struct finding *finding)
 	int64_t *bytes = NULL;
 	struct exact exact;
 
-	if (find_movable(finding, (uint64_t)most * 16, &vms, &count, targets)) {
+	if (find_movable(finding, placements_most, &vms, &count, targets)) {
 		enum exact_answer answer;
 
 		bytes = MEMORY_ARRAY(int64_t, count);
@@ -361,13 +371,13 @@ static bool search_exactly(struct finding *finding)
 		                      targets, most, &exact);
 		planned->steps += exact.states;
 		answered = answer != EXACT_UNKNOWN;
-		if (answer == EXACT_FOUND)
+		if (answer == EXACT_FOUND) {
 			take_exact(finding, &exact);
+			find_broken(finding);
+		}
 		if (answer == EXACT_NONE) {
 			planned->verdict = PLANNED_NOT_LOCKABLE;
-			if (!fact_find_room(finding->reaches, &finding->goal, finding->movers,
-			                    finding->mover_count, &planned->arena, &planned->fact))
-				take_unreachable(finding, targets, exact.states);
+			take_unreachable(finding, targets, exact.states);
 		}
 	}
 	free(bytes);
@@ -410,6 +420,85 @@ static bool make_room(struct finding *finding)
 	return found;
 }
 
+/* ------------------------------------------------------------------ case by case */
+
+static uint64_t size_of(const struct finding *finding)
+{
+	const struct cluster *cluster = finding->chooser->state.cluster;
+
+	return (uint64_t)cluster->host_count * cluster->vm_count;
+}
+
+/* Whether the first so many of all placements, however many there are, are worth a look. */
+static bool is_small(const struct finding *finding)
+{
+	return size_of(finding) <= SMALL_MOST;
+}
+
+/* Moves of these VMs alone, to the hosts where they are to end and through them, that reach the goal. */
+static bool move_towards(struct finding *finding, const uint32_t *ends)
+{
+	struct state *state = state_of(finding);
+	const struct cluster *cluster = state->cluster;
+	struct planned *planned = finding->planned;
+	uint32_t *vms = MEMORY_ARRAY(uint32_t, cluster->vm_count), count = 0;
+	int64_t *bytes = MEMORY_ARRAY(int64_t, cluster->vm_count);
+	bool *targets = MEMORY_ARRAY(bool, cluster->host_count);
+	uint32_t most = finding->steps_left < PLACEMENTS_MOST ? (uint32_t)finding->steps_left
+	                                                      : PLACEMENTS_MOST;
+	enum exact_answer answer = EXACT_UNKNOWN;
+	struct exact exact;
+
+	for (uint32_t vm = 0; vm < cluster->vm_count; vm++) {
+		if (ends[vm] == state->vm_host[vm])
+			continue;
+		targets[ends[vm]] = targets[state->vm_host[vm]] = true;
+		bytes[count] = bytes_of(finding, vm);
+		vms[count++] = vm;
+	}
+	/* Nobody may be needed for a while where nobody ends: then, anywhere. */
+	for (int anywhere = 0; anywhere < 2 && answer != EXACT_FOUND; anywhere++) {
+		for (uint32_t host = 0; host < cluster->host_count; host++)
+			targets[host] |= anywhere > 0;
+		answer = exact_search(state, finding->reaches->shapes, &finding->goal, vms, count, bytes,
+		                      targets, most, &exact);
+		planned->steps += exact.states;
+	}
+	if (answer == EXACT_FOUND) {
+		take_exact(finding, &exact);
+		planned->orders_least = finding->mover_count + is_blocked(finding);
+		find_broken(finding);
+	}
+	free(vms);
+	free(bytes);
+	free(targets);
+	return answer == EXACT_FOUND;
+}
+
+/* No end has the hosts empty, or there is one to which moves may lead. */
+static void look_at_ends(struct finding *finding)
+{
+	struct planned *planned = finding->planned;
+	/* A case takes as long as the cluster is large; one is looked at in any case. */
+	uint64_t most = 1 + finding->steps_left / CASE_STEPS / (1 + size_of(finding) / SMALL_MOST);
+	uint32_t *ends = MEMORY_ARRAY(uint32_t, state_of(finding)->cluster->vm_count);
+
+	planned->verdict = PLANNED_UNKNOWN;
+	switch (refute(finding->reaches, &finding->goal, finding->movers, finding->mover_count,
+	               most < CASES_MOST ? (uint32_t)most : CASES_MOST, &planned->arena, &planned->fact,
+	               ends)) {
+	case REFUTED:
+		planned->verdict = PLANNED_NOT_LOCKABLE;
+		break;
+	case NOT_REFUTED:
+		move_towards(finding, ends);
+		break;
+	case REFUTE_UNKNOWN:
+		break;
+	}
+	free(ends);
+}
+
 /* ------------------------------------------------------------------ all of it */
 
 static void find_answer(struct finding *finding)
@@ -431,20 +520,20 @@ static void find_answer(struct finding *finding)
 		if (planned->broken_count == 0)
 			return;
 	}
-	if (search_exactly(finding)) {
-		if (planned->verdict == PLANNED_LOCKABLE)
-			find_broken(finding);
+	if (planned->order_count < finding->mover_count && is_small(finding) &&
+	    fact_find_room(finding->reaches, &finding->goal, finding->movers, finding->mover_count,
+	                   &planned->arena, &planned->fact)) {
+		planned->verdict = PLANNED_NOT_LOCKABLE;
 		return;
 	}
+	if (search_exactly(finding, finding->steps_left * FEW_PLACEMENTS))
+		return;
 	/* They can leave, if only against a policy. */
-	if (planned->order_count == finding->mover_count)
+	if (planned->order_count == finding->mover_count || make_room(finding))
 		return;
-	if (make_room(finding))
-		return;
-	planned->verdict = PLANNED_UNKNOWN;
-	if (fact_find_room(finding->reaches, &finding->goal, finding->movers, finding->mover_count,
-	                   &planned->arena, &planned->fact))
-		planned->verdict = PLANNED_NOT_LOCKABLE;
+	look_at_ends(finding);
+	if (planned->verdict == PLANNED_UNKNOWN && is_small(finding))
+		search_exactly(finding, UINT64_MAX);
 }
 
 void planned_find(struct chooser *chooser, struct reaches *reaches, const uint32_t *hosts, uint32_t count,

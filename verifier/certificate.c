@@ -126,12 +126,26 @@ static wide most_on(struct judge *judge, uint32_t host, uint32_t resource, const
 	return here > most && !has_arrival(judge, host, resource) ? here : most;
 }
 
+/* How many of the VMs can end on a host at the most, by each resource that the first of them asks for. */
+static wide number_on(struct judge *judge, uint32_t host, const uint32_t *vms, uint32_t count)
+{
+	uint32_t asked[ASKED_MOST];
+	uint32_t resources = count ? resources_asked(judge->cluster, vms[0], host, asked) : 0;
+	wide least = count, most;
+
+	for (uint32_t i = 0; i < resources; i++) {
+		most = most_on(judge, host, asked[i], vms, count, true);
+		least = most < least ? most : least;
+	}
+	return least;
+}
+
 /* {"fact": "capacity" | "count"}: the VMs can only end on these hosts, which cannot take them all. */
 static bool check_room(struct judge *judge, const cJSON *fact, bool by_number)
 {
 	const struct cluster *cluster = judge->cluster;
-	const char *name = text_of(fact, "resource", NULL);
-	uint32_t resource = resource_named(cluster, name), vm_count = 0, host_count = 0;
+	const char *name = by_number ? "count" : text_of(fact, "resource", NULL);
+	uint32_t resource = by_number ? 0 : resource_named(cluster, name), vm_count = 0, host_count = 0;
 	uint32_t *vms = read_list(fact, "vms", find_vm, &vm_count);
 	uint32_t *hosts = read_list(fact, "hosts", find_host, &host_count);
 	bool *among = take(cluster->host_count, 1);
@@ -143,7 +157,8 @@ static bool check_room(struct judge *judge, const cJSON *fact, bool by_number)
 		wrong("fact", "expected a resource of the cluster, and the numbers needed and available");
 	for (uint32_t i = 0; i < host_count; i++) {
 		among[hosts[i]] = true;
-		available += most_on(judge, hosts[i], resource, vms, vm_count, by_number);
+		available += by_number ? number_on(judge, hosts[i], vms, vm_count)
+		                       : most_on(judge, hosts[i], resource, vms, vm_count, false);
 	}
 	for (uint32_t i = 0; i < vm_count; i++) {
 		wide least = -1;

@@ -64,6 +64,7 @@ static FILE *open_text(const char *name)
 #define strdup(text) ((char *)keep(memcpy(malloc(strlen(text) + 1), text, strlen(text) + 1)))
 #define main verify_main
 int verify_main(int argc, char **argv);
+/* NOLINTBEGIN(bugprone-suspicious-include) */
 #include "verifier/certificate.c"
 #include "verifier/cluster.c"
 #undef CPUS_MOST
@@ -72,6 +73,7 @@ int verify_main(int argc, char **argv);
 #include "verifier/plan.c"
 #include "verifier/read.c"
 #include "verifier/rules.c"
+/* NOLINTEND(bugprone-suspicious-include) */
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
