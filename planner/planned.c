@@ -28,7 +28,7 @@ enum { CANDIDATES_MOST = 64, CANDIDATES_LATER = 4096 };
 enum { FEW_PLACEMENTS = 16, SMALL_MOST = 2000 };
 
 /* Cases of a proof, so many steps each, and placements on the way to one that would do, at the most. */
-enum { CASES_MOST = 50000, CASE_STEPS = 10, PLACEMENTS_MOST = 20000 };
+enum { CASES_FEW = 100, CASES_MOST = 50000, CASE_STEPS = 10, PLACEMENTS_MOST = 20000 };
 
 enum { EVICTIONS_MOST = 64, EVICTIONS_EACH = 2 };
 
@@ -350,6 +350,22 @@ static void take_unreachable(struct finding *finding, const bool *targets, uint3
 	state_rollback(state, mark);
 }
 
+static enum refutation find_cases(struct finding *finding, uint32_t most, uint32_t *ends)
+{
+	return refute(finding->reaches, &finding->goal, finding->movers, finding->mover_count, most,
+	              &finding->planned->arena, &finding->planned->fact, ends);
+}
+
+/* A few cases say more to people than that nothing can be reached. */
+static bool take_cases(struct finding *finding)
+{
+	uint32_t *ends = MEMORY_ARRAY(uint32_t, state_of(finding)->cluster->vm_count);
+	bool refuted = find_cases(finding, CASES_FEW, ends) == REFUTED;
+
+	free(ends);
+	return refuted;
+}
+
 /* Every placement, if there are no more than so many. Returns whether it gave the answer. */
 static bool search_exactly(struct finding *finding, uint64_t placements_most)
 {
@@ -377,7 +393,8 @@ static bool search_exactly(struct finding *finding, uint64_t placements_most)
 		}
 		if (answer == EXACT_NONE) {
 			planned->verdict = PLANNED_NOT_LOCKABLE;
-			take_unreachable(finding, targets, exact.states);
+			if (!take_cases(finding))
+				take_unreachable(finding, targets, exact.states);
 		}
 	}
 	free(bytes);
@@ -478,17 +495,14 @@ static bool move_towards(struct finding *finding, const uint32_t *ends)
 /* No end has the hosts empty, or there is one to which moves may lead. */
 static void look_at_ends(struct finding *finding)
 {
-	struct planned *planned = finding->planned;
 	/* A case takes as long as the cluster is large; one is looked at in any case. */
 	uint64_t most = 1 + finding->steps_left / CASE_STEPS / (1 + size_of(finding) / SMALL_MOST);
 	uint32_t *ends = MEMORY_ARRAY(uint32_t, state_of(finding)->cluster->vm_count);
 
-	planned->verdict = PLANNED_UNKNOWN;
-	switch (refute(finding->reaches, &finding->goal, finding->movers, finding->mover_count,
-	               most < CASES_MOST ? (uint32_t)most : CASES_MOST, &planned->arena, &planned->fact,
-	               ends)) {
+	finding->planned->verdict = PLANNED_UNKNOWN;
+	switch (find_cases(finding, most < CASES_MOST ? (uint32_t)most : CASES_MOST, ends)) {
 	case REFUTED:
-		planned->verdict = PLANNED_NOT_LOCKABLE;
+		finding->planned->verdict = PLANNED_NOT_LOCKABLE;
 		break;
 	case NOT_REFUTED:
 		move_towards(finding, ends);

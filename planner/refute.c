@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "planner/refute.h"
 
-#include "core/indexes.h"
-
 #include <stdlib.h>
 #include <string.h>
 
@@ -165,31 +163,40 @@ static enum refutation look_at(struct refuting *of, struct fact *ret_fact)
 }
 
 /* The VMs and hosts that the tree is about, for people. */
-static void gather(const struct fact *fact, uint32_t *vms, uint32_t *vm_count, bool *hosts)
+static void gather(const struct fact *fact, bool *vms, bool *hosts)
 {
-	if (fact->kind != FACT_SPLIT) {
+	if (fact->kind == FACT_SPLIT) {
+		vms[fact->vm] = true;
 		for (uint32_t i = 0; i < fact->host_count; i++)
-			hosts[fact->hosts[i]] = true;
+			gather(&fact->cases[i], vms, hosts);
 		return;
 	}
-	vms[(*vm_count)++] = fact->vm;
-	*vm_count = indexes_sort_once(vms, *vm_count);
+	for (uint32_t i = 0; i < fact->vm_count; i++)
+		vms[fact->vms[i]] = true;
 	for (uint32_t i = 0; i < fact->host_count; i++)
-		gather(&fact->cases[i], vms, vm_count, hosts);
+		hosts[fact->hosts[i]] = true;
 }
 
-static void take_names(struct fact *fact, const struct state *state, struct arena *arena)
+static uint32_t *listed(const bool *among, uint32_t count, struct arena *arena, uint32_t *ret_count)
 {
-	bool *hosts = MEMORY_ARRAY(bool, state->cluster->host_count);
+	uint32_t *list = ARENA_ARRAY(arena, uint32_t, count);
 
-	fact->about = ARENA_ARRAY(arena, uint32_t, state->cluster->host_count);
-	fact->vms = ARENA_ARRAY(arena, uint32_t, state->cluster->vm_count + 1);
-	gather(fact, fact->vms, &fact->vm_count, hosts);
-	for (uint32_t host = 0; host < state->cluster->host_count; host++) {
-		if (hosts[host])
-			fact->about[fact->about_count++] = host;
+	for (uint32_t i = 0; i < count; i++) {
+		if (among[i])
+			list[(*ret_count)++] = i;
 	}
+	return list;
+}
+
+static void take_names(struct fact *fact, const struct cluster *cluster, struct arena *arena)
+{
+	bool *hosts = MEMORY_ARRAY(bool, cluster->host_count), *vms = MEMORY_ARRAY(bool, cluster->vm_count);
+
+	gather(fact, vms, hosts);
+	fact->vms = listed(vms, cluster->vm_count, arena, &fact->vm_count);
+	fact->about = listed(hosts, cluster->host_count, arena, &fact->about_count);
 	free(hosts);
+	free(vms);
 }
 
 enum refutation refute(struct reaches *reaches, const struct goal *goal, const uint32_t *movers,
@@ -216,6 +223,6 @@ enum refutation refute(struct reaches *reaches, const struct goal *goal, const u
 	reaches->assumed = NULL;
 	free(of.vms);
 	if (result == REFUTED && ret_fact->kind == FACT_SPLIT)
-		take_names(ret_fact, reaches->state, arena);
+		take_names(ret_fact, reaches->state->cluster, arena);
 	return result;
 }
