@@ -188,9 +188,7 @@ static void count_here(struct room *room)
 		uint32_t vm = room->vms[i], host = state->vm_host[vm];
 
 		if (room->among[host])
-			room->here[host] += room->by_number ? 1
-			                                    : amount_of_vm(&room->reaches->amounts, vm, host,
-			                                                   room->resource);
+			room->here[host] += amount_of_vm(&room->reaches->amounts, vm, host, room->resource);
 	}
 }
 
@@ -207,26 +205,44 @@ static bool has_arrival(const struct room *room, uint32_t host, uint32_t resourc
 	return false;
 }
 
-/* As long as nobody has come, what was there from the beginning may be too much. */
-static __int128 or_here(const struct room *room, uint32_t host, uint32_t resource, __int128 most)
+/*
+ * How many of the VMs can end on a host at the most, by one resource. As long as nobody has come who takes of
+ * it, those who do may be too many, and any number of those who do not may be there.
+ */
+static __int128 number_by(struct room *room, uint32_t host, uint32_t resource)
 {
-	most = most > 0 ? most : 0;
-	return room->here[host] > most && !has_arrival(room, host, resource) ? room->here[host] : most;
+	struct reaches *reaches = room->reaches;
+	__int128 most = fit_by(room, host, resource), here = 0;
+
+	for (uint32_t i = 0; i < room->vm_count; i++) {
+		uint32_t vm = room->vms[i];
+
+		if (amount_of_vm(&reaches->amounts, vm, host, resource) > 0)
+			here += reaches->state->vm_host[vm] == host;
+		else
+			here += reach_may_end(reaches, room->goal, vm, host);
+	}
+	return here > most && !has_arrival(room, host, resource) ? here : most;
 }
 
-/* How much of the resource can end on a host at the most; how many, by all that the first of the VMs asks
- * for. */
+/* How much of the resource can end on a host at the most; how many, by all that the first VM asks for. */
 static __int128 most_on(struct room *room, uint32_t host)
 {
 	const struct amounts *amounts = &room->reaches->amounts;
 	uint32_t asked[RESOURCES_ASKED_MOST], count;
 	__int128 least = -1;
 
-	if (!room->by_number)
-		return or_here(room, host, room->resource, amount_of_host(amounts, host, room->resource));
+	if (!room->by_number) {
+		__int128 most = amount_of_host(amounts, host, room->resource);
+
+		most = most > 0 ? most : 0;
+		/* As long as nobody has come, what was there from the beginning may be too much. */
+		return room->here[host] > most && !has_arrival(room, host, room->resource) ? room->here[host]
+		                                                                           : most;
+	}
 	count = room->vm_count > 0 ? amounts_asked(amounts, room->vms[0], host, asked) : 0;
 	for (uint32_t i = 0; i < count; i++) {
-		__int128 most = or_here(room, host, asked[i], fit_by(room, host, asked[i]));
+		__int128 most = number_by(room, host, asked[i]);
 
 		least = least < 0 || most < least ? most : least;
 	}

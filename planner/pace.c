@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "planner/pace.h"
 
+#include "core/indexes.h"
 #include "core/rules.h"
 
 #include <math.h>
@@ -29,9 +30,8 @@ enum order_by { BY_TAIL, GREEDY_FIRST, GREEDY_LAST, SHORT_FIRST, ORDERS };
 
 /* One way to pace the moves from one source. */
 struct way {
-	double parts; /* so many share a link … */
-	uint32_t greedy; /* … but so many eighths of those that send much again, the worst, who get it alone …
-	                  */
+	double parts;    /* so many share a link, … */
+	uint32_t greedy; /* … but of those that send much again so many eighths get it alone … */
 	uint32_t beside; /* … or with so many others beside */
 	enum order_by by;
 };
@@ -53,7 +53,7 @@ struct source {
 	double above[EIGHTHS + 1]; /* who sends more than this share again is among so many eighths */
 };
 
-struct pacing {
+struct paces {
 	struct plan *plan;
 	const struct judge *judge;
 	struct plan_move *moves;  /* as the plan was */
@@ -68,13 +68,14 @@ struct pacing {
 	double *ends_s;                    /* by place: when it ends */
 	struct source *sources;
 	uint32_t source_count;
-	uint64_t left; /* migrations that may still be simulated */
-	double best_s; /* the least makespan so far */
+	bool some_greedy; /* some send much again */
+	uint64_t left;    /* migrations that may still be simulated */
+	double best_s;    /* the least makespan so far */
 };
 
 /* ------------------------------------------------------------------ what moves are like */
 
-static void find_alone(struct pacing *of, const struct network *network)
+static void find_alone(struct paces *of, const struct network *network)
 {
 	uint32_t *path = MEMORY_ARRAY(uint32_t, network->path_most);
 
@@ -96,7 +97,7 @@ static void find_alone(struct pacing *of, const struct network *network)
 	free(path);
 }
 
-static void find_sources(struct pacing *of, uint32_t host_count)
+static void find_sources(struct paces *of, uint32_t host_count)
 {
 	/* By host: its source, and one more, in the stage of … */
 	uint32_t *number = MEMORY_ARRAY(uint32_t, host_count), *stage = MEMORY_ARRAY(uint32_t, host_count);
@@ -124,7 +125,7 @@ static int compare_numbers(const void *a, const void *b)
 }
 
 /* Where the line may be drawn between the greedy of a source and its others. */
-static void find_greedy(struct pacing *of, uint32_t source)
+static void find_greedy(struct paces *of, uint32_t source)
 {
 	double *above = of->sources[source].above, *again = of->again;
 	uint32_t count = 0;
@@ -134,6 +135,7 @@ static void find_greedy(struct pacing *of, uint32_t source)
 			again[count++] = of->alone[i].again;
 	}
 	qsort(again, count, sizeof(again[0]), compare_numbers);
+	of->some_greedy |= count > 0;
 	above[0] = 1;
 	for (uint32_t i = 1; i <= EIGHTHS; i++) {
 		uint32_t chosen = (count * i + EIGHTHS - 1) / EIGHTHS; /* one at the least, if there is one */
@@ -162,7 +164,7 @@ static int compare_ranks(const void *a, const void *b)
 }
 
 /* Highest keys first, but none before those that it waits for. */
-static void put_in_order(struct pacing *of)
+static void put_in_order(struct paces *of)
 {
 	struct plan *plan = of->plan;
 	struct ranked *ranked = MEMORY_ARRAY(struct ranked, plan->move_count);
@@ -190,12 +192,14 @@ static void put_in_order(struct pacing *of)
 		plan->moves[i].after = after;
 		for (uint32_t j = 0; j < move->after_count; j++)
 			*after++ = of->place[move->after[j]];
+		if (move->after_count > 1)
+			indexes_sort(plan->moves[i].after, move->after_count);
 	}
 	free(ranked);
 }
 
 /* What each source's way means for its moves. */
-static void set_by_ways(struct pacing *of)
+static void set_by_ways(struct paces *of)
 {
 	for (uint32_t i = 0; i < of->plan->move_count; i++) {
 		const struct plan_alone *alone = &of->alone[i];
@@ -216,7 +220,7 @@ static void set_by_ways(struct pacing *of)
 }
 
 /* When the last of each source's moves ended, counted from the end of the stage before. */
-static void find_ends(struct pacing *of)
+static void find_ends(struct paces *of)
 {
 	double begin_s = 0, end_s = 0;
 	uint32_t stage = 0;
@@ -235,7 +239,7 @@ static void find_ends(struct pacing *of)
 }
 
 /* Carries the plan out as it is set now, and keeps what is the best so far, for a source and for all. */
-static void try_settings(struct pacing *of)
+static void try_settings(struct paces *of)
 {
 	uint32_t count = of->plan->move_count, runs = count < MOVES_MANY ? RUNS : 1;
 	double makespan_s;
@@ -267,7 +271,7 @@ static void try_settings(struct pacing *of)
 
 /* ------------------------------------------------------------------ the search */
 
-static void try_for_all(struct pacing *of, struct way way)
+static void try_for_all(struct paces *of, struct way way)
 {
 	for (uint32_t i = 0; i < of->source_count; i++)
 		of->sources[i].way = way;
@@ -276,13 +280,13 @@ static void try_for_all(struct pacing *of, struct way way)
 }
 
 /* Each source as it was best for it, when others went in other ways: so it is tried. */
-static void try_best(struct pacing *of)
+static void try_best(struct paces *of)
 {
 	memcpy(of->now, of->best, sizeof(of->now[0]) * of->plan->move_count);
 	try_settings(of);
 }
 
-static void try_orders(struct pacing *of)
+static void try_orders(struct paces *of)
 {
 	for (int by = BY_TAIL + 1; by < ORDERS; by++) {
 		for (uint32_t i = 0; i < of->source_count; i++) {
@@ -294,7 +298,7 @@ static void try_orders(struct pacing *of)
 	}
 }
 
-static void search(struct pacing *of)
+static void search(struct paces *of)
 {
 	static const double parts[] = { 2, 1, 3, 4, 6 };
 	enum { PARTS = sizeof(parts) / sizeof(parts[0]) };
@@ -302,7 +306,7 @@ static void search(struct pacing *of)
 
 	for (int i = 0; i < PARTS; i++)
 		try_for_all(of, (struct way){ parts[i], 0, 0, BY_TAIL });
-	for (size_t i = 0; i < sizeof(greedy) / sizeof(greedy[0]); i++) {
+	for (size_t i = 0; i < sizeof(greedy) / sizeof(greedy[0]) && of->some_greedy; i++) {
 		for (int j = 0; j < PARTS; j++) {
 			for (uint32_t beside = 0; beside <= BESIDE_MOST; beside++)
 				try_for_all(of, (struct way){ parts[j], greedy[i], beside, BY_TAIL });
@@ -313,11 +317,11 @@ static void search(struct pacing *of)
 	try_best(of);
 }
 
-static void pacing_create(struct pacing *of, struct plan *plan, const struct judge *judge)
+static void paces_create(struct paces *of, struct plan *plan, const struct judge *judge)
 {
 	uint32_t count = plan->move_count, waits = 0;
 
-	*of = (struct pacing){ .plan = plan, .judge = judge, .best_s = INFINITY };
+	*of = (struct paces){ .plan = plan, .judge = judge, .best_s = INFINITY };
 	of->moves = MEMORY_ARRAY(struct plan_move, count);
 	memcpy(of->moves, plan->moves, sizeof(of->moves[0]) * count);
 	for (uint32_t i = 0; i < count; i++)
@@ -337,7 +341,7 @@ static void pacing_create(struct pacing *of, struct plan *plan, const struct jud
 	of->sources = MEMORY_ARRAY(struct source, count);
 }
 
-static void pacing_free(struct pacing *of)
+static void paces_free(struct paces *of)
 {
 	free(of->moves);
 	free(of->alone);
@@ -357,11 +361,11 @@ static void pacing_free(struct pacing *of)
 void pace(struct plan *plan, const struct network *network, const struct judge *judge,
           uint64_t migrations_most)
 {
-	struct pacing of;
+	struct paces of;
 
 	if (plan->move_count == 0)
 		return;
-	pacing_create(&of, plan, judge);
+	paces_create(&of, plan, judge);
 	of.left = migrations_most;
 	find_sources(&of, network->cluster->host_count);
 	find_alone(&of, network);
@@ -373,5 +377,5 @@ void pace(struct plan *plan, const struct network *network, const struct judge *
 	search(&of);
 	memcpy(of.now, of.kept, sizeof(of.now[0]) * plan->move_count);
 	put_in_order(&of);
-	pacing_free(&of);
+	paces_free(&of);
 }

@@ -62,8 +62,9 @@ void predict_alone(struct predictor *predictor, struct state *state, uint32_t vm
 
 /*
  * Carries a plan out in `runs` runs over the state, which is the same afterwards: each move begins when those
- * it waits for have ended, and not more live migrations leave a host at a time than the cluster's
- * parallel_per_host and `parallel_most` (0: no limit of its own) allow. duration_s is the makespan.
+ * it waits for have ended and the links have left what it reserves (struct plan_move), earlier moves of the
+ * plan first, and not more live migrations leave a host at a time than the cluster's parallel_per_host and
+ * `parallel_most` (0: no limit of its own) allow. duration_s is the makespan.
  * ret_moves: by move of the plan; NULL: not asked for.
  */
 void predict_plan(struct predictor *predictor, struct state *state, const struct plan *plan,

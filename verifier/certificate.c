@@ -115,7 +115,10 @@ static wide most_on(struct judge *judge, uint32_t host, uint32_t resource, const
 
 		if (may_end(judge, vms[i], host))
 			parts[used++] = part;
-		if (cluster->vms[vms[i]].host == host)
+		if (part == 0)
+			here += by_number &&
+			        may_end(judge, vms[i], host); /* there may be any number of them */
+		else if (cluster->vms[vms[i]].host == host)
 			here += by_number ? 1 : part;
 	}
 	qsort(parts, used, sizeof(*parts), compare_wide);
