@@ -118,6 +118,11 @@ static void predicted_change(void *context, uint32_t host)
 	chooser_touch(context, host);
 }
 
+static bool lock_works(const struct stock *stock)
+{
+	return stock->good_order || stock->verdict == STOCK_ALWAYS;
+}
+
 static void plan_and_predict(struct check *check, struct checked *checked, struct pacing *pacing,
                              unsigned thread)
 {
@@ -130,6 +135,10 @@ static void plan_and_predict(struct check *check, struct checked *checked, struc
 	             &checked->plan);
 	pacing_find(pacing, &check->reaches[thread], &checked->plan, &how, &prediction);
 	chooser_begin(&check->choosers[thread]);
+	if (lock_works(&checked->stock) || checked->plan.move_count == 0)
+		return;
+	checked->prediction = prediction;
+	checked->predicted = checked->of_plan = true;
 }
 
 /* Whether any moves empty the host; what is said of it needs the state, so it is made at once. */
@@ -145,7 +154,9 @@ static void plan_host(struct check *check, struct checked *checked, unsigned thr
 	              check->common.seed);
 	planned_find(&check->choosers[thread], &check->reaches[thread], &checked->host, 1, &pacing.judge,
 	             NULL, (uint64_t)(check->limit_s * PLANNED_STEPS_PER_SECOND), planned);
-	if (planned->verdict == PLANNED_LOCKABLE && json)
+	/* Where the platform's lock never works, the plan is all that can be predicted. */
+	if (planned->verdict == PLANNED_LOCKABLE &&
+	    (json || (check->name_count > 0 && !lock_works(&checked->stock))))
 		plan_and_predict(check, checked, &pacing, thread);
 	if (planned->verdict != PLANNED_NOT_LOCKABLE)
 		return;
@@ -165,12 +176,13 @@ static void check_host(void *context, uint32_t index, unsigned thread)
 	stock_find(chooser, checked->host, (uint64_t)(check->limit_s * STOCK_STEPS_PER_SECOND),
 	           &checked->stock);
 	plan_host(check, checked, thread);
-	checked->predicted = stock->good_order || stock->verdict == STOCK_ALWAYS;
 	chooser_begin(chooser);
-	if (checked->predicted)
-		predict_lock(&check->predictors[thread], &chooser->state, checked->host, stock->good_order,
-		             stock->good_order ? stock->mover_count : 0, check->runs, check->common.seed,
-		             check->window_s, &checked->prediction);
+	if (!lock_works(stock))
+		return;
+	checked->predicted = true;
+	predict_lock(&check->predictors[thread], &chooser->state, checked->host, stock->good_order,
+	             stock->good_order ? stock->mover_count : 0, check->runs, check->common.seed,
+	             check->window_s, &checked->prediction);
 }
 
 /* Many runs for few hosts; for many the expected run, its spread computed. */

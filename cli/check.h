@@ -19,7 +19,8 @@ struct checked {
 	char *planned_why;    /* not lockable: in words */
 	struct advice advice; /* not lockable, when the host was asked for: what would help */
 	struct prediction prediction;
-	bool predicted; /* a prediction was made: some order locks the host */
+	bool predicted; /* a prediction was made: some order locks the host, or … */
+	bool of_plan;   /* … none does, but the plan empties it */
 };
 
 struct check {

@@ -252,11 +252,12 @@ static int print_details(const struct check *check, const struct checked *checke
 	if (!checked->predicted || stock->mover_count == 0)
 		return 0;
 	if (print_line(error,
-	               "  takes %.1f s (p10 %.1f, p90 %.1f), "
+	               "  %stakes %.1f s (p10 %.1f, p90 %.1f), "
 	               "worst downtime %.0f ms (p10 %.0f, p90 %.0f), %.1f MiB\n",
-	               prediction->duration_s[1], prediction->duration_s[0], prediction->duration_s[2],
-	               prediction->worst_downtime_ms[1], prediction->worst_downtime_ms[0],
-	               prediction->worst_downtime_ms[2], prediction->bytes / 1048576))
+	               checked->of_plan ? "the plan " : "", prediction->duration_s[1],
+	               prediction->duration_s[0], prediction->duration_s[2], prediction->worst_downtime_ms[1],
+	               prediction->worst_downtime_ms[0], prediction->worst_downtime_ms[2],
+	               prediction->bytes / 1048576))
 		return ERROR_IO;
 	return print_line(error, "  within %.0f s with probability %.2f\n", check->window_s,
 	                  prediction->probability_in_window);
