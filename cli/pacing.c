@@ -24,7 +24,7 @@ static double judge_run(void *context, const struct plan *plan, uint32_t runs, d
 	predict_plan(pacing->predictor, pacing->state, plan, 0, runs, pacing->seed, INFINITY, &prediction,
 	             pacing->moves);
 	for (uint32_t i = 0; i < plan->move_count; i++) {
-		const struct move_prediction *move = &pacing->moves[i];
+		const struct plan_predicted *move = &pacing->moves[i];
 
 		ret_ends_s[i] = move->completes > 0 ? move->start_s + move->duration_s[2] : INFINITY;
 	}
@@ -44,7 +44,7 @@ void pacing_find(struct pacing *pacing, struct reaches *reaches, struct plan *pl
 
 	if (plan->move_count == 0)
 		return;
-	pacing->moves = MEMORY_ARRAY(struct move_prediction, plan->move_count);
+	pacing->moves = MEMORY_ARRAY(struct plan_predicted, plan->move_count);
 	network_create(&network, pacing->state->cluster);
 	if (reaches) {
 		struct goal goal;

@@ -12,7 +12,7 @@ struct pacing {
 	struct predictor *predictor;
 	struct state *state;
 	uint64_t seed;
-	struct move_prediction *moves; /* scratch */
+	struct plan_predicted *moves; /* scratch */
 	struct judge judge;
 };
 

@@ -15,7 +15,8 @@ extern const char *const *const plan_why_words;
 struct plan_predicted {
 	double start_s; /* median */
 	double duration_s[3], downtime_ms[3];
-	double bytes; /* median */
+	double bytes;     /* median */
+	double completes; /* in what share of the runs; the others count for nothing else */
 };
 
 /* What a move does when nobody shares its links: what schedules are made of. */

@@ -364,14 +364,14 @@ static bool take_plan_run(struct predictor *predictor, uint32_t run, uint32_t mo
 	return completed == move_count;
 }
 
-static void take_moves(struct tallies *tallies, uint32_t move_count, struct move_prediction *ret_moves)
+static void take_moves(struct tallies *tallies, uint32_t move_count, struct plan_predicted *ret_moves)
 {
 	for (uint32_t i = 0; i < move_count; i++) {
 		uint32_t count = tallies->completed[i], at = i * tallies->runs;
-		struct move_prediction *move = &ret_moves[i];
+		struct plan_predicted *move = &ret_moves[i];
 		double percentiles[3];
 
-		*move = (struct move_prediction){ .completes = (double)count / tallies->runs };
+		*move = (struct plan_predicted){ .completes = (double)count / tallies->runs };
 		if (count == 0)
 			continue;
 		percentiles_take(tallies->start_s + at, count, percentiles);
@@ -385,7 +385,7 @@ static void take_moves(struct tallies *tallies, uint32_t move_count, struct move
 
 void predict_plan(struct predictor *predictor, struct state *state, const struct plan *plan,
                   uint32_t parallel_most, uint32_t runs, uint64_t seed, double window_s,
-                  struct prediction *ret_prediction, struct move_prediction *ret_moves)
+                  struct prediction *ret_prediction, struct plan_predicted *ret_moves)
 {
 	struct action *actions = plan_actions(plan);
 	size_t numbers = ret_moves ? (size_t)plan->move_count * runs : 0;
@@ -433,17 +433,11 @@ void predict_plan(struct predictor *predictor, struct state *state, const struct
 void predict_into_plan(struct predictor *predictor, struct state *state, struct plan *plan, uint32_t runs,
                        uint64_t seed, double window_s, struct prediction *ret_prediction)
 {
-	struct move_prediction *moves = MEMORY_ARRAY(struct move_prediction, plan->move_count);
+	struct plan_predicted *moves = MEMORY_ARRAY(struct plan_predicted, plan->move_count);
 
 	predict_plan(predictor, state, plan, 0, runs, seed, window_s, ret_prediction, moves);
-	for (uint32_t i = 0; i < plan->move_count; i++) {
-		struct plan_predicted *predicted = &plan->moves[i].predicted;
-
-		predicted->start_s = moves[i].start_s;
-		memcpy(predicted->duration_s, moves[i].duration_s, sizeof(predicted->duration_s));
-		memcpy(predicted->downtime_ms, moves[i].downtime_ms, sizeof(predicted->downtime_ms));
-		predicted->bytes = moves[i].bytes;
-	}
+	for (uint32_t i = 0; i < plan->move_count; i++)
+		plan->moves[i].predicted = moves[i];
 	memcpy(plan->makespan_s, ret_prediction->duration_s, sizeof(plan->makespan_s));
 	plan->predicted = true;
 	free(moves);

@@ -32,14 +32,6 @@ struct predictor {
 	uint32_t room;
 };
 
-/* What one move of a plan does, over the runs; percentiles as above. */
-struct move_prediction {
-	double start_s; /* median */
-	double duration_s[3], downtime_ms[3];
-	double bytes;     /* median */
-	double completes; /* in what share of the runs */
-};
-
 void predictor_create(struct predictor *ret_predictor);
 void predictor_free(struct predictor *predictor);
 
@@ -69,7 +61,7 @@ void predict_alone(struct predictor *predictor, struct state *state, uint32_t vm
  */
 void predict_plan(struct predictor *predictor, struct state *state, const struct plan *plan,
                   uint32_t parallel_most, uint32_t runs, uint64_t seed, double window_s,
-                  struct prediction *ret_prediction, struct move_prediction *ret_moves);
+                  struct prediction *ret_prediction, struct plan_predicted *ret_moves);
 
 /* The same with what it finds put into the plan. A move that seldom completes has what it does when it does.
  */

@@ -142,7 +142,7 @@ Test(plan, numa_bound_vms_line_up)
 
 /* ------------------------------------------------------------------ predictions */
 
-static struct prediction predicted(uint32_t parallel_most, struct move_prediction *moves)
+static struct prediction predicted(uint32_t parallel_most, struct plan_predicted *moves)
 {
 	struct predictor predictor;
 	struct prediction prediction;
@@ -156,7 +156,7 @@ static struct prediction predicted(uint32_t parallel_most, struct move_predictio
 
 Test(plan, moves_begin_when_those_before_have_ended)
 {
-	struct move_prediction moves[3];
+	struct plan_predicted moves[3];
 	struct prediction prediction;
 
 	begin(CLUSTER(HOST("a", 8192) "," HOST("b", 2048) "," HOST("c", 8192),
@@ -176,7 +176,7 @@ Test(plan, moves_begin_when_those_before_have_ended)
 Test(plan, a_host_sends_as_many_at_a_time_as_it_may)
 {
 	struct prediction one, all;
-	struct move_prediction moves[2];
+	struct plan_predicted moves[2];
 
 	begin(CLUSTER(HOST("a", 8192) "," HOST("b", 8192) "," HOST("c", 8192),
 	              VM("v", "a", "s", ",\"migration\":{\"parallel_per_host\":0}") "," VM(
@@ -201,7 +201,7 @@ static void reserve(const double *mbit_s)
 
 Test(plan, moves_start_when_the_links_have_left_what_they_reserve)
 {
-	struct move_prediction moves[3];
+	struct plan_predicted moves[3];
 
 	begin(CLUSTER(HOST("a", 8192) "," HOST("b", 8192) "," HOST("c", 8192),
 	              VM("v", "a", "s", FREELY) "," VM("w", "a", "s", FREELY) "," VM("x", "a", "s", FREELY)));
@@ -215,7 +215,7 @@ Test(plan, moves_start_when_the_links_have_left_what_they_reserve)
 
 Test(plan, one_that_reserves_more_than_there_is_gets_a_link_alone)
 {
-	struct move_prediction moves[2];
+	struct plan_predicted moves[2];
 
 	begin(CLUSTER(HOST("a", 8192) "," HOST("b", 8192) "," HOST("c", 8192),
 	              VM("v", "a", "s", FREELY) "," VM("w", "a", "s", FREELY)));
@@ -227,7 +227,7 @@ Test(plan, one_that_reserves_more_than_there_is_gets_a_link_alone)
 
 Test(plan, a_link_into_a_host_is_reserved_like_one_out_of_it)
 {
-	struct move_prediction moves[3];
+	struct plan_predicted moves[3];
 
 	begin(CLUSTER(HOST("a", 8192) "," HOST("b", 8192) "," HOST("c", 8192) "," HOST("d", 8192),
 	              VM("v", "a", "s", FREELY) "," VM("w", "b", "s", FREELY) "," VM("x", "b", "s", FREELY)));
@@ -242,7 +242,7 @@ Test(plan, a_link_into_a_host_is_reserved_like_one_out_of_it)
 
 Test(plan, the_first_of_the_plan_goes_first_wherever_it_comes_from)
 {
-	struct move_prediction moves[3];
+	struct plan_predicted moves[3];
 
 	begin(CLUSTER(HOST("a", 8192) "," HOST("b", 8192) "," HOST("c", 8192) "," HOST("d", 8192),
 	              VM("v", "a", "s", FREELY) "," VM("w", "d", "s", FREELY) "," VM("x", "b", "s", FREELY)));
@@ -254,7 +254,7 @@ Test(plan, the_first_of_the_plan_goes_first_wherever_it_comes_from)
 
 Test(plan, a_move_alone_is_as_long_as_a_plan_of_it)
 {
-	struct move_prediction moves[1];
+	struct plan_predicted moves[1];
 	struct predictor predictor;
 	struct plan_alone alone;
 
