@@ -59,6 +59,10 @@ void pacing_find(struct pacing *pacing, struct reaches *reaches, struct plan *pl
 	free(pacing->moves);
 	predict_into_plan(pacing->predictor, pacing->state, plan, options->runs, pacing->seed,
 	                  options->window_s, ret_prediction);
-	/* The median of a sum may be a hair less than the sum of medians. */
-	plan->makespan_least_s = fmin(plan->makespan_least_s, plan->makespan_s[1]);
+	/*
+	 * The median of a sum may be a hair less than the sum of medians. Of moves that are given up nothing
+	 * is known.
+	 */
+	plan->makespan_least_s = ret_prediction->completed ? fmin(plan->makespan_least_s, plan->makespan_s[1])
+	                                                   : 0;
 }

@@ -5,6 +5,9 @@
 
 #include <math.h>
 
+/* What a move reserves is written in whole kbit/s. */
+static const double KBITS = 1000;
+
 static const char *const whys[] = { "evacuate", "make-room", "bypass", "return", NULL };
 const char *const *const plan_why_words = whys;
 
@@ -53,8 +56,8 @@ static json_t *move_json(const struct plan_move *move, uint32_t id, const struct
 		json_push(after, json_number_new(move->after[i] + 1));
 	if (plan->parallel_most > 0)
 		json_add_number(object, "stage", move->stage);
-	if (move->reserve_mbit_s > 0)
-		json_add_number(object, "reserve_mbit_s", floor(move->reserve_mbit_s));
+	if (move->reserve_mbit_s >= 1 / KBITS)
+		json_add_number(object, "reserve_mbit_s", floor(move->reserve_mbit_s * KBITS) / KBITS);
 	if (plan->predicted)
 		json_add(object, "predicted", predicted_json(&move->predicted));
 	json_add_text(object, "why", plan_why_words[move->why]);
