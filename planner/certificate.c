@@ -22,9 +22,12 @@ static json_t *split_json(const struct fact *fact, const struct amounts *amounts
 static json_t *fact_json(const struct fact *fact, const struct amounts *amounts)
 {
 	const struct cluster *cluster = amounts->cluster;
-	json_t *object = json_object_new(), *array;
+	json_t *object, *array;
 	char name[1024];
 
+	if (fact->kind == FACT_SPLIT)
+		return split_json(fact, amounts);
+	object = json_object_new();
 	json_add_text(object, "fact", fact_words[fact->kind]);
 	switch (fact->kind) {
 	case FACT_NO_HOST:
@@ -49,7 +52,7 @@ static json_t *fact_json(const struct fact *fact, const struct amounts *amounts)
 		add_vms(object, fact, cluster);
 		break;
 	case FACT_SPLIT:
-		return split_json(fact, amounts);
+		break;
 	}
 	return object;
 }

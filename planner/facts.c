@@ -424,8 +424,8 @@ static bool look_for_shortage(struct room *room, uint32_t mover, struct arena *a
 	count = amounts_asked(&room->reaches->amounts, mover, room->hosts[0], asked);
 	/* By amount first: that says more. */
 	for (uint32_t i = 0; i < 2 * count && !found; i++) {
-		room->resource = asked[i % count];
 		room->by_number = i >= count;
+		room->resource = asked[room->by_number ? i - count : i];
 		if (room->by_number && (uint64_t)all * room->host_count > COUNTED_MOST)
 			break;
 		if (room->by_number)
