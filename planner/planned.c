@@ -4,10 +4,10 @@
 #include "core/indexes.h"
 #include "core/must.h"
 #include "planner/arrange.h"
+#include "planner/direct.h"
 #include "planner/evict.h"
 #include "planner/exact.h"
 #include "planner/refute.h"
-#include "planner/traffic.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -17,10 +17,6 @@ const char *const *const planned_verdict_words = verdicts;
 
 static const double MIB = 1048576;
 
-/* Hosts looked at for one direct move: enough to spread the VMs, not all of a large cluster. */
-enum { CANDIDATES_MOST = 64, CANDIDATES_LATER = 4096 };
-
-/* How many others are moved out of the way at the most: so many, and so many for each that must leave. */
 /*
  * Many placements cannot be reached, so there may be more of them than steps. Where all else fails, a small
  * cluster (hosts times VMs) is searched whatever their number.
@@ -30,6 +26,7 @@ enum { FEW_PLACEMENTS = 16, SMALL_MOST = 2000 };
 /* Cases of a proof, so many steps each, and placements on the way to one that would do, at the most. */
 enum { CASES_FEW = 100, CASES_MOST = 50000, CASE_STEPS = 10, PLACEMENTS_MOST = 20000 };
 
+/* How many others are moved out of the way at the most: so many, and so many for each that must leave. */
 enum { EVICTIONS_MOST = 64, EVICTIONS_EACH = 2 };
 
 struct finding {
@@ -37,13 +34,10 @@ struct finding {
 	struct reaches *reaches;
 	struct goal goal;
 	const struct judge *judge;
-	const bool *later; /* by host; NULL: none */
+	struct direct direct;
 	uint64_t steps_left;
 	struct planned *planned;
 	uint32_t *movers, mover_count;
-	uint32_t *candidates, candidate_room;
-	uint32_t *arrivals; /* by host: VMs that the plan brings */
-	struct traffic traffic;
 };
 
 void planned_free(struct planned *planned)
@@ -57,21 +51,15 @@ static struct state *state_of(struct finding *finding)
 	return &finding->chooser->state;
 }
 
-/* What moving the VM sends, roughly: its memory that is not zero pages. */
-static double used_bytes(const struct finding *finding, uint32_t vm)
-{
-	return finding->chooser->state.cluster->vms[vm].used_mib * MIB;
-}
-
-/* What it sends, by who knows. */
+/* What moving the VM sends, by who knows; else its memory that is not zero pages. */
 static int64_t bytes_of(struct finding *finding, uint32_t vm)
 {
 	const struct state *state = state_of(finding);
-	const struct network *network = &finding->traffic.network;
+	const struct network *network = &finding->direct.traffic.network;
 	struct plan_alone alone;
 
 	if (!finding->judge)
-		return (int64_t)used_bytes(finding, vm);
+		return (int64_t)(state->cluster->vms[vm].used_mib * MIB);
 	finding->judge->alone(finding->judge->context, vm, (uint8_t)order_method(state, vm),
 	                      network_bytes_s(network, network_host(state->vm_host[vm], false)), 1, &alone);
 	return (int64_t)alone.bytes;
@@ -126,125 +114,15 @@ static void find_broken(struct finding *finding)
 	free(before);
 }
 
-/* ------------------------------------------------------------------ moves that need no room made */
-
-/* Hosts outside of the goal that would take the VM now. */
-static uint32_t find_candidates(struct finding *finding, uint32_t vm)
-{
-	uint32_t count = chooser_candidates_from(finding->chooser, vm, state_of(finding)->vm_host[vm],
-	                                         finding->candidates, finding->candidate_room),
-		 kept = 0;
-
-	for (uint32_t i = 0; i < count; i++) {
-		if (!finding->goal.wanted[finding->candidates[i]])
-			finding->candidates[kept++] = finding->candidates[i];
-	}
-	return kept;
-}
-
-/* How a best-effort policy likes a host: 0 best. Affinity: members that do not leave draw most. */
-static uint32_t dislike_of(struct finding *finding, uint32_t vm, uint32_t host)
-{
-	const struct state *state = state_of(finding);
-	uint32_t group = state->cluster->vms[vm].group;
-	const struct group *of = group == NONE ? NULL : &state->groups[group];
-	uint32_t members = of ? state_members(state, group, host) : 0;
-
-	if (!of)
-		return 0;
-	if (of->policy == POLICY_AFFINITY || of->policy == POLICY_SOFT_AFFINITY)
-		return members > 0 ? 0 : 1;
-	if (of->policy == POLICY_SOFT_ANTI_AFFINITY)
-		return members;
-	return members < group_most(state, group) ? 0 : members - group_most(state, group) + 1;
-}
-
-/* How much the VM had better not go to a host. */
-struct drawbacks {
-	uint32_t dislike; /* its policy's, then that the host is emptied later */
-	struct toll toll;
-	uint32_t arrivals, host;
-};
-
-static bool drawbacks_less(const struct drawbacks *a, const struct drawbacks *b)
-{
-	if (a->dislike != b->dislike)
-		return a->dislike < b->dislike;
-	if (toll_less(&a->toll, &b->toll) || toll_less(&b->toll, &a->toll))
-		return toll_less(&a->toll, &b->toll);
-	return a->arrivals < b->arrivals || (a->arrivals == b->arrivals && a->host < b->host);
-}
-
-/*
- * The candidate that the policies like best, then one that is not emptied later, then the one to which the
- * links are least busy (if wanted), then the one to which the plan brings least, then the first.
- */
-static uint32_t best_candidate(struct finding *finding, uint32_t vm, uint32_t count, bool by_links)
-{
-	struct drawbacks best = { .host = NONE };
-
-	for (uint32_t i = 0; i < count; i++) {
-		uint32_t host = finding->candidates[i];
-		struct drawbacks drawbacks = { .dislike = 2 * dislike_of(finding, vm, host) +
-			                                  (finding->later && finding->later[host]),
-			                       .arrivals = finding->arrivals[host],
-			                       .host = host };
-
-		if (by_links)
-			drawbacks.toll = traffic_toll(&finding->traffic, state_of(finding)->vm_host[vm], host,
-			                              used_bytes(finding, vm));
-		if (best.host == NONE || drawbacks_less(&drawbacks, &best))
-			best = drawbacks;
-	}
-	return best.host;
-}
-
-/*
- * One move for each VM that must leave, the most restricted first. by_links: where the links are least busy,
- * else where fewest go. false: one of them finds no host so.
- */
-static bool move_directly(struct finding *finding, const struct mover *sorted, bool by_links)
-{
-	struct planned *planned = finding->planned;
-	struct state *state = state_of(finding);
-	uint32_t mark = state_mark(state), done = 0;
-
-	for (; done < finding->mover_count; done++) {
-		uint32_t vm = sorted[done].vm, from = state->vm_host[vm],
-			 host = best_candidate(finding, vm, find_candidates(finding, vm), by_links);
-
-		if (host == NONE)
-			break;
-		planned->orders[done] = (struct order){ vm, from, host, (uint8_t)order_method(state, vm) };
-		finding->arrivals[host]++;
-		traffic_add(&finding->traffic, from, host, used_bytes(finding, vm));
-		chooser_move(finding->chooser, vm, host);
-	}
-	for (uint32_t i = 0; i < done; i++) {
-		const struct order *order = &planned->orders[i];
-
-		finding->arrivals[order->to] = 0;
-		traffic_add(&finding->traffic, order->from, order->to, -used_bytes(finding, order->vm));
-	}
-	state_rollback(state, mark);
-	chooser_begin(finding->chooser);
-	planned->order_count = done;
-	return done == finding->mover_count;
-}
-
+/* One move for each VM that must leave, as if room need not be made. false: one of them finds no host so. */
 static bool find_direct(struct finding *finding)
 {
-	struct mover *sorted = MEMORY_ARRAY(struct mover, finding->mover_count);
-	bool found;
+	struct planned *planned = finding->planned;
 
-	for (uint32_t i = 0; i < finding->mover_count; i++)
-		sorted[i] = (struct mover){ finding->movers[i], find_candidates(finding, finding->movers[i]),
-			                    state_flavor(state_of(finding), finding->movers[i])->memory_mib };
-	movers_sort(sorted, finding->mover_count);
-	finding->planned->orders = ARENA_ARRAY(&finding->planned->arena, struct order, finding->mover_count);
-	found = move_directly(finding, sorted, true) || move_directly(finding, sorted, false);
-	free(sorted);
-	return found;
+	planned->orders = ARENA_ARRAY(&planned->arena, struct order, finding->mover_count);
+	planned->order_count = direct_find(&finding->direct, finding->movers, finding->mover_count,
+	                                   planned->orders);
+	return planned->order_count == finding->mover_count;
 }
 
 /* ------------------------------------------------------------------ small clusters: every placement */
@@ -409,7 +287,7 @@ static bool search_exactly(struct finding *finding, uint64_t placements_most)
 static bool is_blocked(struct finding *finding)
 {
 	for (uint32_t i = 0; i < finding->mover_count; i++) {
-		if (find_candidates(finding, finding->movers[i]) == 0)
+		if (direct_hosts(&finding->direct, finding->movers[i]) == 0)
 			return true;
 	}
 	return false;
@@ -556,26 +434,19 @@ void planned_find(struct chooser *chooser, struct reaches *reaches, const uint32
 	struct finding finding = { .chooser = chooser,
 		                   .reaches = reaches,
 		                   .judge = judge,
-		                   .later = later,
 		                   .steps_left = steps,
 		                   .planned = ret_planned };
-	uint32_t host_count = chooser->state.cluster->host_count;
 
 	*ret_planned = (struct planned){ 0 };
 	chooser_begin(chooser);
 	goal_create(&finding.goal, &chooser->state, hosts, count);
-	finding.candidate_room = (later ? CANDIDATES_LATER : CANDIDATES_MOST) + count;
-	finding.candidates = MEMORY_ARRAY(uint32_t, finding.candidate_room);
-	finding.arrivals = MEMORY_ARRAY(uint32_t, host_count);
-	traffic_create(&finding.traffic, chooser->state.cluster);
+	direct_create(&finding.direct, chooser, &finding.goal, later);
 	find_answer(&finding);
 	if (ret_planned->verdict != PLANNED_LOCKABLE)
 		ret_planned->order_count = ret_planned->broken_count = 0;
+	direct_free(&finding.direct);
 	goal_free(&finding.goal);
 	free(finding.movers);
-	free(finding.candidates);
-	free(finding.arrivals);
-	traffic_free(&finding.traffic);
 	chooser_begin(chooser);
 }
 
