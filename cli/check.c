@@ -18,6 +18,9 @@ enum { KEY_HOST = 0x100, KEY_LIMIT, KEY_WINDOW, KEY_PLOTS };
  * and to find good paces. */
 enum { RUNS_MOST = 25, RUNS_MIGRATIONS = 1000000, PACE_MIGRATIONS = 1000000 };
 
+/* Pairs of a VM and a host that are looked at for the lower bounds of all plans together. */
+enum { PAIRS_MOST = 100000000 };
+
 /* Each change that might help gets this part of the limit. */
 enum { ADVICE_SHARE = 10 };
 
@@ -127,6 +130,7 @@ static void plan_and_predict(struct check *check, struct checked *checked, struc
                              unsigned thread)
 {
 	struct pacing_options how = { .migrations_most = PACE_MIGRATIONS / check->count,
+		                      .pairs_most = PAIRS_MOST / check->count,
 		                      .runs = check->runs,
 		                      .window_s = check->window_s };
 	struct prediction prediction;

@@ -51,7 +51,7 @@ void pacing_find(struct pacing *pacing, struct reaches *reaches, struct plan *pl
 
 		goal_create(&goal, pacing->state, plan->goal, plan->goal_count);
 		plan->makespan_least_s = bound_makespan_s(reaches, &goal, &network, &pacing->judge,
-		                                          options->runs);
+		                                          options->runs, options->pairs_most);
 		goal_free(&goal);
 	}
 	pace(plan, &network, &pacing->judge, options->migrations_most);

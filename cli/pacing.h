@@ -19,6 +19,7 @@ struct pacing {
 /* How a plan is to be paced and predicted. */
 struct pacing_options {
 	uint64_t migrations_most; /* simulated to find a good order */
+	uint64_t pairs_most;      /* of VMs and hosts, looked at for the lower bound */
 	uint32_t runs;            /* of the prediction */
 	double window_s;
 };

@@ -130,6 +130,9 @@ static int find_hosts(struct plan_command *command, struct error *error)
  */
 enum { RUNS_MOST = 25, RUNS_MIGRATIONS = 100000, PACE_MIGRATIONS = 30000, PACE_TRIES = 3 };
 
+/* Pairs of a VM and a host that are looked at for the lower bound. */
+enum { PAIRS_MOST = 20000000 };
+
 /* Each change that might help gets this part of the limit. */
 enum { ADVICE_SHARE = 10 };
 
@@ -139,6 +142,7 @@ static void predict(struct plan_command *command, struct pacing *pacing, struct 
 	uint64_t migrations = (uint64_t)command->plan.move_count * RUNS_MOST;
 	uint64_t tries = (uint64_t)command->plan.move_count * PACE_TRIES;
 	struct pacing_options how = { .migrations_most = tries > PACE_MIGRATIONS ? tries : PACE_MIGRATIONS,
+		                      .pairs_most = PAIRS_MOST,
 		                      .runs = migrations <= RUNS_MIGRATIONS ? RUNS_MOST : 1,
 		                      .window_s = INFINITY };
 

@@ -10,9 +10,6 @@
 
 static const double MIB = 1048576;
 
-/* So many pairs of a VM and a host are looked at one by one; else only what holds for all hosts counts. */
-enum { PAIRS_MOST = 20000000 };
-
 /* A VM and what it takes from somewhere: memory for bytes. */
 struct load {
 	uint32_t vm;
@@ -45,7 +42,19 @@ static bool is_mover(const struct bounding *of, uint32_t vm)
 	return goal_must_leave(of->goal, of->state, vm);
 }
 
-static void find_movers(struct bounding *of)
+/* Whether one way is as good as another: no uplinks, and all hosts have the same speed. */
+static bool is_even(const struct cluster *cluster)
+{
+	bool even = true;
+
+	for (uint32_t i = 0; i < cluster->switch_count; i++)
+		even &= cluster->switches[i].uplink == NONE;
+	for (uint32_t i = 1; i < cluster->host_count && even; i++)
+		even = cluster->hosts[i].nic_mbit_s == cluster->hosts[0].nic_mbit_s;
+	return even;
+}
+
+static void find_movers(struct bounding *of, uint64_t pairs_most)
 {
 	for (uint32_t i = 0; i < of->goal->host_count; i++) {
 		uint32_t vm = state_vms_first(of->state, of->goal->hosts[i]);
@@ -57,7 +66,8 @@ static void find_movers(struct bounding *of)
 			of->movers[of->mover_count++] = vm;
 		}
 	}
-	of->pairwise = (uint64_t)of->mover_count * of->state->cluster->host_count <= PAIRS_MOST;
+	of->pairwise = !is_even(of->state->cluster) &&
+	               (uint64_t)of->mover_count * of->state->cluster->host_count <= pairs_most;
 }
 
 /* The speed of the best way that the VM may have; counts the hosts where it may end below each switch. */
@@ -223,7 +233,7 @@ static void look_at_links(struct bounding *of)
 }
 
 double bound_makespan_s(struct reaches *reaches, const struct goal *goal, const struct network *network,
-                        const struct judge *judge, uint32_t runs)
+                        const struct judge *judge, uint32_t runs, uint64_t pairs_most)
 {
 	struct bounding of = { .reaches = reaches,
 		               .state = reaches->state,
@@ -235,7 +245,7 @@ double bound_makespan_s(struct reaches *reaches, const struct goal *goal, const 
 		               .inside = MEMORY_ARRAY(uint32_t, network->cluster->switch_count),
 		               .path = MEMORY_ARRAY(uint32_t, network->path_most) };
 
-	find_movers(&of);
+	find_movers(&of, pairs_most);
 	if (of.mover_count > 0) {
 		look_at_movers(&of);
 		look_at_links(&of);

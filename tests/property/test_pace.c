@@ -115,7 +115,7 @@ static double raw_bound(struct planning *planning, struct pacing *pacing, const 
 
 	network_create(&network, planning->state.cluster);
 	goal_create(&goal, &planning->state, hosts, count);
-	bound_s = bound_makespan_s(&planning->reaches, &goal, &network, &pacing->judge, 1);
+	bound_s = bound_makespan_s(&planning->reaches, &goal, &network, &pacing->judge, 1, UINT64_MAX);
 	goal_free(&goal);
 	network_free(&network);
 	return bound_s;

@@ -249,7 +249,7 @@ static double bound_of(const struct rule *rules, uint32_t count, const char *fir
 
 	memcpy(simple.rules, rules, sizeof(*rules) * count);
 	goal_create(&goal, &planning.state, hosts, second ? 2 : 1);
-	bound_s = bound_makespan_s(&planning.reaches, &goal, &network, &judge, 1);
+	bound_s = bound_makespan_s(&planning.reaches, &goal, &network, &judge, 1, UINT64_MAX);
 	goal_free(&goal);
 	return bound_s;
 }
