@@ -21,9 +21,6 @@ enum { RUNS_MOST = 25, RUNS_MIGRATIONS = 1000000, PACE_MIGRATIONS = 1000000 };
 /* Pairs of a VM and a host that are looked at for the lower bounds of all plans together. */
 enum { PAIRS_MOST = 100000000 };
 
-/* Each change that might help gets this part of the limit. */
-enum { ADVICE_SHARE = 10 };
-
 static const struct argp_option options[] = {
 	{ "host", KEY_HOST, "HOST", 0, "check this host (may be given more than once); all when not given",
 	  1 },
@@ -216,8 +213,7 @@ static void advise(struct check *check)
 		if (checked->planned.verdict != PLANNED_NOT_LOCKABLE)
 			continue;
 		advice_find(&check->cluster, &checked->planned.fact, &checked->host, 1,
-		            (uint64_t)(check->limit_s * PLANNED_STEPS_PER_SECOND) / ADVICE_SHARE,
-		            &checked->advice);
+		            (uint64_t)(check->limit_s * PLANNED_STEPS_PER_SECOND), &checked->advice);
 		if (checked->certificate)
 			certificate_explain(checked->certificate, &checked->planned.fact, &amounts,
 			                    checked->advice.texts, checked->advice.count);

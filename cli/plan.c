@@ -133,9 +133,6 @@ enum { RUNS_MOST = 25, RUNS_MIGRATIONS = 100000, PACE_MIGRATIONS = 30000, PACE_T
 /* Pairs of a VM and a host that are looked at for the lower bound. */
 enum { PAIRS_MOST = 20000000 };
 
-/* Each change that might help gets this part of the limit. */
-enum { ADVICE_SHARE = 10 };
-
 /* reaches: NULL for a rolling plan. */
 static void predict(struct plan_command *command, struct pacing *pacing, struct reaches *reaches)
 {
@@ -205,7 +202,7 @@ static void explain(struct plan_command *command, const uint32_t *hosts, uint32_
 	struct amounts amounts;
 
 	advice_find(&command->cluster, fact, hosts, count,
-	            (uint64_t)(command->limit_s * PLANNED_STEPS_PER_SECOND) / ADVICE_SHARE, &command->advice);
+	            (uint64_t)(command->limit_s * PLANNED_STEPS_PER_SECOND), &command->advice);
 	amounts_create(&amounts, &command->cluster);
 	command->certificate = certificate_json(fact, &amounts, hosts, count);
 	certificate_explain(command->certificate, fact, &amounts, command->advice.texts,

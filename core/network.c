@@ -4,10 +4,8 @@
 #include "core/arena.h"
 #include "core/must.h"
 
+#include <math.h>
 #include <stdlib.h>
-
-/* Mbit/s are 10^6 bit/s. */
-static const double BYTES_PER_MBIT = 125000;
 
 void network_create(struct network *ret_network, const struct cluster *cluster)
 {
@@ -67,4 +65,13 @@ double network_bytes_s(const struct network *network, uint32_t link)
 	if (link < 2 * cluster->host_count)
 		return cluster->hosts[link / 2].nic_mbit_s * BYTES_PER_MBIT;
 	return cluster->switches[link / 2 - cluster->host_count].uplink_mbit_s * BYTES_PER_MBIT;
+}
+
+double network_slowest_bytes_s(const struct network *network, const uint32_t *links, uint32_t count)
+{
+	double slowest = INFINITY;
+
+	for (uint32_t i = 0; i < count; i++)
+		slowest = fmin(slowest, network_bytes_s(network, links[i]));
+	return slowest;
 }

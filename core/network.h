@@ -5,6 +5,9 @@
 
 #include "core/cluster.h"
 
+/* Mbit/s are 10^6 bit/s. */
+enum { BYTES_PER_MBIT = 125000 };
+
 /*
  * Each host's connection and each switch's uplink is two links, one a direction: up is towards the root.
  * Links are numbered hosts first, then switches, up before down. Roots are joined without limit.
@@ -28,6 +31,9 @@ uint32_t network_path(const struct network *network, uint32_t source, uint32_t t
 
 /* A link's speed as the file says, in bytes/s on the wire; a root's own uplink, which nobody crosses: 0. */
 double network_bytes_s(const struct network *network, uint32_t link);
+
+/* The same of the slowest of a path's links. */
+double network_slowest_bytes_s(const struct network *network, const uint32_t *links, uint32_t count);
 
 static inline uint32_t network_host(uint32_t host, bool down)
 {

@@ -13,8 +13,11 @@
 /* Hosts on which more is tried, how often it is doubled, and hosts that are tried unlocked. */
 enum { HOSTS_MOST = 12, DOUBLED_MOST = 4, UNLOCKED_MOST = 12 };
 
-/* Gaps that are tried closed, the smallest of each resource; and of how many they are the smallest. */
+/* Groups tried; gaps tried closed, the smallest of each resource; and of how many they are the smallest. */
 enum { GROUPS_MOST = 8, GAPS_TRIED = 3, GAPS_MOST = 100000 };
+
+/* Each change that might help gets this part of the verdict's steps. */
+enum { STEPS_SHARE = 10 };
 
 struct asking {
 	struct cluster *cluster;
@@ -59,26 +62,37 @@ static void add(struct asking *asking, const char *text)
 		advice->texts[advice->count++] = arena_text(&advice->arena, text, strlen(text));
 }
 
+/* What a host has of a resource in all, and its ratio in millionths; NULL: nothing of the host's own. */
+static int64_t *total_of(struct host *host, uint32_t resource, int64_t *ret_ratio)
+{
+	switch (resource) {
+	case RESOURCE_CPUS:
+		*ret_ratio = host->cpu_ratio;
+		return &host->cpus;
+	case RESOURCE_DEDICATED:
+		*ret_ratio = RATIO_ONE;
+		return &host->dedicated_cpus;
+	case RESOURCE_MEMORY:
+		*ret_ratio = host->memory_ratio;
+		return &host->memory_mib;
+	case RESOURCE_DISK:
+		*ret_ratio = host->disk_ratio;
+		return &host->disk_gib;
+	default:
+		return NULL;
+	}
+}
+
 /* Gives a host more of a resource; false: that cannot be given. Ratios are taken off, and it is rounded up.
  */
 static bool give(struct host *host, uint32_t resource, double amount)
 {
-	switch (resource) {
-	case RESOURCE_CPUS:
-		host->cpus += (int64_t)ceil(amount * RATIO_ONE / (double)host->cpu_ratio);
-		return true;
-	case RESOURCE_DEDICATED:
-		host->dedicated_cpus += (int64_t)amount;
-		return host->dedicated_cpus >= 0;
-	case RESOURCE_MEMORY:
-		host->memory_mib += (int64_t)ceil(amount * RATIO_ONE / (double)host->memory_ratio);
-		return true;
-	case RESOURCE_DISK:
-		host->disk_gib += (int64_t)ceil(amount * RATIO_ONE / (double)host->disk_ratio);
-		return true;
-	default:
+	int64_t ratio, *total = total_of(host, resource, &ratio);
+
+	if (!total)
 		return false;
-	}
+	*total += (int64_t)ceil(amount * RATIO_ONE / (double)ratio);
+	return *total >= 0; /* no CPUs are set apart: -1 */
 }
 
 /* More of what is short: as much as is missing, else twice that, … on one host, whichever it may be. */
@@ -125,34 +139,15 @@ struct gap {
 	uint32_t resource, host;
 };
 
-/* How much a host has in all, in the unit of its ratio's millionths; no VM alone may need more. */
-static __int128 total_of(const struct host *host, uint32_t resource)
+/* How much more of a resource a host must have in all for the VM alone, whatever the ratio; <= 0: it has. */
+static __int128 missing_alone(const struct host *host, uint32_t resource, __int128 part)
 {
-	switch (resource) {
-	case RESOURCE_CPUS:
-		return (__int128)host->cpus * host->cpu_ratio;
-	case RESOURCE_MEMORY:
-		return (__int128)host->memory_mib * host->memory_ratio;
-	case RESOURCE_DISK:
-		return host->disk_gib == UNLIMITED ? (__int128)1 << 100
-		                                   : (__int128)host->disk_gib * host->disk_ratio;
-	default:
-		return (__int128)1 << 100;
-	}
-}
+	struct host of = *host;
+	int64_t ratio, *total = total_of(&of, resource, &ratio);
 
-static int64_t ratio_of(const struct host *host, uint32_t resource)
-{
-	switch (resource) {
-	case RESOURCE_CPUS:
-		return host->cpu_ratio;
-	case RESOURCE_MEMORY:
-		return host->memory_ratio;
-	case RESOURCE_DISK:
-		return host->disk_ratio;
-	default:
-		return RATIO_ONE;
-	}
+	if (!total || resource == RESOURCE_DEDICATED || *total == UNLIMITED)
+		return 0;
+	return part * ratio / RATIO_ONE - (__int128)*total * ratio;
 }
 
 static bool find_gap(const struct state *state, const struct amounts *amounts, uint32_t vm, uint32_t host,
@@ -168,7 +163,7 @@ static bool find_gap(const struct state *state, const struct amounts *amounts, u
 		for (uint32_t other = state_vms_first(state, host); other != NONE;
 		     other = state_vms_next(state, other))
 			missing += amount_of_vm(amounts, other, host, asked[i]);
-		alone = part * ratio_of(of, asked[i]) / RATIO_ONE - total_of(of, asked[i]);
+		alone = missing_alone(of, asked[i], part);
 		missing = alone > missing ? alone : missing;
 		if (missing <= 0)
 			continue;
@@ -327,7 +322,7 @@ static void try_unlocking(struct asking *asking)
 void advice_find(struct cluster *cluster, const struct fact *fact, const uint32_t *hosts, uint32_t count,
                  uint64_t steps, struct advice *ret_advice)
 {
-	struct asking asking = { cluster, fact, hosts, count, steps, ret_advice };
+	struct asking asking = { cluster, fact, hosts, count, steps / STEPS_SHARE, ret_advice };
 	bool room = fact->kind == FACT_CAPACITY || fact->kind == FACT_COUNT;
 
 	*ret_advice = (struct advice){ 0 };

@@ -37,11 +37,6 @@ static void note(struct bounding *of, double seconds)
 	of->least_s = fmax(of->least_s, seconds);
 }
 
-static bool is_mover(const struct bounding *of, uint32_t vm)
-{
-	return goal_must_leave(of->goal, of->state, vm);
-}
-
 /* Whether one way is as good as another: no uplinks, and all hosts have the same speed. */
 static bool is_even(const struct cluster *cluster)
 {
@@ -54,22 +49,6 @@ static bool is_even(const struct cluster *cluster)
 	return even;
 }
 
-static void find_movers(struct bounding *of, uint64_t pairs_most)
-{
-	for (uint32_t i = 0; i < of->goal->host_count; i++) {
-		uint32_t vm = state_vms_first(of->state, of->goal->hosts[i]);
-
-		for (; vm != NONE; vm = state_vms_next(of->state, vm)) {
-			if (!is_mover(of, vm))
-				continue;
-			of->movers = memory_resize(of->movers, of->mover_count + 1, sizeof(uint32_t));
-			of->movers[of->mover_count++] = vm;
-		}
-	}
-	of->pairwise = !is_even(of->state->cluster) &&
-	               (uint64_t)of->mover_count * of->state->cluster->host_count <= pairs_most;
-}
-
 /* The speed of the best way that the VM may have; counts the hosts where it may end below each switch. */
 static double best_speed(struct bounding *of, uint32_t vm, uint32_t *ret_hosts)
 {
@@ -79,15 +58,12 @@ static double best_speed(struct bounding *of, uint32_t vm, uint32_t *ret_hosts)
 
 	*ret_hosts = 0;
 	for (uint32_t host = 0; host < cluster->host_count; host++) {
-		double speed = INFINITY;
 		uint32_t links;
 
 		if (host == from || !reach_may_end(of->reaches, of->goal, vm, host))
 			continue;
 		links = network_path(of->network, from, host, of->path);
-		for (uint32_t i = 0; i < links; i++)
-			speed = fmin(speed, network_bytes_s(of->network, of->path[i]));
-		best = fmax(best, speed);
+		best = fmax(best, network_slowest_bytes_s(of->network, of->path, links));
 		++*ret_hosts;
 		for (uint32_t at = cluster->hosts[host].switch_index; at != NONE;
 		     at = cluster->switches[at].uplink)
@@ -200,7 +176,7 @@ static double bytes_without_room(const struct bounding *of, uint32_t which)
 		for (; vm != NONE; vm = state_vms_next(state, vm)) {
 			double memory = (double)amount_of_vm(amounts, vm, host, RESOURCE_MEMORY);
 
-			if (of->goal->wanted[host] && !is_mover(of, vm))
+			if (of->goal->wanted[host] && !goal_must_leave(of->goal, state, vm))
 				continue; /* a lock leaves it there */
 			here += memory;
 			if (memory > 0)
@@ -245,7 +221,9 @@ double bound_makespan_s(struct reaches *reaches, const struct goal *goal, const 
 		               .inside = MEMORY_ARRAY(uint32_t, network->cluster->switch_count),
 		               .path = MEMORY_ARRAY(uint32_t, network->path_most) };
 
-	find_movers(&of, pairs_most);
+	of.movers = goal_movers(goal, of.state, &of.mover_count);
+	of.pairwise = !is_even(network->cluster) &&
+	              (uint64_t)of.mover_count * network->cluster->host_count <= pairs_most;
 	if (of.mover_count > 0) {
 		look_at_movers(&of);
 		look_at_links(&of);

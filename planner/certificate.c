@@ -9,12 +9,28 @@
 
 enum { NAMES_SHOWN = 6 };
 
-static void add_vms(json_t *object, const struct fact *fact, const struct cluster *cluster)
+static void add_vms(json_t *object, const uint32_t *vms, uint32_t count, const struct cluster *cluster)
 {
 	json_t *array = json_add(object, "vms", json_array_new());
 
-	for (uint32_t i = 0; i < fact->vm_count; i++)
-		json_push(array, json_text_new(cluster->vms[fact->vms[i]].name));
+	for (uint32_t i = 0; i < count; i++)
+		json_push(array, json_text_new(cluster->vms[vms[i]].name));
+}
+
+static void add_hosts(json_t *object, const char *key, const uint32_t *hosts, uint32_t count,
+                      const struct cluster *cluster)
+{
+	json_t *array = json_add(object, key, json_array_new());
+
+	for (uint32_t i = 0; i < count; i++)
+		json_push(array, json_text_new(cluster->hosts[hosts[i]].name));
+}
+
+/* The hosts that the fact is about, whichever kind it is. */
+static const uint32_t *hosts_of(const struct fact *fact, uint32_t *ret_count)
+{
+	*ret_count = fact->kind == FACT_SPLIT ? fact->about_count : fact->host_count;
+	return fact->kind == FACT_SPLIT ? fact->about : fact->hosts;
 }
 
 static json_t *split_json(const struct fact *fact, const struct amounts *amounts);
@@ -22,7 +38,7 @@ static json_t *split_json(const struct fact *fact, const struct amounts *amounts
 static json_t *fact_json(const struct fact *fact, const struct amounts *amounts)
 {
 	const struct cluster *cluster = amounts->cluster;
-	json_t *object, *array;
+	json_t *object;
 	char name[1024];
 
 	if (fact->kind == FACT_SPLIT)
@@ -36,20 +52,18 @@ static json_t *fact_json(const struct fact *fact, const struct amounts *amounts)
 		json_add_text(object, "why", fact->why);
 		break;
 	case FACT_CAPACITY:
-	case FACT_COUNT:
 		amount_name(amounts, fact->resource, name, sizeof(name));
-		if (fact->kind == FACT_CAPACITY)
-			json_add_text(object, "resource", name);
+		json_add_text(object, "resource", name);
+		/* fall through */
+	case FACT_COUNT:
 		json_add_number(object, "needed", fact->needed);
 		json_add_number(object, "available", fact->available);
-		add_vms(object, fact, cluster);
-		array = json_add(object, "hosts", json_array_new());
-		for (uint32_t i = 0; i < fact->host_count; i++)
-			json_push(array, json_text_new(cluster->hosts[fact->hosts[i]].name));
+		add_vms(object, fact->vms, fact->vm_count, cluster);
+		add_hosts(object, "hosts", fact->hosts, fact->host_count, cluster);
 		break;
 	case FACT_UNREACHABLE:
 		json_add_number(object, "states", fact->states);
-		add_vms(object, fact, cluster);
+		add_vms(object, fact->vms, fact->vm_count, cluster);
 		break;
 	case FACT_SPLIT:
 		break;
@@ -77,15 +91,12 @@ json_t *certificate_json(const struct fact *fact, const struct amounts *amounts,
                          uint32_t host_count)
 {
 	const struct cluster *cluster = amounts->cluster;
-	json_t *root = json_object_new(), *goal, *array;
+	json_t *root = json_object_new();
 
 	json_add_text(root, "schema", "lockkeeper.certificate/1");
 	json_add_text(root, "profile", profile_words[cluster->profile]);
 	json_add_text(root, "cluster_digest", cluster->digest);
-	goal = json_add(root, "goal", json_object_new());
-	array = json_add(goal, "lock", json_array_new());
-	for (uint32_t i = 0; i < host_count; i++)
-		json_push(array, json_text_new(cluster->hosts[hosts[i]].name));
+	add_hosts(json_add(root, "goal", json_object_new()), "lock", hosts, host_count, cluster);
 	json_add(root, "proof", fact_json(fact, amounts));
 	return root;
 }
@@ -109,9 +120,11 @@ void fact_text(const struct fact *fact, const struct amounts *amounts, char *tex
 {
 	const struct cluster *cluster = amounts->cluster;
 	char vms[400], hosts[400], name[300];
+	uint32_t host_count;
+	const uint32_t *about = hosts_of(fact, &host_count);
 
 	name_list(cluster, fact->vms, fact->vm_count, true, vms, sizeof(vms));
-	name_list(cluster, fact->hosts, fact->host_count, false, hosts, sizeof(hosts));
+	name_list(cluster, about, host_count, false, hosts, sizeof(hosts));
 	switch (fact->kind) {
 	case FACT_NO_HOST:
 		snprintf(text, room, "%s (%s): %s", cluster->vms[fact->vm].name, fact->rule, fact->why);
@@ -130,7 +143,6 @@ void fact_text(const struct fact *fact, const struct amounts *amounts, char *tex
 		         fact->states, vms);
 		break;
 	case FACT_SPLIT:
-		name_list(cluster, fact->about, fact->about_count, false, hosts, sizeof(hosts));
 		snprintf(text, room, "wherever %s end, some of %s lack room", vms, hosts);
 		break;
 	}
@@ -141,28 +153,24 @@ void certificate_explain(json_t *certificate, const struct fact *fact, const str
 {
 	const struct cluster *cluster = amounts->cluster;
 	json_t *object = json_add(certificate, "explanation", json_object_new()), *array;
-	uint32_t *groups = MEMORY_ARRAY(uint32_t, fact->vm_count + 1), group_count = 0;
-	uint32_t host_count = fact->kind == FACT_SPLIT ? fact->about_count : fact->host_count;
-	const uint32_t *hosts = fact->kind == FACT_SPLIT ? fact->about : fact->hosts;
+	uint32_t vm_count = fact->kind == FACT_NO_HOST ? 1 : fact->vm_count, host_count, group_count = 0;
+	const uint32_t *vms = fact->kind == FACT_NO_HOST ? &fact->vm : fact->vms;
+	const uint32_t *hosts = hosts_of(fact, &host_count);
+	uint32_t *groups = MEMORY_ARRAY(uint32_t, vm_count);
 	char text[2048];
 
 	fact_text(fact, amounts, text, sizeof(text));
 	json_add_text(object, "text", text);
-	array = json_add(object, "vms", json_array_new());
-	for (uint32_t i = 0; i < (fact->kind == FACT_NO_HOST ? 1 : fact->vm_count); i++) {
-		uint32_t vm = fact->kind == FACT_NO_HOST ? fact->vm : fact->vms[i];
-
-		json_push(array, json_text_new(cluster->vms[vm].name));
-		if (cluster->vms[vm].group != NONE)
-			groups[group_count++] = cluster->vms[vm].group;
+	add_vms(object, vms, vm_count, cluster);
+	for (uint32_t i = 0; i < vm_count; i++) {
+		if (cluster->vms[vms[i]].group != NONE)
+			groups[group_count++] = cluster->vms[vms[i]].group;
 	}
 	group_count = indexes_sort_once(groups, group_count);
 	array = json_add(object, "groups", json_array_new());
 	for (uint32_t i = 0; i < group_count; i++)
 		json_push(array, json_text_new(cluster->groups[groups[i]].name));
-	array = json_add(object, "hosts", json_array_new());
-	for (uint32_t i = 0; i < host_count; i++)
-		json_push(array, json_text_new(cluster->hosts[hosts[i]].name));
+	add_hosts(object, "hosts", hosts, host_count, cluster);
 	array = json_add(object, "changes", json_array_new());
 	for (uint32_t i = 0; i < count; i++)
 		json_push(array, json_text_new(texts[i]));

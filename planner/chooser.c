@@ -329,56 +329,49 @@ uint32_t chooser_choose(struct chooser *chooser, uint32_t vm)
 	return best;
 }
 
-uint32_t chooser_candidates(struct chooser *chooser, uint32_t vm, bool first_pass, uint32_t *ret_hosts,
-                            uint32_t room)
+/* Those that pass, round through the shape's list from a host on; members' hosts in their order. */
+static uint32_t find_candidates(struct chooser *chooser, const struct request *request, uint32_t first,
+                                uint32_t *ret_hosts, uint32_t room)
 {
-	struct request request = request_for(&chooser->state, MOVE_LIVE, vm);
-	const struct shape *shape = shape_of(chooser, vm);
-	uint32_t found = 0;
+	const struct shape *shape = shape_of(chooser, request->vm);
+	uint32_t found = 0, begin;
 
-	request.group_forgotten = !first_pass;
-	if (only_members(chooser, &request)) {
-		uint32_t count = member_hosts(chooser, vm);
+	if (only_members(chooser, request)) {
+		uint32_t count = member_hosts(chooser, request->vm);
 
 		for (uint32_t i = 0; i < count && found < room; i++) {
 			if (shape_position(shape, chooser->list[i]) != NONE &&
-			    passes(chooser, &request, chooser->list[i]))
+			    passes(chooser, request, chooser->list[i]))
 				ret_hosts[found++] = chooser->list[i];
 		}
 		return found;
 	}
+	begin = shape_place_from(shape, first);
 	for (uint32_t i = 0; i < shape->count && found < room; i++) {
-		if (passes(chooser, &request, shape->hosts[i]))
-			ret_hosts[found++] = shape->hosts[i];
+		uint32_t place = begin + i < shape->count ? begin + i : begin + i - shape->count;
+
+		if (passes(chooser, request, shape->hosts[place]))
+			ret_hosts[found++] = shape->hosts[place];
 	}
 	return found;
+}
+
+uint32_t chooser_candidates(struct chooser *chooser, uint32_t vm, bool first_pass, uint32_t *ret_hosts,
+                            uint32_t room)
+{
+	struct request request = request_for(&chooser->state, MOVE_LIVE, vm);
+
+	request.group_forgotten = !first_pass;
+	return find_candidates(chooser, &request, 0, ret_hosts, room);
 }
 
 uint32_t chooser_candidates_from(struct chooser *chooser, uint32_t vm, uint32_t first, uint32_t *ret_hosts,
                                  uint32_t room)
 {
 	struct request request = request_for(&chooser->state, MOVE_LIVE, vm);
-	const struct shape *shape = shape_of(chooser, vm);
-	uint32_t found = 0, begin = 0, end = shape->count;
 
 	request.group_forgotten = true;
-	if (only_members(chooser, &request))
-		return chooser_candidates(chooser, vm, false, ret_hosts, room);
-	while (begin < end) {
-		uint32_t middle = begin + (end - begin) / 2;
-
-		if (shape->hosts[middle] < first)
-			begin = middle + 1;
-		else
-			end = middle;
-	}
-	for (uint32_t i = 0; i < shape->count && found < room; i++) {
-		uint32_t host = shape->hosts[(begin + i) % shape->count];
-
-		if (passes(chooser, &request, host))
-			ret_hosts[found++] = host;
-	}
-	return found;
+	return find_candidates(chooser, &request, first, ret_hosts, room);
 }
 
 bool chooser_may_prefer(struct chooser *chooser, uint32_t vm, uint32_t host, uint32_t movers)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "planner/orders.h"
 
+#include "core/indexes.h"
 #include "core/schedule.h"
 
 #include <stdio.h>
@@ -25,6 +26,26 @@ bool goal_must_leave(const struct goal *goal, const struct state *state, uint32_
 	uint32_t host = state->vm_host[vm];
 
 	return host != NONE && goal->wanted[host] && !lock_leaves(state, vm);
+}
+
+uint32_t *goal_movers(const struct goal *goal, const struct state *state, uint32_t *ret_count)
+{
+	uint32_t room = 0, count = 0, *movers;
+
+	for (uint32_t i = 0; i < goal->host_count; i++)
+		room += state->uses[goal->hosts[i]].vms;
+	movers = MEMORY_ARRAY(uint32_t, room);
+	for (uint32_t i = 0; i < goal->host_count; i++) {
+		uint32_t vm = state_vms_first(state, goal->hosts[i]);
+
+		for (; vm != NONE; vm = state_vms_next(state, vm)) {
+			if (goal_must_leave(goal, state, vm))
+				movers[count++] = vm;
+		}
+	}
+	indexes_sort(movers, count);
+	*ret_count = count;
+	return movers;
 }
 
 static bool votes_no(const struct state *state, uint32_t vm)

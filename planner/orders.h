@@ -27,6 +27,9 @@ void goal_free(struct goal *goal);
  */
 bool goal_must_leave(const struct goal *goal, const struct state *state, uint32_t vm);
 
+/* The VMs that have to leave, in order; the caller free()s them. */
+uint32_t *goal_movers(const struct goal *goal, const struct state *state, uint32_t *ret_count);
+
 /*
  * How an admin moves the VM from where it is: live where the platform accepts that, else cold where the
  * profile's lock would (docs/rules.md, "Method"); METHOD_NONE: not at all.

@@ -8,8 +8,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const double BYTES_PER_MBIT = 125000;
-
 /* A plan that ends so near to its lower bound is not made better: luck makes more of a difference. */
 static const double NEAR_ENOUGH = 1.01;
 
@@ -84,9 +82,7 @@ static void find_alone(struct paces *of, const struct network *network)
 		uint32_t links = network_path(network, move->from, move->to, path);
 		struct plan_alone *alone = &of->alone[i];
 
-		of->speed[i] = INFINITY;
-		for (uint32_t j = 0; j < links; j++)
-			of->speed[i] = fmin(of->speed[i], network_bytes_s(network, path[j]));
+		of->speed[i] = network_slowest_bytes_s(network, path, links);
 		of->judge->alone(of->judge->context, move->vm, move->method, of->speed[i], 1, alone);
 		of->tail_s[i] += isfinite(alone->duration_s) ? alone->duration_s : alone->least_s;
 		for (uint32_t j = 0; j < move->after_count; j++) {

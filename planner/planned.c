@@ -2,7 +2,6 @@
 #include "planner/planned.h"
 
 #include "core/indexes.h"
-#include "core/must.h"
 #include "planner/arrange.h"
 #include "planner/direct.h"
 #include "planner/evict.h"
@@ -63,25 +62,6 @@ static int64_t bytes_of(struct finding *finding, uint32_t vm)
 	finding->judge->alone(finding->judge->context, vm, (uint8_t)order_method(state, vm),
 	                      network_bytes_s(network, network_host(state->vm_host[vm], false)), 1, &alone);
 	return (int64_t)alone.bytes;
-}
-
-static void find_movers(struct finding *finding)
-{
-	const struct state *state = state_of(finding);
-	uint32_t room = 0;
-
-	for (uint32_t i = 0; i < finding->goal.host_count; i++)
-		room += state->uses[finding->goal.hosts[i]].vms;
-	finding->movers = MEMORY_ARRAY(uint32_t, room);
-	for (uint32_t i = 0; i < finding->goal.host_count; i++) {
-		uint32_t vm = state_vms_first(state, finding->goal.hosts[i]);
-
-		for (; vm != NONE; vm = state_vms_next(state, vm)) {
-			if (goal_must_leave(&finding->goal, state, vm))
-				finding->movers[finding->mover_count++] = vm;
-		}
-	}
-	indexes_sort(finding->movers, finding->mover_count);
 }
 
 /* The best-effort groups of the VMs that the orders move which are violated more after them than before. */
@@ -157,15 +137,17 @@ static bool find_movable(struct finding *finding, uint64_t most, uint32_t **ret_
 	return true;
 }
 
-static void take_exact(struct finding *finding, struct exact *exact)
+/* The sequence is the plan's: what it breaks is found out. */
+static void take_orders(struct finding *finding, const struct order *orders, uint32_t count, uint32_t least)
 {
 	struct planned *planned = finding->planned;
 
 	planned->verdict = PLANNED_LOCKABLE;
-	planned->order_count = planned->orders_least = exact->cost.moves;
-	planned->orders = ARENA_ARRAY(&planned->arena, struct order, exact->cost.moves);
-	memcpy(planned->orders, exact->orders, sizeof(struct order) * exact->cost.moves);
-	free(exact->orders);
+	planned->order_count = count;
+	planned->orders_least = least;
+	planned->orders = ARENA_ARRAY(&planned->arena, struct order, count);
+	memcpy(planned->orders, orders, sizeof(*orders) * count);
+	find_broken(finding);
 }
 
 /* Takes a VM away if nothing can be reached without it either; *states is how many placements can, then. */
@@ -266,8 +248,8 @@ static bool search_exactly(struct finding *finding, uint64_t placements_most)
 		planned->steps += exact.states;
 		answered = answer != EXACT_UNKNOWN;
 		if (answer == EXACT_FOUND) {
-			take_exact(finding, &exact);
-			find_broken(finding);
+			take_orders(finding, exact.orders, exact.cost.moves, exact.cost.moves);
+			free(exact.orders);
 		}
 		if (answer == EXACT_NONE) {
 			planned->verdict = PLANNED_NOT_LOCKABLE;
@@ -295,7 +277,6 @@ static bool is_blocked(struct finding *finding)
 
 static bool make_room(struct finding *finding)
 {
-	struct planned *planned = finding->planned;
 	struct evict evict = { .chooser = finding->chooser,
 		               .reaches = finding->reaches,
 		               .goal = &finding->goal,
@@ -303,14 +284,9 @@ static bool make_room(struct finding *finding)
 	bool found = evict_search(&evict, finding->movers, finding->mover_count,
 	                          EVICTIONS_MOST + EVICTIONS_EACH * finding->mover_count);
 
-	planned->steps += evict.steps;
-	if (found) {
-		planned->order_count = evict.count;
-		planned->orders = ARENA_ARRAY(&planned->arena, struct order, evict.count);
-		memcpy(planned->orders, evict.orders, sizeof(struct order) * evict.count);
-		planned->orders_least = finding->mover_count + is_blocked(finding);
-		find_broken(finding);
-	}
+	finding->planned->steps += evict.steps;
+	if (found)
+		take_orders(finding, evict.orders, evict.count, finding->mover_count + is_blocked(finding));
 	free(evict.orders);
 	return found;
 }
@@ -331,11 +307,10 @@ static bool is_small(const struct finding *finding)
 }
 
 /* Moves of these VMs alone, to the hosts where they are to end and through them, that reach the goal. */
-static bool move_towards(struct finding *finding, const uint32_t *ends)
+static void move_towards(struct finding *finding, const uint32_t *ends)
 {
 	struct state *state = state_of(finding);
 	const struct cluster *cluster = state->cluster;
-	struct planned *planned = finding->planned;
 	uint32_t *vms = MEMORY_ARRAY(uint32_t, cluster->vm_count), count = 0;
 	int64_t *bytes = MEMORY_ARRAY(int64_t, cluster->vm_count);
 	bool *targets = MEMORY_ARRAY(bool, cluster->host_count);
@@ -357,17 +332,16 @@ static bool move_towards(struct finding *finding, const uint32_t *ends)
 			targets[host] |= anywhere > 0;
 		answer = exact_search(state, finding->reaches->shapes, &finding->goal, vms, count, bytes,
 		                      targets, most, &exact);
-		planned->steps += exact.states;
+		finding->planned->steps += exact.states;
 	}
 	if (answer == EXACT_FOUND) {
-		take_exact(finding, &exact);
-		planned->orders_least = finding->mover_count + is_blocked(finding);
-		find_broken(finding);
+		take_orders(finding, exact.orders, exact.cost.moves,
+		            finding->mover_count + is_blocked(finding));
+		free(exact.orders);
 	}
 	free(vms);
 	free(bytes);
 	free(targets);
-	return answer == EXACT_FOUND;
 }
 
 /* No end has the hosts empty, or there is one to which moves may lead. */
@@ -397,7 +371,7 @@ static void find_answer(struct finding *finding)
 {
 	struct planned *planned = finding->planned;
 
-	find_movers(finding);
+	finding->movers = goal_movers(&finding->goal, state_of(finding), &finding->mover_count);
 	planned->verdict = PLANNED_LOCKABLE;
 	planned->orders_least = finding->mover_count;
 	if (finding->mover_count == 0)

@@ -22,7 +22,7 @@ static bool is_open(const struct refuting *of, uint32_t vm)
 	return of->reaches->assumed[vm] == NONE;
 }
 
-/* What the VMs of the case, with those that can end nowhere else, take of a host; vm: one more, or NONE. */
+/* What the VMs that the case has on a host take of it; vm: one more, or NONE. */
 static __int128 taken(const struct refuting *of, uint32_t host, uint32_t resource, uint32_t vm)
 {
 	const struct amounts *amounts = &of->reaches->amounts;
@@ -59,6 +59,17 @@ static uint32_t count_hosts(struct refuting *of, uint32_t vm)
 	return count;
 }
 
+/* Keeps the one with the fewer hosts. */
+static void consider(struct refuting *of, uint32_t vm, uint32_t *best, uint32_t *least)
+{
+	uint32_t hosts = count_hosts(of, vm);
+
+	if (*best != NONE && hosts >= *least)
+		return;
+	*best = vm;
+	*least = hosts;
+}
+
 /* Of those on a host who may have to make way for one that comes: the one with the fewest hosts; NONE: all
  * fit. */
 static uint32_t in_the_way(struct refuting *of, uint32_t newcomer, uint32_t host)
@@ -78,15 +89,8 @@ static uint32_t in_the_way(struct refuting *of, uint32_t newcomer, uint32_t host
 			continue;
 		for (vm = state_vms_first(state_of(of), host); vm != NONE;
 		     vm = state_vms_next(state_of(of), vm)) {
-			uint32_t hosts;
-
-			if (!is_open(of, vm) || amount_of_vm(amounts, vm, host, asked[i]) == 0)
-				continue;
-			hosts = count_hosts(of, vm);
-			if (best == NONE || hosts < least) {
-				best = vm;
-				least = hosts;
-			}
+			if (is_open(of, vm) && amount_of_vm(amounts, vm, host, asked[i]) > 0)
+				consider(of, vm, &best, &least);
 		}
 		if (best != NONE)
 			return best;
@@ -100,15 +104,8 @@ static uint32_t next_vm(struct refuting *of)
 	uint32_t best = NONE, least = 0;
 
 	for (uint32_t i = 0; i < of->mover_count; i++) {
-		uint32_t hosts;
-
-		if (!is_open(of, of->vms[i]))
-			continue;
-		hosts = count_hosts(of, of->vms[i]);
-		if (best == NONE || hosts < least) {
-			best = of->vms[i];
-			least = hosts;
-		}
+		if (is_open(of, of->vms[i]))
+			consider(of, of->vms[i], &best, &least);
 	}
 	for (uint32_t i = 0; i < of->vm_count && best == NONE; i++) {
 		uint32_t vm = of->vms[i], host = of->reaches->assumed[vm];
@@ -124,18 +121,14 @@ static enum refutation look_at(struct refuting *of, struct fact *ret_fact);
 /* Wherever the VM ends, there must be a fact against it. */
 static enum refutation split(struct refuting *of, uint32_t vm, struct fact *ret_fact)
 {
-	uint32_t host_count = state_of(of)->cluster->host_count, place = of->vm_count;
+	uint32_t host_count = state_of(of)->cluster->host_count, before = of->vm_count;
 	enum refutation result = REFUTED;
 
 	*ret_fact = (struct fact){ .kind = FACT_SPLIT, .vm = vm };
 	ret_fact->hosts = ARENA_ARRAY(of->arena, uint32_t, host_count);
 	ret_fact->cases = ARENA_ARRAY(of->arena, struct fact, host_count);
-	for (uint32_t i = 0; i < of->vm_count; i++)
-		place = of->vms[i] == vm ? i : place;
-	if (place == of->vm_count)
+	if (!goal_must_leave(of->goal, state_of(of), vm)) /* else it is among them */
 		of->vms[of->vm_count++] = vm;
-	else
-		place = NONE; /* it must leave: it was there before */
 	for (uint32_t host = 0; host < host_count && result == REFUTED; host++) {
 		if (!reach_may_end(of->reaches, of->goal, vm, host))
 			continue;
@@ -145,7 +138,7 @@ static enum refutation split(struct refuting *of, uint32_t vm, struct fact *ret_
 		if (result != NOT_REFUTED)
 			of->reaches->assumed[vm] = NONE;
 	}
-	of->vm_count -= place != NONE && result != NOT_REFUTED;
+	of->vm_count = before;
 	return result;
 }
 

@@ -247,7 +247,7 @@ void shapes_fill(struct shapes *shapes, uint32_t index)
 		fill_weights(shape, &request);
 }
 
-uint32_t shape_position(const struct shape *shape, uint32_t host)
+uint32_t shape_place_from(const struct shape *shape, uint32_t host)
 {
 	uint32_t low = 0, high = shape->count;
 
@@ -259,5 +259,12 @@ uint32_t shape_position(const struct shape *shape, uint32_t host)
 		else
 			high = middle;
 	}
-	return low < shape->count && shape->hosts[low] == host ? low : NONE;
+	return low;
+}
+
+uint32_t shape_position(const struct shape *shape, uint32_t host)
+{
+	uint32_t place = shape_place_from(shape, host);
+
+	return place < shape->count && shape->hosts[place] == host ? place : NONE;
 }

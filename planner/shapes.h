@@ -41,6 +41,10 @@ void shapes_free(struct shapes *shapes);
 /* Finds the hosts of one shape (if wanted). Different shapes may be filled by different threads. */
 void shapes_fill(struct shapes *shapes, uint32_t index);
 
+/* The first place in a filled shape's list whose host is not before that one; the list's count: there is
+ * none. */
+uint32_t shape_place_from(const struct shape *shape, uint32_t host);
+
 /* Where a host stands in a filled shape's list; NONE: not in it. */
 uint32_t shape_position(const struct shape *shape, uint32_t host);
 

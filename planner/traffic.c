@@ -22,12 +22,9 @@ void traffic_free(struct traffic *traffic)
 	*traffic = (struct traffic){ 0 };
 }
 
-/* A link that is down is busy for good. */
 static double seconds_of(const struct traffic *traffic, uint32_t link, double bytes)
 {
-	double speed = network_bytes_s(&traffic->network, link);
-
-	return speed > 0 ? bytes / speed : 1e12;
+	return bytes / network_bytes_s(&traffic->network, link);
 }
 
 void traffic_add(struct traffic *traffic, uint32_t from, uint32_t to, double bytes)

@@ -8,8 +8,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Mbit/s are 10^6 bit/s. */
-static const double BYTES_PER_MBIT = 125000;
 static const double SECONDS_PER_NS = 1e-9;
 
 static void set_speeds(struct links *links)

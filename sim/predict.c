@@ -13,7 +13,6 @@
 
 static const double MIB = 1048576;
 static const double PAGE = 4096;
-static const double BYTES_PER_MBIT = 125000;
 
 /* Standard deviations from the median to the 90th percentile of a normal distribution. */
 static const double P90_DEVIATIONS = 1.2815515655446004;

@@ -12,7 +12,6 @@
 
 static const double PAGES_PER_MIB = 256;
 static const double MIB = 1048576;
-static const double BYTES_PER_MBIT = 1e6 / 8;
 
 /* Rows that run in one scenario: indexes into the array. */
 struct batch {
