@@ -54,7 +54,7 @@ ACCURACY := $(O)/tests/accuracy/accuracy
 
 # ---------------------------------------------------------------------- flags
 
-PACKAGES := gsl libcjson nettle
+PACKAGES := gsl libcjson nettle sqlite3 libvirt libxml-2.0
 VERIFIER_PACKAGES := libcjson
 TEST_PACKAGES := criterion
 
