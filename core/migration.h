@@ -43,6 +43,7 @@ enum migration_reason {
 	REASON_CALL,        /* the hypervisor says that it failed */
 	REASON_TIME_LIMIT,  /* it took too long */
 	REASON_NO_PROGRESS, /* it made none for too long */
+	REASON_STOOD_STILL, /* the guest stood still for too long in the switch-over */
 	REASON_ABORTED,     /* an operator wanted it */
 	REASON_GONE,        /* it runs nowhere: the guest ended, by itself or by other hands */
 	REASON_NOT_BEGUN,   /* the order never reached the hypervisor */
@@ -60,6 +61,7 @@ struct migration_patience {
 	int64_t unclear_ns;  /* so long in UNKNOWN or CONFIRMING, then a person must look */
 	int64_t leftover_ns; /* something incoming that nobody sends is left so long to end by itself */
 	int64_t cancel_ns;   /* a cancel that had no effect is repeated after so long */
+	int64_t still_ns;    /* a guest that stands still for the switch-over for so long is given back */
 	uint32_t recoveries; /* so many tries to resume a broken post-copy */
 };
 
@@ -82,6 +84,7 @@ struct migration {
 	bool carried;                               /* cold: the target has its definition */
 	bool looking;                               /* the answer to `token` is awaited */
 	uint8_t last_side_source, last_side_target; /* of the look before, SIDE_SILENT: none */
+	uint8_t call;                               /* the one that carries the migration, as mend */
 	uint8_t mend; /* the mend whose return is awaited: enum command_kind; COMMAND_COUNT: none */
 	uint8_t mends, recoveries; /* how many there were */
 	uint32_t token;
@@ -139,6 +142,9 @@ bool migration_is_over(const struct migration *migration);
 /* Whether it has begun and is not over. */
 bool migration_under_way(const struct migration *migration);
 
+/* Why it ended, or is being given up, as a sentence without a full stop; in buffer where it has numbers. */
+const char *migration_why(const struct migration *migration, char *buffer, size_t room);
+
 /* ------------------------------------------------------------------ the table, for tests and documents */
 
 struct migration_edge {
@@ -151,5 +157,8 @@ const struct migration_edge *migration_edges(size_t *ret_count);
 
 /* Which edge the last step of this thread took: index into the table. */
 size_t migration_last_edge(void);
+
+/* That edge's `when`; empty: it has none. */
+const char *migration_last_why(void);
 
 #endif

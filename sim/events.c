@@ -21,20 +21,20 @@ void events_clear(struct events *events)
 		events->place[events->heap[--events->count].id] = UINT32_MAX;
 }
 
-static bool goes_before(const struct event *a, const struct event *b)
+static bool goes_before(const struct due *a, const struct due *b)
 {
 	if (a->time_ns != b->time_ns)
 		return a->time_ns < b->time_ns;
 	return a->order < b->order;
 }
 
-static void put(struct events *events, uint32_t at, struct event event)
+static void put(struct events *events, uint32_t at, struct due event)
 {
 	events->heap[at] = event;
 	events->place[event.id] = at;
 }
 
-static void sift_up(struct events *events, uint32_t at, struct event event)
+static void sift_up(struct events *events, uint32_t at, struct due event)
 {
 	while (at > 0) {
 		uint32_t above = (at - 1) / 2;
@@ -47,7 +47,7 @@ static void sift_up(struct events *events, uint32_t at, struct event event)
 	put(events, at, event);
 }
 
-static void sift_down(struct events *events, uint32_t at, struct event event)
+static void sift_down(struct events *events, uint32_t at, struct due event)
 {
 	for (;;) {
 		uint32_t below = 2 * at + 1;
@@ -79,7 +79,7 @@ static void grow(struct events *events, uint32_t id)
 
 void events_set(struct events *events, uint32_t id, int64_t time_ns, uint64_t order)
 {
-	struct event event = { time_ns, order, id };
+	struct due event = { time_ns, order, id };
 	uint32_t at;
 
 	must(id < UINT32_MAX / 2);
@@ -97,7 +97,7 @@ void events_set(struct events *events, uint32_t id, int64_t time_ns, uint64_t or
 void events_drop(struct events *events, uint32_t id)
 {
 	uint32_t at = id < events->room ? events->place[id] : UINT32_MAX;
-	struct event last;
+	struct due last;
 
 	if (at == UINT32_MAX)
 		return;

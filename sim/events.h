@@ -10,7 +10,7 @@
 #define TIME_NEVER INT64_C(6400000000000000000)
 
 /* 24 bytes: nothing else is touched while the heap is put in order. */
-struct event {
+struct due {
 	int64_t time_ns;
 	uint64_t order; /* at one time, the smaller goes first */
 	uint32_t id;
@@ -18,7 +18,7 @@ struct event {
 
 /* Zero-initialised is empty and ready. Grows as ids do; nothing is allocated per event. */
 struct events {
-	struct event *heap;
+	struct due *heap;
 	uint32_t *place; /* by id: where in the heap, UINT32_MAX: nowhere */
 	uint32_t count, room;
 };

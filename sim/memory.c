@@ -6,6 +6,7 @@
 #include "models/spread.h"
 #include "sim/random.h"
 #include "sim/record.h"
+#include "sim/steer.h"
 #include "sim/trace.h"
 
 #include <math.h>
@@ -24,14 +25,9 @@ static const double CLOSE_S = 1e-3;
 
 /*
  * A migration that has made no progress for so long, and whose limit did not rise, never will as long as its
- * rate stays the same. QEMU would go on round by round: we wait for its time limit, and give it up when it
- * has none.
+ * rate stays the same. QEMU would go on round by round: we wait for its time limit.
  */
 static const double NEVER_S = 6 * 3600;
-
-/* Nova's rule for post-copy (libvirt driver, should_switch_to_postcopy): an iteration that brought less than
- * this. */
-static const double POSTCOPY_PROGRESS = 0.10;
 
 /* The cluster file's words in the model's terms. Points are converted into the run's arena. */
 static struct dirty dirty_of(struct world *world, const struct move *move, double used_pages)
@@ -146,56 +142,31 @@ struct precopy_input memory_input(struct world *world, const struct move *move)
 	return input;
 }
 
-static double elapsed_s(const struct world *world, const struct move *move)
-{
-	return (double)(world->now_ns - move->start_ns) * SECONDS_PER_NS;
-}
-
-static int64_t after_start(const struct move *move, double seconds)
-{
-	int64_t span_ns = seconds_ns(seconds);
-
-	return span_ns >= TIME_NEVER - move->start_ns ? TIME_NEVER : move->start_ns + span_ns;
-}
-
 void memory_start(struct world *world, struct move *move)
 {
 	struct precopy_input input = memory_input(world, move);
 
 	move->stage = STAGE_MEMORY;
 	move->memory_ns = world->now_ns;
-	move->limit_ms = timing_limit_ms(&move->timing, elapsed_s(world, move));
-	move->limit_ns = after_start(move, timing_next_step_s(&move->timing, elapsed_s(world, move)));
-	move->limit_since_ns = world->now_ns;
-	precopy_start(&move->precopy, &input, move->limit_ms / 1000);
+	precopy_start(&move->precopy, &input, move->core.limit_ms / 1000);
 	move->in_setup = move->precopy.phase == PRECOPY_SETUP;
 	world->setup_count[move->to] += move->in_setup;
-	move->low_bytes = precopy_remaining_bytes(&move->precopy);
-	move->low_ns = world->now_ns;
-	move->synced_bytes = move->low_bytes;
 	trace_move(world, move, "set-up", "%.1f MiB of %.0f MiB, limit %.0f ms",
-	           input.used_pages / PAGES_PER_MIB, input.memory_pages / PAGES_PER_MIB, move->limit_ms);
+	           input.used_pages / PAGES_PER_MIB, input.memory_pages / PAGES_PER_MIB, move->core.limit_ms);
 	record_memory(world, move); /* a pair, as around events */
 	record_memory(world, move);
+	steer_progress(world, move, precopy_remaining_bytes(&move->precopy), world->now_ns);
 }
 
-static void start_postcopy(struct world *world, struct move *move, const char *why)
+/* Once the switch-over is decided, asking for post-copy comes too late. */
+void memory_postcopy(struct world *world, struct move *move)
 {
-	precopy_start_postcopy(&move->precopy);
-	trace_move(world, move, "post-copy", "%s", why);
-}
-
-/* After each round: did it bring enough? */
-static void consider_postcopy(struct world *world, struct move *move)
-{
-	double left = precopy_remaining_bytes(&move->precopy), before = move->synced_bytes;
-
-	move->synced_bytes = left;
-	if (!move->timing.post_copy || move->precopy.phase != PRECOPY_COPYING || move->precopy.stopping ||
+	if (move->stage != STAGE_MEMORY || move->precopy.phase != PRECOPY_COPYING || move->precopy.stopping ||
 	    move->precopy.asked)
 		return;
-	if (before > 0 && (before - left) / before < POSTCOPY_PROGRESS)
-		start_postcopy(world, move, "the last round brought less than 10 %");
+	precopy_start_postcopy(&move->precopy);
+	if (world->trace)
+		trace_move(world, move, "post-copy", "%s", migration_last_why());
 }
 
 static void trace_event(struct world *world, const struct move *move, enum precopy_event event)
@@ -220,6 +191,28 @@ static void trace_event(struct world *world, const struct move *move, enum preco
 	case PRECOPY_SWITCHED:
 		trace_move(world, move, "switched", "after %.1f ms, %.1f MiB left to fetch",
 		           1000 * precopy->downtime_s, left);
+		break;
+	case PRECOPY_COMPLETED:
+	case PRECOPY_NOTHING:
+		break;
+	}
+}
+
+static void tell_event(struct world *world, struct move *move, enum precopy_event event)
+{
+	double left = precopy_remaining_bytes(&move->precopy);
+
+	switch (event) {
+	case PRECOPY_STARTED:
+	case PRECOPY_SYNCED:
+	case PRECOPY_THROTTLED:
+		steer_progress(world, move, left, world->now_ns);
+		break;
+	case PRECOPY_STOPPED:
+		steer_tell(world, move, (struct event){ .kind = EVENT_STOPPED });
+		break;
+	case PRECOPY_SWITCHED:
+		steer_tell(world, move, (struct event){ .kind = EVENT_SWITCHED });
 		break;
 	case PRECOPY_COMPLETED:
 	case PRECOPY_NOTHING:
@@ -262,77 +255,36 @@ bool memory_pass(struct world *world, struct move *move, double dt_s, double wir
 			memory_leave_setup(world, move);
 		if (event == PRECOPY_COMPLETED)
 			return true;
-		if (event == PRECOPY_SYNCED || event == PRECOPY_THROTTLED)
-			consider_postcopy(world, move);
+		tell_event(world, move, event);
 	}
 	/* A page less is progress; less than that is rounding. */
-	if (precopy->min_pending_bytes < move->low_bytes - PAGE) {
-		move->low_bytes = precopy->min_pending_bytes;
-		move->low_ns = move->memory_ns + seconds_ns(precopy->min_pending_s);
-	}
+	if (precopy->phase == PRECOPY_COPYING && precopy->min_pending_bytes < move->core.low_bytes - PAGE)
+		steer_progress(world, move, precopy->min_pending_bytes,
+		               move->memory_ns + seconds_ns(precopy->min_pending_s));
 	return false;
 }
 
-bool memory_can_abort(const struct move *move)
+void memory_despair(struct world *world, struct move *move)
 {
-	return move->stage != STAGE_MEMORY || move->precopy.phase == PRECOPY_SETUP ||
-	       (move->precopy.phase == PRECOPY_COPYING && !move->precopy.asked);
-}
+	const struct migration *core = &move->core;
+	int64_t since_ns = core->low_ns > core->limit_since_ns ? core->low_ns : core->limit_since_ns;
 
-static int64_t time_out_ns(const struct move *move)
-{
-	return after_start(move, move->timing.timeout_s);
-}
-
-/* When it will have made no new low of what is left for too long. */
-static int64_t stalled_ns(const struct move *move)
-{
-	int64_t since_ns = move->low_ns > move->limit_since_ns ? move->low_ns : move->limit_since_ns;
-
-	if (move->stage != STAGE_MEMORY || move->precopy.phase != PRECOPY_COPYING || move->hopeless)
-		return TIME_NEVER;
-	if (isfinite(move->timing.no_progress_s))
-		return move->low_ns + seconds_ns(move->timing.no_progress_s);
-	return since_ns + seconds_ns(NEVER_S);
-}
-
-const char *memory_given_up(struct world *world, struct move *move)
-{
-	bool late = world->now_ns >= time_out_ns(move);
-
-	if (!memory_can_abort(move) || (!late && world->now_ns < stalled_ns(move)))
-		return NULL;
-	if (move->timing.post_copy && move->stage == STAGE_MEMORY && move->precopy.phase == PRECOPY_COPYING) {
-		start_postcopy(world, move, late ? "the time limit is reached" : "no progress");
-		return NULL;
-	}
-	if (late)
-		return world_text(world, "it did not finish within %.10g s", move->timing.timeout_s);
-	if (isfinite(move->timing.timeout_s) && !isfinite(move->timing.no_progress_s)) {
-		move->hopeless = true;
-		return NULL;
-	}
-	return world_text(world, "it made no progress for %.10g s",
-	                  isfinite(move->timing.no_progress_s) ? move->timing.no_progress_s : NEVER_S);
-}
-
-void memory_limit(struct world *world, struct move *move)
-{
-	if (move->stage != STAGE_MEMORY || world->now_ns < move->limit_ns)
+	if (move->stage != STAGE_MEMORY || move->precopy.phase != PRECOPY_COPYING ||
+	    !isfinite(move->timing.timeout_s) || isfinite(move->timing.no_progress_s))
 		return;
-	move->limit_ms = timing_limit_ms(&move->timing, elapsed_s(world, move));
-	move->limit_ns = after_start(move, timing_next_step_s(&move->timing, elapsed_s(world, move)));
-	move->limit_since_ns = world->now_ns;
-	move->hopeless = false;
-	if (memory_can_abort(move)) {
-		precopy_set_downtime_limit(&move->precopy, move->limit_ms / 1000);
-		trace_move(world, move, "limit", "%.0f ms", move->limit_ms);
-	}
+	since_ns = since_ns > move->chance_ns ? since_ns : move->chance_ns;
+	if (world->now_ns >= since_ns + seconds_ns(NEVER_S))
+		move->hopeless = true;
 }
 
-static int64_t earlier(int64_t a, int64_t b)
+void memory_limit(struct world *world, struct move *move, double limit_ms)
 {
-	return a < b ? a : b;
+	move->hopeless = false;
+	if (move->stage != STAGE_MEMORY ||
+	    (move->precopy.phase != PRECOPY_SETUP && move->precopy.phase != PRECOPY_COPYING))
+		return;
+	precopy_set_downtime_limit(&move->precopy, limit_ms / 1000);
+	trace_move(world, move, "limit", "%.0f ms", limit_ms);
 }
 
 int64_t memory_next_ns(const struct world *world, struct move *move)
@@ -352,13 +304,6 @@ int64_t memory_next_ns(const struct world *world, struct move *move)
 		}
 		if (next_s < 6e9)
 			next_ns = world->now_ns + (int64_t)ceil(next_s * 1e9);
-	}
-	if (move->stage == STAGE_MEMORY && memory_can_abort(move))
-		next_ns = earlier(next_ns, move->limit_ns);
-	if (memory_can_abort(move)) {
-		int64_t give_up_ns = earlier(time_out_ns(move), stalled_ns(move));
-
-		next_ns = earlier(next_ns, give_up_ns > world->now_ns ? give_up_ns : world->now_ns);
 	}
 	return next_ns;
 }

@@ -29,19 +29,22 @@ void memory_leave_setup(struct world *world, struct move *move);
  */
 bool memory_pass(struct world *world, struct move *move, double dt_s, double wire_bytes, bool steady);
 
-/* Why the migration must be given up now; NULL: it goes on. May switch to post-copy instead. */
-const char *memory_given_up(struct world *world, struct move *move);
+/* The downtime limit is so many ms from now on. */
+void memory_limit(struct world *world, struct move *move, double limit_ms);
 
-/* A higher downtime limit that is due takes hold. */
-void memory_limit(struct world *world, struct move *move);
+/* Goes over to post-copy, if it can. */
+void memory_postcopy(struct world *world, struct move *move);
+
+/*
+ * Stops to follow a migration that has made no progress for hours, at the same rate and limit: it never will,
+ * and only its time limit is waited for.
+ */
+void memory_despair(struct world *world, struct move *move);
 
 /* When something happens next, at a rate between the present one and the most that the links may give. */
 int64_t memory_next_ns(const struct world *world, struct move *move);
 
 /* What the model can use of the links now, in bytes/s on the wire. */
 double memory_demand(const struct move *move);
-
-/* Whether the migration can still be given up: the guest runs at the source alone. */
-bool memory_can_abort(const struct move *move);
 
 #endif

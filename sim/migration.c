@@ -8,6 +8,7 @@
 #include "sim/loads.h"
 #include "sim/memory.h"
 #include "sim/record.h"
+#include "sim/steer.h"
 #include "sim/trace.h"
 
 #include <math.h>
@@ -103,6 +104,53 @@ static void begin_cold(struct world *world, struct move *move)
 	wait_stage(world, move, STAGE_STOP, move->was_active ? GUEST_STOP_S : 0);
 }
 
+/* The target has all of it. A guest that does not run has arrived. */
+static void end_carry(struct world *world, struct move *move)
+{
+	if (!move->was_active) {
+		trace_move(world, move, "placed", "%s", "");
+		move->arrived = true;
+	}
+	steer_returned(world, move, COMMAND_CARRY, NULL);
+}
+
+/* Its disks, when it has any; a guest that does not run takes no time to stop, but is not asked for that. */
+static void carry(struct world *world, struct move *move)
+{
+	if (!move->was_active && move->stage != STAGE_STOP)
+		begin_cold(world, move);
+	else if (move->left_bytes > 0)
+		begin_copy(world, move, STAGE_COPY);
+	else
+		end_carry(world, move);
+}
+
+void move_order(struct world *world, struct move *move, const struct command *command)
+{
+	switch ((enum command_kind)command->kind) {
+	case COMMAND_START:
+		begin_live(world, move);
+		break;
+	case COMMAND_STOP:
+		begin_cold(world, move);
+		break;
+	case COMMAND_CARRY:
+		carry(world, move);
+		break;
+	case COMMAND_BOOT_TARGET:
+		begin_start(world, move);
+		break;
+	case COMMAND_LIMIT:
+		memory_limit(world, move, command->number);
+		break;
+	case COMMAND_POSTCOPY:
+		memory_postcopy(world, move);
+		break;
+	default:
+		must(false);
+	}
+}
+
 static double demand_of(const struct move *move)
 {
 	switch ((enum move_stage)move->stage) {
@@ -135,16 +183,17 @@ static void plan(struct world *world, struct move *move)
 
 		if (most > 0 && move->left_bytes / most < 6e9)
 			next_ns = world->now_ns + (int64_t)ceil(fmax(move->left_bytes, 0) / most * 1e9);
-		if (move->stage == STAGE_DISK) {
-			int64_t give_up_ns = memory_next_ns(world, move);
-
-			next_ns = give_up_ns < next_ns ? give_up_ns : next_ns;
-		}
 		break;
 	}
 	case STAGE_MEMORY:
 		next_ns = memory_next_ns(world, move);
 		break;
+	}
+	if (move->kind != MOVE_EVACUATE) {
+		int64_t due_ns = steer_due_ns(move);
+
+		due_ns = due_ns > world->now_ns ? due_ns : world->now_ns;
+		next_ns = due_ns < next_ns ? due_ns : next_ns;
 	}
 	record_stage(world, move);
 	wake_at(world, move, next_ns);
@@ -251,13 +300,11 @@ uint32_t move_start(struct world *world, struct activity *activity, enum move_ki
 	}
 	claim(world, move);
 	record_start(world, move);
-	if (kind == MOVE_LIVE) {
-		begin_live(world, move);
-	} else if (kind == MOVE_EVACUATE) {
+	if (kind == MOVE_EVACUATE) {
 		trace_move(world, move, "evacuates", "%s", "");
 		begin_start(world, move);
 	} else {
-		begin_cold(world, move);
+		steer_begin(world, move);
 	}
 	plan(world, move);
 	return move->index;
@@ -361,74 +408,88 @@ static bool settle(struct world *world, struct move *move)
 	return false;
 }
 
-/* Goes on to the next stage when this one is over. Returns whether the move is over. */
-static bool pass_stage(struct world *world, struct move *move)
+/* Goes on to the next stage when this one is over. */
+static void pass_stage(struct world *world, struct move *move)
 {
+	bool over = world->now_ns >= move->stage_ns;
+
 	switch ((enum move_stage)move->stage) {
 	case STAGE_DOOMED:
-		if (world->now_ns < move->stage_ns)
-			return false;
-		move_abort(world, move, true, "Anti-affinity instance group policy was violated.");
-		return true;
+		if (!over)
+			return;
+		move->lost = true;
+		steer_returned(world, move, COMMAND_START,
+		               "Anti-affinity instance group policy was violated.");
+		return;
 	case STAGE_DISK:
 		if (move->left_bytes <= NOTHING_BYTES)
 			memory_start(world, move);
-		return false;
+		return;
 	case STAGE_STOP:
-		if (world->now_ns < move->stage_ns)
-			return false;
-		if (move->left_bytes > 0)
-			begin_copy(world, move, STAGE_COPY);
-		else
-			begin_start(world, move);
-		return false;
+		if (over && move->was_active)
+			steer_returned(world, move, COMMAND_STOP, NULL);
+		else if (over)
+			carry(world, move);
+		return;
 	case STAGE_COPY:
 		if (move->left_bytes <= NOTHING_BYTES)
-			begin_start(world, move);
-		return false;
+			end_carry(world, move);
+		return;
 	case STAGE_START:
-		if (world->now_ns < move->stage_ns)
-			return false;
-		complete(world, move);
-		return true;
+		if (!over)
+			return;
+		move->arrived = true;
+		if (move->kind != MOVE_EVACUATE)
+			steer_returned(world, move, COMMAND_BOOT_TARGET, NULL);
+		return;
 	case STAGE_MEMORY:
-		return false;
+		return;
 	}
 	must(false);
 }
 
+/* Whether it has come to its end, which is carried out then. */
+static bool ends(struct world *world, struct move *move)
+{
+	char why[160];
+
+	if (move->kind == MOVE_EVACUATE ? !move->arrived : !migration_is_over(&move->core))
+		return false;
+	if (move->kind == MOVE_EVACUATE || move->core.state == MIGRATION_DONE)
+		complete(world, move);
+	else
+		move_abort(world, move, move->lost,
+		           world_text(world, "%s", migration_why(&move->core, why, sizeof(why))));
+	return true;
+}
+
 void move_due(struct world *world, struct move *move)
 {
-	const char *why;
-
 	if (settle(world, move)) {
-		complete(world, move);
-		return;
+		move->arrived = true;
+		steer_returned(world, move, COMMAND_START, NULL);
+	} else {
+		pass_stage(world, move);
+		if (move->kind != MOVE_EVACUATE)
+			steer_timer(world, move);
 	}
-	if (pass_stage(world, move))
+	if (ends(world, move))
 		return;
-	if (move->stage == STAGE_MEMORY || move->stage == STAGE_DISK) {
-		memory_limit(world, move);
-		why = memory_given_up(world, move);
-		if (why) {
-			move_abort(world, move, false, why);
-			return;
-		}
-	}
+	memory_despair(world, move);
 	plan(world, move);
 }
 
 void move_rate_changed(struct world *world, struct move *move)
 {
-	bool over = settle(world, move);
-
 	/* Another rate, another chance. */
+	if (settle(world, move)) {
+		move->arrived = true;
+		steer_returned(world, move, COMMAND_START, NULL);
+	}
 	if (move->hopeless)
-		move->low_ns = world->now_ns;
+		move->chance_ns = world->now_ns;
 	move->hopeless = false;
-	if (over)
-		complete(world, move);
-	else
+	if (!ends(world, move))
 		plan(world, move);
 }
 

@@ -30,6 +30,9 @@ void move_refused(struct world *world, const struct activity *activity, uint32_t
 /* Ends a move; the VM stays on its source, in state error when `lost`. */
 void move_abort(struct world *world, struct move *move, bool lost, const char *why);
 
+/* Carries out an order of the core: START, STOP, CARRY, BOOT_TARGET, LIMIT, POSTCOPY. */
+void move_order(struct world *world, struct move *move, const struct command *command);
+
 /* Something of the move is due. */
 void move_due(struct world *world, struct move *move);
 

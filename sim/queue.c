@@ -4,42 +4,21 @@
 
 #include "core/must.h"
 
-/* How many of a host's queue are looked at when the first cannot start. */
-enum { QUEUE_LOOKS = 16 };
-
 /* ------------------------------------------------------------------ what is reserved */
-
-/* What is reserved on one link, of its speed. */
-static int64_t part_of(const struct world *world, const struct action *action, uint32_t link)
-{
-	double speed = world->links.links[link].capacity_bytes_s;
-
-	return (double)action->reserve_bytes_s < speed ? action->reserve_bytes_s : (int64_t)speed;
-}
 
 /* Whether enough is left on all links. If not, the activity waits for the first that has too little. */
 static bool can_reserve(struct world *world, uint32_t index, uint32_t from)
 {
 	struct activity *activity = &world->activities[index];
-	struct links *links = &world->links;
-	uint32_t count;
+	uint32_t link = turns_short(&world->turns, from, activity->action->to,
+	                            activity->action->reserve_bytes_s);
 
-	if (activity->action->reserve_bytes_s == 0)
+	if (link == NONE)
 		return true;
-	count = network_path(&links->network, from, activity->action->to, links->path);
-	for (uint32_t i = 0; i < count; i++) {
-		uint32_t link = links->path[i];
-
-		if (world->reserved[link] == 0 ||
-		    world->reserved[link] + part_of(world, activity->action, link) <=
-		            (int64_t)links->links[link].capacity_bytes_s)
-			continue;
-		activity->blocked = true;
-		activity->blocked_next = world->blocked_first[link];
-		world->blocked_first[link] = index;
-		return false;
-	}
-	return true;
+	activity->blocked = true;
+	activity->blocked_next = world->blocked_first[link];
+	world->blocked_first[link] = index;
+	return false;
 }
 
 /* The host's queue will be looked at. */
@@ -62,33 +41,24 @@ static void unblock(struct world *world, uint32_t link)
 	}
 }
 
-static void reserve(struct world *world, const struct move *move, int sign)
-{
-	const struct action *action = world->activities[move->activity].action;
-	struct links *links = &world->links;
-	uint32_t count;
-
-	if (action->reserve_bytes_s == 0)
-		return;
-	count = network_path(&links->network, move->from, move->to, links->path);
-	for (uint32_t i = 0; i < count; i++) {
-		world->reserved[links->path[i]] += sign * part_of(world, action, links->path[i]);
-		must(world->reserved[links->path[i]] >= 0);
-		if (sign < 0)
-			unblock(world, links->path[i]);
-	}
-}
-
 void queue_started(struct world *world, const struct move *move)
 {
-	world->live_count[move->from]++;
-	reserve(world, move, 1);
+	turns_take(&world->turns, move->from, move->to,
+	           world->activities[move->activity].action->reserve_bytes_s);
 }
 
 void queue_ended(struct world *world, const struct move *move)
 {
-	world->live_count[move->from]--;
-	reserve(world, move, -1);
+	const struct action *action = world->activities[move->activity].action;
+	struct turns *turns = &world->turns;
+	uint32_t count;
+
+	turns_give(turns, move->from, move->to, action->reserve_bytes_s);
+	if (action->reserve_bytes_s == 0)
+		return;
+	count = network_path(&turns->network, move->from, move->to, turns->path);
+	for (uint32_t i = 0; i < count; i++)
+		unblock(world, turns->path[i]);
 }
 
 /* ------------------------------------------------------------------ who waits */
@@ -145,13 +115,13 @@ static void dequeue(struct world *world, uint32_t index, uint32_t before, uint32
  */
 static uint32_t first_ready(struct world *world, uint32_t host, uint32_t *ret_before)
 {
-	uint32_t looks = QUEUE_LOOKS;
+	uint32_t looks = TURNS_LOOKS;
 
 	*ret_before = NONE;
 	for (uint32_t at = world->queue_first[host]; at != NONE && looks > 0; looks--) {
 		struct activity *activity = &world->activities[at];
 
-		if (activity->queue_most > 0 && world->live_count[host] >= activity->queue_most)
+		if (!turns_host_open(&world->turns, host, activity->queue_most))
 			return NONE;
 		if (!activity->blocked && can_reserve(world, at, host))
 			return at;

@@ -41,11 +41,10 @@ void world_create(struct world *ret_world, const struct cluster *cluster)
 	ret_world->host_lock = none_array(cluster->host_count);
 	ret_world->queue_first = none_array(cluster->host_count);
 	ret_world->queue_last = none_array(cluster->host_count);
-	ret_world->reserved = MEMORY_ARRAY(int64_t, ret_world->links.link_count);
+	turns_create(&ret_world->turns, cluster);
 	ret_world->blocked_first = none_array(ret_world->links.link_count);
 	ret_world->freed = MEMORY_ARRAY(uint32_t, cluster->host_count);
 	ret_world->is_freed = MEMORY_ARRAY(bool, cluster->host_count);
-	ret_world->live_count = MEMORY_ARRAY(uint32_t, cluster->host_count);
 	ret_world->setup_count = MEMORY_ARRAY(uint32_t, cluster->host_count);
 	ret_world->stopped_by_lock = MEMORY_ARRAY(bool, cluster->vm_count);
 	ret_world->born = MEMORY_ARRAY(bool, cluster->vm_count);
@@ -66,11 +65,10 @@ void world_free(struct world *world)
 	free(world->alarms);
 	free(world->group_alarms);
 	free(world->host_lock);
-	free(world->live_count);
 	free(world->setup_count);
 	free(world->queue_first);
 	free(world->queue_last);
-	free(world->reserved);
+	turns_free(&world->turns);
 	free(world->blocked_first);
 	free(world->freed);
 	free(world->is_freed);

@@ -3,8 +3,9 @@
 #ifndef SIM_WORLD_H
 #define SIM_WORLD_H
 
+#include "core/migration.h"
 #include "core/scenario.h"
-#include "core/timing.h"
+#include "core/turns.h"
 #include "models/precopy.h"
 #include "sim/events.h"
 #include "sim/links.h"
@@ -92,6 +93,9 @@ enum move_stage {
 	STAGE_START   /* cold, evacuation: the guest boots */
 };
 
+/* What may happen to a move before its core hears of it. */
+enum { MOVE_TOLD_MOST = 6 };
+
 /* A move under way. */
 struct move {
 	struct precopy precopy;
@@ -109,17 +113,18 @@ struct move {
 	double left_bytes; /* of disks, payload */
 	double copied_bytes;
 	int64_t start_ns, touched_ns;
-	int64_t memory_ns;      /* when precopy began */
-	int64_t stage_ns;       /* when STAGE_DOOMED, STAGE_STOP, STAGE_START end */
-	int64_t limit_ns;       /* when the downtime limit goes up next */
-	int64_t limit_since_ns; /* when it last went up */
-	double limit_ms;
-	double low_bytes; /* the least that was left to send, and when */
-	int64_t low_ns;
-	double synced_bytes; /* what was left after the last sync */
-	bool hopeless;       /* it has run so long without progress that only its time limit is waited for */
-	double vain_bytes;   /* sent meanwhile */
+	int64_t memory_ns; /* when precopy began */
+	int64_t stage_ns;  /* when STAGE_DOOMED, STAGE_STOP, STAGE_START end */
+	int64_t chance_ns; /* its rate changed then: another chance */
+	bool hopeless;     /* it has run so long without progress that only its time limit is waited for */
+	double vain_bytes; /* sent meanwhile */
 	uint32_t before_flavor; /* resize: the flavor that it had; else NONE */
+	/* the core that decides, and what it has not heard yet */
+	struct migration core;
+	bool arrived, lost; /* it is at the target; it failed and is in error */
+	bool hearing;
+	uint32_t told_count;
+	struct event told[MOVE_TOLD_MOST];
 };
 
 struct world {
@@ -145,11 +150,9 @@ struct world {
 	uint32_t alarm_count, alarm_room;
 	uint32_t *group_alarms;             /* by group: its standing alarm, NONE */
 	uint32_t *host_lock;                /* by host: the lock under way, NONE */
-	uint32_t *live_count;               /* by source: live migrations under way */
 	uint32_t *setup_count;              /* by target: live migrations that are being set up */
 	uint32_t *queue_first, *queue_last; /* by source: activities that wait for their turn */
-	/* what moves under way reserve, bytes/s on the wire by link, and who waits for some of it */
-	int64_t *reserved;
+	struct turns turns;
 	uint32_t *blocked_first;      /* by link: activities that found too little left of it */
 	uint32_t *freed, freed_count; /* sources of such, since something was given back */
 	bool *is_freed;               /* by host: it is one of these */

@@ -154,7 +154,7 @@ static void check_at_rest(const struct state *state, uint64_t seed)
 static void check_nothing_moves(const struct world *world, uint64_t seed)
 {
 	for (uint32_t host = 0; host < world->cluster->host_count; host++) {
-		cr_assert_eq(world->live_count[host], 0, "seed %llu: host %u", (unsigned long long)seed,
+		cr_assert_eq(world->turns.leaving[host], 0, "seed %llu: host %u", (unsigned long long)seed,
 		             host);
 		cr_assert_eq(world->setup_count[host], 0, "seed %llu: host %u", (unsigned long long)seed,
 		             host);
