@@ -38,6 +38,7 @@ FUZZ_SOURCES := $(sort $(wildcard tests/fuzz/fuzz_*.c))
 BENCH_SIMGRID := $(wildcard tests/bench/simgrid*.c)
 BENCH_SOURCES := $(sort $(filter-out $(BENCH_SIMGRID),$(wildcard tests/bench/*.c)))
 ACCURACY_SOURCES := $(sort $(wildcard tests/accuracy/*.c))
+SWARM_SOURCES := $(sort $(wildcard tests/swarm/*.c))
 
 object = $(patsubst %.c,$(O)/obj/%.o,$(1))
 program = $(patsubst %.c,$(O)/%,$(1))
@@ -51,6 +52,7 @@ PROPERTY := $(call program,$(PROPERTY_SOURCES))
 FUZZ := $(call program,$(FUZZ_SOURCES))
 BENCH := $(call program,$(BENCH_SOURCES))
 ACCURACY := $(O)/tests/accuracy/accuracy
+SWARM := $(call program,$(SWARM_SOURCES))
 
 # ---------------------------------------------------------------------- flags
 
@@ -104,7 +106,7 @@ endif
 
 all: $(LIBRARY) $(PROGRAM) $(VERIFIER)
 
-tests: $(UNIT) $(PROPERTY)
+tests: $(UNIT) $(PROPERTY) $(SWARM)
 
 fuzzers: $(FUZZ)
 
@@ -167,7 +169,7 @@ $(FUZZ): $(O)/%: $(O)/obj/%.o $(SUPPORT) $(LIBRARY)
 	@mkdir -p $(@D)
 	$(Q)$(LINK) -fsanitize=fuzzer -o $@ $< $(SUPPORT) $(LIBRARY) $(PKG_LIBS) -lm
 
-$(BENCH): $(O)/%: $(O)/obj/%.o $(SUPPORT) $(LIBRARY)
+$(BENCH) $(SWARM): $(O)/%: $(O)/obj/%.o $(SUPPORT) $(LIBRARY)
 	$(say) LD $@
 	@mkdir -p $(@D)
 	$(Q)$(LINK) -o $@ $< $(SUPPORT) $(LIBRARY) $(PKG_LIBS) -lm
@@ -189,7 +191,8 @@ $(O)/tests/lab/guest: tests/lab/guest.c $(O)/flags
 	$(Q)$(CC) -std=gnu17 -O2 $(WARNINGS) $(if $(filter 1,$(WERROR)),-Werror) -static -o $@ $< -lm
 
 ALL_OBJECTS := $(call object,$(SOURCES) $(VERIFIER_SOURCES) $(SUPPORT_SOURCES) $(UNIT_SOURCES) \
-	$(PROPERTY_SOURCES) $(FUZZ_SOURCES) $(BENCH_SOURCES) $(ACCURACY_SOURCES))
+	$(PROPERTY_SOURCES) $(FUZZ_SOURCES) $(BENCH_SOURCES) $(ACCURACY_SOURCES) \
+	$(SWARM_SOURCES))
 .SECONDARY: $(ALL_OBJECTS)
 -include $(ALL_OBJECTS:.o=.d)
 
@@ -327,7 +330,7 @@ print-suites:
 # Every .c file that some target compiles; tests/house/run compares it with what is there.
 print-sources:
 	@printf '%s\n' $(SOURCES) $(VERIFIER_SOURCES) $(SUPPORT_SOURCES) $(UNIT_SOURCES) $(PROPERTY_SOURCES) \
-		$(FUZZ_SOURCES) $(BENCH_SOURCES) $(BENCH_SIMGRID) tests/lab/guest.c $(ACCURACY_SOURCES)
+		$(FUZZ_SOURCES) $(BENCH_SOURCES) $(BENCH_SIMGRID) tests/lab/guest.c $(ACCURACY_SOURCES) $(SWARM_SOURCES)
 
 # How a file is compiled, for tools that read C.
 print-flags:

@@ -20,12 +20,16 @@ enum command_kind {
 	COMMAND_CANCEL,   /* give the migration up: EVENT_RETURNED */
 	COMMAND_LOOK,     /* what both hosts say of the VM: the source first, then the target: EVENT_SEEN */
 	COMMAND_RECOVER,  /* resume a post-copy that broke off: EVENT_RETURNED */
-	/* mends, each allowed in one situation only (core/migration.c): EVENT_RETURNED */
+	/*
+	 * Mends, each ordered in one situation only (core/migration.c): EVENT_RETURNED. What makes vCPUs run
+	 * (RESUME_SOURCE, BOOT_SOURCE, BOOT_TARGET) looks at every other host of the cluster first, since
+	 * others may have moved the VM on: refused when one runs it, or cannot be asked.
+	 */
 	COMMAND_RESUME_SOURCE,   /* its vCPUs run again there */
 	COMMAND_DESTROY_SOURCE,  /* what is left of it there is ended */
 	COMMAND_DESTROY_TARGET,  /* what is left of it there, and never ran, is ended */
 	COMMAND_PERSIST_TARGET,  /* its definition is written there */
-	COMMAND_UNDEFINE_SOURCE, /* its definition is taken away there */
+	COMMAND_UNDEFINE_SOURCE, /* its definition is taken away there; refused while it is active there */
 	/* of a cold move: EVENT_RETURNED */
 	COMMAND_STOP,  /* the guest shuts down at the source */
 	COMMAND_CARRY, /* its definition and disks are brought to the target; the source keeps its own */

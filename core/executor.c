@@ -351,6 +351,59 @@ static void take_change(struct executor *executor, const struct stock_change *ch
 	move_by_other_hands(executor, vm, change->host, runs);
 }
 
+/*
+ * A second opinion beside the proof: the rest in the plan's order, one after another, by the rules, those
+ * that are under way first. The state is as before afterwards.
+ */
+static bool can_go_on(struct executor *executor, uint32_t *ret_move)
+{
+	struct state *state = &executor->state;
+	uint32_t mark = state_mark(state);
+	bool possible = true;
+
+	for (uint32_t i = 0; i < executor->plan->move_count; i++) {
+		if (executor->standings[i] == STANDING_GOING)
+			state_arrive(state, executor->plan->moves[i].vm);
+	}
+	for (uint32_t i = 0; i < executor->plan->move_count && possible; i++) {
+		const struct plan_move *of = &executor->plan->moves[i];
+		struct request request;
+
+		if (executor->standings[i] != STANDING_WAITING || !executor_is_left(executor, i) ||
+		    of->stage > executor->stage)
+			continue;
+		request = request_for(state, of->method == METHOD_LIVE ? MOVE_LIVE : MOVE_COLD, of->vm);
+		possible = state->vm_host[of->vm] == of->from && schedule_allows_named(&request, of->to);
+		if (possible)
+			state_move(state, of->vm, of->to);
+		else
+			*ret_move = i;
+	}
+	state_rollback(state, mark);
+	return possible;
+}
+
+static void take_stale(struct executor *executor, const char *why)
+{
+	stop_for(executor, executor->moved || executor->going > 0 ? EXECUTOR_STOPPED : EXECUTOR_STALE, "%s",
+	         why ? why : "the plan is not safe from what the hosts hold now");
+}
+
+static void take_proven(struct executor *executor)
+{
+	uint32_t move = NONE;
+	char why[200];
+
+	executor->silent_since_ns = -1;
+	executor->fresh = can_go_on(executor, &move);
+	if (executor->fresh)
+		return;
+	snprintf(why, sizeof(why), "%s could not move to %s any more",
+	         vm_name(executor, executor->plan->moves[move].vm),
+	         host_name(executor, executor->plan->moves[move].to));
+	take_stale(executor, why);
+}
+
 static void ask_for_stock(struct executor *executor, struct executor_commands *out)
 {
 	struct command *command = push(out, (struct command){ .kind = COMMAND_STOCK, .move = NONE });
@@ -369,12 +422,10 @@ static void take_stock(struct executor *executor, const struct event *event)
 		take_change(executor, &event->changes[i]);
 	switch ((enum taking)event->verdict) {
 	case TAKING_PROVEN:
-		executor->fresh = true;
-		executor->silent_since_ns = -1;
+		take_proven(executor);
 		break;
 	case TAKING_STALE:
-		stop_for(executor, executor->moved || executor->going > 0 ? EXECUTOR_STOPPED : EXECUTOR_STALE,
-		         "%s", event->why ? event->why : "the plan is not safe from what the hosts hold now");
+		take_stale(executor, event->why);
 		break;
 	case TAKING_UNKNOWN:
 		if (executor->silent_since_ns < 0)

@@ -149,8 +149,6 @@ static void look_later(struct context *c)
 static void mend_by(struct context *c, enum command_kind kind)
 {
 	c->m->mend = (uint8_t)kind;
-	c->m->mends++;
-	c->m->since_ns = c->now_ns;
 	send(c, kind);
 }
 
@@ -345,17 +343,22 @@ static void note_returned(struct context *c)
 
 static void note_step_broke(struct context *c)
 {
-	c->m->mends++;
+	c->m->broken_steps++;
 	note_returned(c);
 }
 
 static void note_mended(struct context *c)
 {
 	c->m->mend = COMMAND_COUNT;
-	c->m->since_ns = c->now_ns;
-	if (!c->event->ok)
-		note_why(c->m, c->event->why);
-	look(c);
+	if (c->event->ok) {
+		c->m->mends++;
+		c->m->since_ns = c->now_ns;
+		look(c);
+		return;
+	}
+	/* Whatever stood in its way may be gone in a while. */
+	note_why(c->m, c->event->why);
+	look_later(c);
 }
 
 static void note_postcopy_refused(struct context *c)
@@ -382,6 +385,7 @@ static void give_to_person(struct context *c)
 	struct migration *m = c->m;
 
 	m->stuck = true;
+	m->kept_reason = m->reason;
 	m->looking = false;
 	m->look_due_ns = TIME_FOREVER;
 	if (m->last_side_source == SIDE_SILENT || m->last_side_target == SIDE_SILENT)
@@ -477,6 +481,8 @@ static void recover(struct context *c)
 
 static void resume_looking(struct context *c)
 {
+	if (c->m->stuck)
+		c->m->reason = c->m->kept_reason;
 	c->m->stuck = false;
 	c->m->since_ns = c->now_ns;
 	begin_looking(c);
@@ -486,6 +492,7 @@ static void resume_looking(struct context *c)
 static void forget_calls(struct context *c)
 {
 	c->m->mend = c->m->call = COMMAND_COUNT;
+	c->m->mends = c->m->recoveries = c->m->broken_steps = 0;
 	resume_looking(c);
 }
 
@@ -627,6 +634,7 @@ static const struct edge edges[] = {
 	{ F, EVENT_TIMER, PATIENCE_OVER, U, give_to_person, "it does not get clear" },
 	{ F, EVENT_ABORT, ALWAYS, SAME, remember_abort, NULL },
 	{ F, EVENT_LOST, ALWAYS, U, begin_looking, NULL },
+	{ F, EVENT_CHANGED, ALWAYS, SAME, look, "what was seen is old" },
 	{ F, EVENT_RESUMED, ALWAYS, U, forget_calls, NULL },
 	{ F, EVENT_SWITCHED, ALWAYS, SAME, note_switched, NULL },
 
@@ -638,6 +646,7 @@ static const struct edge edges[] = {
 	{ U, EVENT_RETURNED, STEP_BROKE, F, note_step_broke, "cold: the step failed" },
 	{ U, EVENT_RETURNED, MENDED, SAME, note_mended, "the mend has come back" },
 	{ U, EVENT_BACK, ALWAYS, SAME, resume_looking, NULL },
+	{ U, EVENT_CHANGED, ALWAYS, SAME, resume_looking, "what was seen is old" },
 	{ U, EVENT_SWITCHED, ALWAYS, SAME, note_switched, NULL },
 	{ U, EVENT_TIMER, LOOK_DUE, SAME, look, "time to look again" },
 	{ U, EVENT_TIMER, PATIENCE_OVER, SAME, give_to_person, "it does not get clear" },
@@ -729,7 +738,7 @@ static enum condition judge_source(const struct migration *m, const struct seen 
 
 static enum condition judge_cold(const struct migration *m, const struct seen *seen)
 {
-	bool back = is_given_up(m) || m->mends >= COLD_TRIES;
+	bool back = is_given_up(m) || m->broken_steps >= COLD_TRIES;
 
 	if (lives(seen->source))
 		return is_empty(seen->target) ? STAYED : NOT_CLEAR;
@@ -746,6 +755,9 @@ static enum condition judge_cold(const struct migration *m, const struct seen *s
 	}
 	if (seen->source == SIDE_ABSENT)
 		return COLD_CARRIED;
+	/* It was there. Somebody else has it. */
+	if (m->carried && seen->target == SIDE_ABSENT)
+		return NOT_CLEAR;
 	if (back)
 		return COLD_BACK;
 	return seen->target == SIDE_OFF && m->carried ? COLD_CARRIED : COLD_STOPPED;
@@ -785,8 +797,6 @@ static bool is_mend(enum condition condition)
 	case LEFTOVER_TARGET_OLD:
 	case HALTED:
 	case COLD_BACK:
-	case COLD_STOPPED:
-	case COLD_CARRIED:
 		return true;
 	default:
 		return false;
@@ -949,6 +959,7 @@ static enum condition condition_of(const struct migration *m, const struct event
 }
 
 static _Thread_local size_t last_edge;
+static _Thread_local uint64_t edge_counts[EDGES];
 
 static size_t find_edge(const struct migration *m, uint8_t event, enum condition condition)
 {
@@ -968,6 +979,7 @@ static bool take_edge(struct context *c, uint8_t event, enum condition condition
 	uint8_t before = m->state;
 
 	last_edge = index;
+	edge_counts[index]++;
 	if (index == EDGES - 1)
 		return false;
 	if (edges[index].next != SAME)
@@ -1103,6 +1115,11 @@ const struct migration_edge *migration_edges(size_t *ret_count)
 size_t migration_last_edge(void)
 {
 	return last_edge;
+}
+
+const uint64_t *migration_edge_counts(void)
+{
+	return edge_counts;
 }
 
 const char *migration_last_why(void)

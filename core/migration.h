@@ -74,6 +74,7 @@ struct migration {
 	uint32_t move, attempt; /* as commands have them */
 	uint8_t state;          /* enum migration_state */
 	uint8_t reason;         /* enum migration_reason; of the end, or of what it is being given up for */
+	uint8_t kept_reason;    /* what it was given up for before a person had to look */
 	bool cold;
 	bool asked;      /* QUEUED: the target is being checked */
 	bool persistent; /* its definition outlived it when it was checked */
@@ -86,7 +87,8 @@ struct migration {
 	uint8_t last_side_source, last_side_target; /* of the look before, SIDE_SILENT: none */
 	uint8_t call;                               /* the one that carries the migration, as mend */
 	uint8_t mend; /* the mend whose return is awaited: enum command_kind; COMMAND_COUNT: none */
-	uint8_t mends, recoveries; /* how many there were */
+	uint8_t mends, recoveries; /* how many worked */
+	uint8_t broken_steps;      /* cold: how many did not */
 	uint32_t token;
 	int64_t begun_ns;          /* the order to migrate was given */
 	int64_t since_ns;          /* it has been in this state since */
@@ -157,6 +159,9 @@ const struct migration_edge *migration_edges(size_t *ret_count);
 
 /* Which edge the last step of this thread took: index into the table. */
 size_t migration_last_edge(void);
+
+/* How often each edge was taken by this thread. */
+const uint64_t *migration_edge_counts(void);
 
 /* That edge's `when`; empty: it has none. */
 const char *migration_last_why(void);
