@@ -200,7 +200,7 @@ ALL_OBJECTS := $(call object,$(SOURCES) $(VERIFIER_SOURCES) $(SUPPORT_SOURCES) $
 
 .PHONY: demo check ci lint asan valgrind fuzz bench accuracy golden-update format help
 .PHONY: deps-build deps-check deps-lint
-SUITES := build unit property golden cli verifier house schema
+SUITES := build unit property golden cli verifier swarm house schema
 CHECK_SUITES := $(SUITES) clang asan fuzz valgrind lab
 LINT_SUITES := format tidy cppcheck shell man
 RUN = O='$(O)' CC='$(CC)' MAKE='$(MAKE)' JOBS='$(JOBS)' WERROR='$(WERROR)' tests/run
@@ -322,7 +322,7 @@ dist-clean: clean
 
 # ---------------------------------------------------------------------- asking
 
-.PHONY: print-sources print-flags print-suites
+.PHONY: print-sources print-flags print-libraries print-suites
 # What `make ci` runs.
 print-suites:
 	@echo $(CHECK_SUITES) $(LINT_SUITES)
@@ -335,6 +335,10 @@ print-sources:
 # How a file is compiled, for tools that read C.
 print-flags:
 	@printf '%s\n' $(BASE_CFLAGS) $(PKG_CFLAGS) $(CLI_CFLAGS)
+
+# What programs are linked with.
+print-libraries:
+	@printf '%s\n' $(PKG_LIBS)
 
 help:
 	@echo 'make                 build $(O)/lockkeeper'

@@ -556,12 +556,12 @@ static void take_up_again(struct executor *executor)
 	for (uint32_t i = 0; i < executor->plan->move_count; i++) {
 		struct migration *migration = &executor->migrations[i];
 
+		executor->bases[i] = migration->attempt;
 		if (executor->standings[i] == STANDING_FAILED) {
 			executor->standings[i] = STANDING_WAITING;
 			if (migration->state == MIGRATION_FAILED) {
 				migration->lasting = false;
 				migration_retry(migration, executor->now_ns);
-				executor->bases[i] = migration->attempt;
 			}
 		} else if (executor->standings[i] == STANDING_UNCLEAR) {
 			set_standing(executor, i, STANDING_GOING);

@@ -494,6 +494,9 @@ static void forget_calls(struct context *c)
 	c->m->mend = c->m->call = COMMAND_COUNT;
 	c->m->mends = c->m->recoveries = c->m->broken_steps = 0;
 	resume_looking(c);
+	/* Who resumes it does not want it stopped any more. */
+	if (c->m->reason == REASON_ABORTED)
+		c->m->reason = REASON_NONE;
 }
 
 /* ------------------------------------------------------------------ the table */

@@ -95,8 +95,22 @@ static void __attribute__((format(printf, 2, 3))) violate(struct fleet *fleet, c
 
 static void tell(struct fleet *fleet, uint32_t vm, enum event_kind kind, bool ok, const char *why)
 {
-	if (fleet->told)
-		fleet->told(fleet->told_context, vm, kind, ok, why);
+	for (uint32_t i = 0; i < fleet->listener_count; i++)
+		fleet->listeners[i].told(fleet->listeners[i].context, vm, kind, ok, why);
+}
+
+void fleet_listen(struct fleet *fleet, struct fleet_listener listener)
+{
+	must(fleet->listener_count < FLEET_LISTENERS_MOST);
+	fleet->listeners[fleet->listener_count++] = listener;
+}
+
+void fleet_listen_no_more(struct fleet *fleet, const void *context)
+{
+	for (uint32_t i = 0; i < fleet->listener_count; i++) {
+		if (fleet->listeners[i].context == context)
+			fleet->listeners[i--] = fleet->listeners[--fleet->listener_count];
+	}
 }
 
 static const char *vm_name(const struct fleet *fleet, uint32_t vm)
@@ -487,6 +501,9 @@ static const char *mend_copy(struct fleet *fleet, enum command_kind mend, uint32
 
 	switch (mend) {
 	case COMMAND_RESUME_SOURCE:
+		if (source->side == SIDE_POSTCOPY || source->side == SIDE_BROKEN)
+			violate(fleet, "%s is resumed at the source after post-copy has switched",
+			        vm_name(fleet, vm));
 		if (source->side != SIDE_SENT)
 			return "the domain is not paused";
 		check_resumed(fleet, vm, from, to);
@@ -526,10 +543,29 @@ static const char *mend_copy(struct fleet *fleet, enum command_kind mend, uint32
 	}
 }
 
+void fleet_judge_order(struct fleet *fleet, enum command_kind kind, uint32_t vm, uint32_t from, uint32_t to)
+{
+	const struct fleet_copy *source = fleet_copy(fleet, vm, from), *target = fleet_copy(fleet, vm, to);
+
+	if (fleet->touched[vm] && fleet->now_ns - fleet->touched_ns[vm] < LATE_NS)
+		return; /* between the look and the order */
+	if (kind == COMMAND_RESUME_SOURCE && target->side != SIDE_ABSENT && target->side != SIDE_OFF)
+		violate(fleet, "%s is to be resumed at the source while the target is %s", vm_name(fleet, vm),
+		        side_words[target->side]);
+	if (kind == COMMAND_BOOT_TARGET && is_live(source))
+		violate(fleet, "%s is to be started at the target while it runs at the source",
+		        vm_name(fleet, vm));
+	if (kind == COMMAND_BOOT_SOURCE && is_live(target))
+		violate(fleet, "%s is to be started at the source while it runs at the target",
+		        vm_name(fleet, vm));
+}
+
 const char *fleet_mend(struct fleet *fleet, enum command_kind mend, uint32_t vm, uint32_t from, uint32_t to)
 {
 	if (fleet_draw(fleet) < fleet->stubborn)
 		return "internal error: it did not work";
+	if (fleet_draw(fleet) < fleet->lying)
+		return NULL;
 	return mend_copy(fleet, mend, vm, from, to);
 }
 

@@ -52,6 +52,14 @@ struct fleet_violation {
 	char text[256]; /* empty: none */
 };
 
+/* Who wants to hear of a flight (STOPPED, SWITCHED, RETURNED: ok), and of what others do (CHANGED). */
+enum { FLEET_LISTENERS_MOST = 2 };
+
+struct fleet_listener {
+	void (*told)(void *context, uint32_t vm, enum event_kind kind, bool ok, const char *why);
+	void *context;
+};
+
 struct fleet {
 	const struct cluster *cluster;
 	struct state state; /* of the file; where VMs are is in copies */
@@ -65,17 +73,20 @@ struct fleet {
 	int64_t now_ns;
 	uint64_t seed, draws;
 	double stubborn; /* the share of orders that fail, and of leftovers that stay */
+	double lying;    /* the share of mends that say they worked, and did not */
 	bool *doubled;   /* by VM: somebody else made two of it */
 	bool *full;      /* by host: definitions cannot be written */
 	struct fleet_violation violation;
-	/* who wants to hear: a flight's event (STOPPED, SWITCHED, RETURNED: ok), or CHANGED */
-	void (*told)(void *context, uint32_t vm, enum event_kind kind, bool ok, const char *why);
-	void *told_context;
+	struct fleet_listener listeners[FLEET_LISTENERS_MOST];
+	uint32_t listener_count;
 };
 
 /* Every VM where the file says, defined on its host when `persistent`. Free with fleet_free. */
 void fleet_create(struct fleet *ret_fleet, const struct cluster *cluster, uint64_t seed, bool persistent);
 void fleet_free(struct fleet *fleet);
+
+void fleet_listen(struct fleet *fleet, struct fleet_listener listener);
+void fleet_listen_no_more(struct fleet *fleet, const void *context);
 
 /* When something happens next by itself; TIME_NEVER: nothing will. */
 int64_t fleet_next_ns(struct fleet *fleet);
@@ -107,6 +118,12 @@ const char *fleet_cancel(struct fleet *fleet, uint32_t vm, uint32_t from);
 const char *fleet_recover(struct fleet *fleet, uint32_t vm, uint32_t from, uint32_t to);
 const char *fleet_mend(struct fleet *fleet, enum command_kind mend, uint32_t vm, uint32_t from, uint32_t to);
 const char *fleet_cold(struct fleet *fleet, enum command_kind step, uint32_t vm, uint32_t from, uint32_t to);
+
+/*
+ * Looks at an order before anything that the host itself would look at: a violation when it should never have
+ * been given.
+ */
+void fleet_judge_order(struct fleet *fleet, enum command_kind kind, uint32_t vm, uint32_t from, uint32_t to);
 
 /* ------------------------------------------------------------------ what can befall it */
 

@@ -189,12 +189,24 @@ static void start(struct fleet_driver *driver, const struct command *command)
 	order->flight = driver->fleet->flights[move->vm].number;
 }
 
+/* One watcher a move is enough: the call that waited before is answered by the one that follows it. */
+static void drop_watch(struct fleet_driver *driver, uint32_t move)
+{
+	for (uint32_t i = 0; i < driver->order_count; i++) {
+		const struct fleet_order *order = &driver->orders[i];
+
+		if (order->kind == ORDER_POLL && order->command.move == move)
+			driver->orders[i--] = driver->orders[--driver->order_count];
+	}
+}
+
 static void watch(struct fleet_driver *driver, const struct command *command)
 {
 	const struct plan_move *move = move_of(driver, command->move);
 	const struct flight *flight = &driver->fleet->flights[move->vm];
 	struct fleet_order *order;
 
+	drop_watch(driver, command->move);
 	if (!reaches(driver, move->from) || flight->phase == FLIGHT_NONE || flight->phase == FLIGHT_BROKEN) {
 		answer_returned(driver, command, NULL);
 		return;
@@ -301,6 +313,7 @@ static void carry_out(struct fleet_driver *driver, const struct command *command
 			answer_returned(driver, command, "the host does not answer");
 		return;
 	}
+	fleet_judge_order(fleet, command->kind, move->vm, move->from, move->to);
 	why = why_not_alone(driver, command);
 	if (why) {
 		answer_returned(driver, command, why);
@@ -594,8 +607,7 @@ static void close_driver(struct backend *backend)
 {
 	struct fleet_driver *driver = of(backend);
 
-	if (driver->fleet->told_context == driver)
-		driver->fleet->told = NULL;
+	fleet_listen_no_more(driver->fleet, driver);
 	free(driver->orders);
 	free(driver->cut_ns);
 	free(driver->changes);
@@ -610,6 +622,5 @@ void fleet_driver_create(struct fleet_driver *ret_driver, struct fleet *fleet,
 		                             .faults = *faults,
 		                             .befall_ns = TIME_NEVER };
 	ret_driver->cut_ns = MEMORY_ARRAY(int64_t, fleet->cluster->host_count);
-	fleet->told = hear;
-	fleet->told_context = ret_driver;
+	fleet_listen(fleet, (struct fleet_listener){ hear, ret_driver });
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
  * The executor against fleets that fail: tests/swarm/swarm [--seeds N] [--first K] [--trace] [--edges]
+ * [--first-failure]
  *
  * Each seed is a random small cluster, a plan that empties one of its hosts, and a draw of what befalls the
  * hosts, the guests, the lines to them and the driver itself, which is killed at random records of its
@@ -21,7 +22,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { BEFALLS_MOST = 24, KILLS_MOST = 3, RESUMES_MOST = 12, STEPS_MOST = 300000 };
+enum { BEFALLS_MOST = 24, KILLS_MOST = 3, RESUMES_MOST = 12, STEPS_MOST = 200000 };
 
 #define SECOND_NS INT64_C(1000000000)
 
@@ -38,20 +39,27 @@ enum befall_kind {
 	BEFALL_GUEST_MOVES,
 	BEFALL_GUEST_DOUBLES,
 	BEFALL_FULL,
+	BEFALL_POSTCOPY,
 	BEFALL_ABORT,
+	BEFALL_SECOND_DRIVER, /* while this one hangs, another carries the same plan out */
+	BEFALL_CALM,          /* orders work again */
 	BEFALL_COUNT
 };
 
 static const char *const befall_words[] = { "cut",         "daemon-dies", "daemon-starts", "host-dies",
 	                                    "host-boots",  "qemu-dies",   "break",         "link",
 	                                    "guest-stops", "guest-moves", "guest-doubles", "disk-full",
-	                                    "abort" };
+	                                    "post-copy",   "abort",       "second-driver", "calm" };
 
 struct befall {
 	int64_t at_ns;
 	enum befall_kind kind;
 	uint32_t host, vm;
 	double number;
+	/* The enum side that the VM's source must be in; SIDE_COUNT: the target runs it, the source does not
+	 * know yet; SIDE_SILENT: whichever. */
+	uint8_t phase;
+	uint32_t tries;
 };
 
 struct kill {
@@ -81,7 +89,8 @@ struct trial {
 	struct kill kills[KILLS_MOST];
 	uint32_t kill_count, kill_next;
 	uint64_t records, steps;
-	bool abort_now;
+	bool abort_now, has_second, had_second;
+	uint32_t second_steps;
 	struct tally *tally;
 	char wrong[320];
 };
@@ -121,7 +130,7 @@ static void draw_settings(struct trial *trial)
 
 	settings->post_copy = draw_percent(draw, 30);
 	settings->auto_converge = draw_percent(draw, 50);
-	settings->timeout_s = draw_percent(draw, 92) ? draw_between(draw, 20, 400) : 0;
+	settings->timeout_s = draw_percent(draw, 97) ? draw_between(draw, 20, 400) : 0;
 	settings->parallel_per_host = draw_between(draw, 0, 3);
 	settings->max_downtime_ms = draw_between(draw, 30, 500);
 	if (draw_percent(draw, 30))
@@ -168,7 +177,9 @@ static void add_befall(struct trial *trial, int64_t at_ns, enum befall_kind kind
                        double number)
 {
 	if (trial->befall_count < BEFALLS_MOST)
-		trial->befalls[trial->befall_count++] = (struct befall){ at_ns, kind, host, vm, number };
+		trial->befalls[trial->befall_count++] = (struct befall){
+			.at_ns = at_ns, .kind = kind, .host = host, .vm = vm, .number = number
+		};
 }
 
 static int befall_order(const void *a, const void *b)
@@ -181,44 +192,64 @@ static int befall_order(const void *a, const void *b)
 static void draw_one(struct trial *trial, int64_t span_ns)
 {
 	struct draw *draw = &trial->draw;
-	int64_t at_ns = (int64_t)(draw_bits(draw) % (uint64_t)span_ns);
+	int64_t at_ns =
+		(int64_t)(draw_bits(draw) % (uint64_t)(draw_percent(draw, 10) ? SECOND_NS / 3 : span_ns));
 	const struct plan_move *move = &trial->plan.moves[draw_below(draw, trial->plan.move_count)];
 	uint32_t host = draw_percent(draw, 50) ? move->from : move->to;
+	uint32_t first = trial->befall_count;
 	int64_t until_ns = at_ns +
-	                   (int64_t)(draw_bits(draw) % (uint64_t)(draw_percent(draw, 50) ? 8 : 90) + 1) *
+	                   (int64_t)(draw_bits(draw) % (uint64_t)(draw_percent(draw, 50) ? 8 : 190) + 1) *
 	                           SECOND_NS;
 	uint32_t roll = draw_below(draw, 100);
 
-	if (roll < 25) {
+	if (roll < 22) {
 		add_befall(trial, at_ns, BEFALL_CUT, host, move->vm, (double)(until_ns - at_ns) * 1e-9);
-	} else if (roll < 45) {
+	} else if (roll < 42) {
 		add_befall(trial, at_ns, BEFALL_DAEMON_DIES, host, move->vm, 0);
 		add_befall(trial, until_ns, BEFALL_DAEMON_STARTS, host, move->vm, 0);
-	} else if (roll < 60) {
+		if (draw_percent(draw, 20)) {
+			/* What has arrived is moved on before its source is heard of again. */
+			trial->befalls[first].host = trial->befalls[first + 1].host = move->from;
+			trial->befalls[first].phase = SIDE_COUNT;
+			add_befall(trial, at_ns + 2 * SECOND_NS, BEFALL_GUEST_MOVES,
+			           draw_below(draw, trial->cluster.host_count), move->vm, 0);
+			return;
+		}
+	} else if (roll < 57) {
 		add_befall(trial, at_ns, BEFALL_BREAK, host, move->vm, 0);
-	} else if (roll < 75) {
+	} else if (roll < 72) {
 		add_befall(trial, at_ns, BEFALL_LINK, host, move->vm, draw_percent(draw, 50) ? 0 : 30);
 		add_befall(trial, until_ns, BEFALL_LINK, host, move->vm,
 		           trial->cluster.hosts[host].nic_mbit_s);
-	} else if (roll < 80) {
+	} else if (roll < 76) {
 		add_befall(trial, at_ns, BEFALL_HOST_DIES, host, move->vm, 0);
 		add_befall(trial, until_ns, BEFALL_HOST_BOOTS, host, move->vm, 0);
-	} else if (roll < 86) {
+	} else if (roll < 81) {
 		add_befall(trial, at_ns, BEFALL_QEMU_DIES, host, move->vm, 0);
-	} else if (roll < 91) {
+	} else if (roll < 86) {
 		add_befall(trial, at_ns, BEFALL_GUEST_STOPS, host, move->vm, 0);
-	} else if (roll < 95) {
+	} else if (roll < 89) {
 		add_befall(trial, at_ns, BEFALL_GUEST_MOVES, draw_below(draw, trial->cluster.host_count),
 		           move->vm, 0);
-	} else if (roll < 96) {
+	} else if (roll < 90) {
 		add_befall(trial, at_ns, BEFALL_GUEST_DOUBLES, draw_below(draw, trial->cluster.host_count),
 		           move->vm, 0);
-	} else if (roll < 97) {
+	} else if (roll < 92) {
 		add_befall(trial, at_ns, BEFALL_FULL, host, move->vm, 1);
 		add_befall(trial, until_ns, BEFALL_FULL, host, move->vm, 0);
+	} else if (roll < 94) {
+		add_befall(trial, at_ns, BEFALL_POSTCOPY, host, move->vm, 0);
+	} else if (roll < 96) {
+		add_befall(trial, at_ns, BEFALL_SECOND_DRIVER, host, move->vm, 0);
 	} else {
 		add_befall(trial, at_ns, BEFALL_ABORT, host, move->vm, 0);
 	}
+	if (first < trial->befall_count && trial->befalls[first].kind == BEFALL_POSTCOPY)
+		trial->befalls[first].phase = SIDE_RUNNING;
+	else if (first < trial->befall_count && draw_percent(draw, 25))
+		trial->befalls[first].phase = draw_percent(draw, 50)   ? SIDE_SENT
+		                              : draw_percent(draw, 60) ? SIDE_POSTCOPY
+		                                                       : SIDE_COUNT;
 }
 
 static void draw_befalls(struct trial *trial)
@@ -229,6 +260,7 @@ static void draw_befalls(struct trial *trial)
 
 	for (uint32_t i = 0; i < count; i++)
 		draw_one(trial, span_ns);
+	add_befall(trial, span_ns + 300 * SECOND_NS, BEFALL_CALM, 0, trial->plan.moves[0].vm, 0);
 	qsort(trial->befalls, trial->befall_count, sizeof(trial->befalls[0]), befall_order);
 	trial->kill_count = draw_percent(draw, 60) ? draw_between(draw, 1, KILLS_MOST) : 0;
 	for (uint32_t i = 0; i < trial->kill_count; i++)
@@ -236,7 +268,83 @@ static void draw_befalls(struct trial *trial)
 			                         draw_below(draw, 4) };
 }
 
+/* A cold move's guest may be off, which the planner would have left where it is. */
+static void draw_off(struct trial *trial)
+{
+	for (uint32_t i = 0; i < trial->plan.move_count; i++) {
+		const struct plan_move *move = &trial->plan.moves[i];
+
+		if (move->method == METHOD_COLD && draw_percent(&trial->draw, 20))
+			trial->cluster.vms[move->vm].state = VM_STOPPED;
+	}
+}
+
 /* ------------------------------------------------------------------ what befalls */
+
+static void print_step(const struct trial *trial, const struct event *event, const struct command *commands,
+                       uint32_t count)
+{
+	uint32_t move = event->move;
+
+	printf("# [%9.3f] %s", (double)event->at_ns * 1e-9, event_words[event->kind]);
+	if (move != NONE)
+		printf(" %s", trial->cluster.vms[trial->plan.moves[move].vm].name);
+	if (event->kind == EVENT_RETURNED)
+		printf(" %s %s", command_words[event->call],
+		       event->ok    ? "ok"
+		       : event->why ? event->why
+		                    : "failed");
+	if (event->kind == EVENT_CHECKED || event->kind == EVENT_STOCK)
+		printf(" %s", event->why ? event->why : "ok");
+	if (event->kind == EVENT_SEEN)
+		printf(" %s%s/%s%s", side_words[event->seen.source], event->seen.source_job ? "+job" : "",
+		       side_words[event->seen.target], event->seen.target_job ? "+job" : "");
+	if (move != NONE)
+		printf(" -> %s", migration_state_words[trial->executor.migrations[move].state]);
+	for (uint32_t i = 0; i < count; i++)
+		printf(" %s(%d)", command_words[commands[i].kind], (int)commands[i].move);
+	printf("\n");
+}
+
+/* The second driver dies or ends some time. */
+static bool watch_second(void *context, const struct event *event, const struct command *commands,
+                         uint32_t count)
+{
+	struct trial *trial = context;
+
+	if (trial->trace) {
+		printf("# second: ");
+		print_step(trial, event, commands, count);
+	}
+	return ++trial->second_steps < 2000 && !trial->fleet.violation.text[0];
+}
+
+/* The first driver hears nothing meanwhile. Its plan is the same, its journal is not. */
+static void drive_second(struct trial *trial)
+{
+	static const struct journal_head head = { "{}", "{}", "{}", "[]", 0 };
+	struct executor_options options = executor_options_default();
+	struct fleet_faults faults = { .late_s = 4 };
+	struct run_watch watch = { watch_second, trial };
+	struct executor executor;
+	struct fleet_driver driver;
+	struct journal *journal;
+	struct error error;
+	int result;
+
+	if (trial->has_second || journal_create(&journal, ":memory:", &head, &error))
+		return;
+	trial->has_second = trial->had_second = true;
+	trial->second_steps = 0;
+	executor_create(&executor, &trial->cluster, &trial->plan, &options);
+	fleet_driver_create(&driver, &trial->fleet, &executor, &faults);
+	result = run(&driver.backend, &executor, journal, EVENT_BEGIN, trial->fleet.now_ns, &watch, &error);
+	must(result >= 0);
+	driver.backend.close(&driver.backend);
+	executor_free(&executor);
+	journal_close(journal);
+	trial->has_second = false;
+}
 
 static void carry_befall_out(struct trial *trial, struct fleet_driver *driver, const struct befall *befall)
 {
@@ -285,6 +393,16 @@ static void carry_befall_out(struct trial *trial, struct fleet_driver *driver, c
 	case BEFALL_FULL:
 		fleet->full[befall->host] = befall->number > 0;
 		break;
+	case BEFALL_POSTCOPY:
+		(void)fleet_postcopy(fleet, befall->vm);
+		break;
+	case BEFALL_SECOND_DRIVER:
+		if (driver)
+			drive_second(trial);
+		break;
+	case BEFALL_CALM:
+		fleet->stubborn = fleet->lying = 0;
+		break;
 	case BEFALL_ABORT:
 	case BEFALL_COUNT:
 		trial->abort_now = befall->kind == BEFALL_ABORT;
@@ -298,12 +416,35 @@ static int64_t befall_due_ns(const struct trial *trial)
 	                                                : TIME_NEVER;
 }
 
+/* What waits for a phase that does not come is let go after ten seconds. */
+static bool waits_for_phase(struct trial *trial, struct befall *befall)
+{
+	enum { TRIES_MOST = 1000 };
+	const struct flight *flight = &trial->fleet.flights[befall->vm];
+
+	if (befall->phase == SIDE_SILENT)
+		return false;
+	if (befall->phase == SIDE_COUNT && flight->phase == FLIGHT_FINISH)
+		return false;
+	if (flight->phase != FLIGHT_NONE &&
+	    (befall->kind != BEFALL_POSTCOPY || flight->precopy.phase == PRECOPY_COPYING) &&
+	    fleet_copy(&trial->fleet, befall->vm, flight->from)->side == befall->phase)
+		return false;
+	return ++befall->tries < TRIES_MOST;
+}
+
 static int64_t let_befall(void *context, struct fleet_driver *driver)
 {
 	struct trial *trial = context;
 
-	while (befall_due_ns(trial) <= trial->fleet.now_ns)
-		carry_befall_out(trial, driver, &trial->befalls[trial->befall_next++]);
+	while (befall_due_ns(trial) <= trial->fleet.now_ns) {
+		struct befall *befall = &trial->befalls[trial->befall_next];
+
+		if (driver && waits_for_phase(trial, befall))
+			return trial->fleet.now_ns + SECOND_NS / 100;
+		trial->befall_next++;
+		carry_befall_out(trial, driver, befall);
+	}
 	return befall_due_ns(trial);
 }
 
@@ -323,36 +464,11 @@ static void let_all_befall(struct trial *trial)
 			fleet_host_boots(&trial->fleet, host);
 		fleet_link(&trial->fleet, host, trial->cluster.hosts[host].nic_mbit_s);
 	}
-	trial->fleet.stubborn = 0;
+	trial->fleet.stubborn = trial->fleet.lying = 0;
 	fleet_advance(&trial->fleet, trial->fleet.now_ns + 120 * SECOND_NS);
 }
 
 /* ------------------------------------------------------------------ a run */
-
-static void print_step(const struct trial *trial, const struct event *event, const struct command *commands,
-                       uint32_t count)
-{
-	uint32_t move = event->move;
-
-	printf("# [%9.3f] %s", (double)event->at_ns * 1e-9, event_words[event->kind]);
-	if (move != NONE)
-		printf(" %s", trial->cluster.vms[trial->plan.moves[move].vm].name);
-	if (event->kind == EVENT_RETURNED)
-		printf(" %s %s", command_words[event->call],
-		       event->ok    ? "ok"
-		       : event->why ? event->why
-		                    : "failed");
-	if (event->kind == EVENT_CHECKED || event->kind == EVENT_STOCK)
-		printf(" %s", event->why ? event->why : "ok");
-	if (event->kind == EVENT_SEEN)
-		printf(" %s%s/%s%s", side_words[event->seen.source], event->seen.source_job ? "+job" : "",
-		       side_words[event->seen.target], event->seen.target_job ? "+job" : "");
-	if (move != NONE)
-		printf(" -> %s", migration_state_words[trial->executor.migrations[move].state]);
-	for (uint32_t i = 0; i < count; i++)
-		printf(" %s(%d)", command_words[commands[i].kind], (int)commands[i].move);
-	printf("\n");
-}
 
 static bool watch_step(void *context, const struct event *event, const struct command *commands,
                        uint32_t count)
@@ -434,6 +550,7 @@ static bool drive(struct trial *trial, enum event_kind first)
 	struct error error;
 	int result;
 
+	trial->steps = 0;
 	if (befall_due_ns(trial) < TIME_NEVER) {
 		faults.late_share = 0.05;
 		faults.twice_share = 0.05;
@@ -460,6 +577,26 @@ static bool drive(struct trial *trial, enum event_kind first)
 	return result == 0;
 }
 
+/* It is at the target, kept there if it was kept before, and nothing of it is at the source. */
+static void check_done(struct trial *trial, uint32_t move)
+{
+	const struct plan_move *of = &trial->plan.moves[move];
+	const struct fleet_copy *source = fleet_copy(&trial->fleet, of->vm, of->from);
+	const struct fleet_copy *target = fleet_copy(&trial->fleet, of->vm, of->to);
+	const char *name = trial->cluster.vms[of->vm].name;
+
+	for (uint32_t i = move + 1; i < trial->plan.move_count; i++) {
+		if (trial->plan.moves[i].vm == of->vm)
+			return; /* it moves on */
+	}
+	if (source->side != SIDE_ABSENT)
+		fail_trial(trial, "%s has moved, and is %s at the source", name, side_words[source->side]);
+	if (target->side == SIDE_ABSENT || target->side == SIDE_INCOMING)
+		fail_trial(trial, "%s has moved, and is %s at the target", name, side_words[target->side]);
+	if (trial->executor.migrations[move].persistent && !target->defined)
+		fail_trial(trial, "%s has moved, and would be forgotten at the target", name);
+}
+
 /* What others did not touch, and no limit of its own holds back, has arrived. */
 static void check_end(struct trial *trial)
 {
@@ -470,16 +607,21 @@ static void check_end(struct trial *trial)
 		               migration->reason == REASON_NO_PROGRESS;
 
 		trial->tally->reasons[migration->reason]++;
-		if (trial->executor.standings[i] == STANDING_UNCLEAR && !trial->fleet.touched[vm])
+		/* Asked for post-copy, it is not resumed by anybody but a person. */
+		if (trial->executor.standings[i] == STANDING_UNCLEAR && !trial->fleet.touched[vm] &&
+		    !migration->asked_postcopy)
 			fail_trial(trial, "%s stays unclear: %s", trial->cluster.vms[vm].name,
 			           migration_reason_words[migration->reason]);
 		if (trial->executor.standings[i] == STANDING_FAILED && migration->state == MIGRATION_FAILED &&
 		    !excused && migration->reason != REASON_REFUSED)
 			fail_trial(trial, "%s stays where it is: %s", trial->cluster.vms[vm].name,
 			           migration_reason_words[migration->reason]);
-		if (trial->executor.standings[i] == STANDING_DONE && !trial->fleet.touched[vm] &&
-		    fleet_running(&trial->fleet, vm) == 0 && migration->was_running)
-			fail_trial(trial, "%s runs nowhere", trial->cluster.vms[vm].name);
+		if (trial->executor.standings[i] == STANDING_DONE && !trial->fleet.touched[vm])
+			check_done(trial, i);
+		if (trial->executor.standings[i] == STANDING_SKIPPED && !trial->fleet.touched[vm] &&
+		    !trial->had_second)
+			fail_trial(trial, "%s moved by other hands, and nobody else was there",
+			           trial->cluster.vms[vm].name);
 	}
 }
 
@@ -536,8 +678,12 @@ static bool run_seed(uint64_t seed, bool trace, struct tally *tally)
 		tally->plans++;
 		tally->moves += trial.plan.move_count;
 		draw_befalls(&trial);
+		draw_off(&trial);
 		fleet_create(&trial.fleet, &trial.cluster, seed, draw_percent(&trial.draw, 70));
-		trial.fleet.stubborn = draw_percent(&trial.draw, 30) ? 0.2 : 0;
+		trial.fleet.stubborn = draw_percent(&trial.draw, 30)  ? 0.2
+		                       : draw_percent(&trial.draw, 4) ? 1
+		                                                      : 0;
+		trial.fleet.lying = draw_percent(&trial.draw, 5) ? 0.9 : 0;
 		carry_out(&trial);
 		fleet_free(&trial.fleet);
 		plan_free(&trial.plan);
@@ -596,7 +742,7 @@ static void print_tally(const struct tally *tally)
 int main(int argc, char **argv)
 {
 	uint64_t seeds = 2000, first = 1, failed = 0;
-	bool trace = false, all_edges = false;
+	bool trace = false, all_edges = false, first_failure = false;
 	struct tally tally = { 0 };
 
 	gsl_set_error_handler_off();
@@ -607,10 +753,12 @@ int main(int argc, char **argv)
 			first = strtoull(argv[++i], NULL, 10);
 		else if (!strcmp(argv[i], "--trace"))
 			trace = true;
+		else if (!strcmp(argv[i], "--first-failure"))
+			first_failure = true;
 		else if (!strcmp(argv[i], "--edges"))
 			all_edges = true;
 	}
-	for (uint64_t seed = first; seed < first + seeds; seed++)
+	for (uint64_t seed = first; seed < first + seeds && !(failed && first_failure); seed++)
 		failed += !run_seed(seed, trace, &tally);
 	if (all_edges)
 		print_edges();
