@@ -330,7 +330,8 @@ print-suites:
 # Every .c file that some target compiles; tests/house/run compares it with what is there.
 print-sources:
 	@printf '%s\n' $(SOURCES) $(VERIFIER_SOURCES) $(SUPPORT_SOURCES) $(UNIT_SOURCES) $(PROPERTY_SOURCES) \
-		$(FUZZ_SOURCES) $(BENCH_SOURCES) $(BENCH_SIMGRID) tests/lab/guest.c $(ACCURACY_SOURCES) $(SWARM_SOURCES)
+		$(FUZZ_SOURCES) $(BENCH_SOURCES) $(BENCH_SIMGRID) tests/lab/guest.c $(ACCURACY_SOURCES) \
+		$(SWARM_SOURCES)
 
 # How a file is compiled, for tools that read C.
 print-flags:

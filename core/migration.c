@@ -602,34 +602,30 @@ static const struct edge edges[] = {
 	{ A, EVENT_CHANGED, ALWAYS, U, begin_looking, NULL },
 	{ A, EVENT_RESUMED, ALWAYS, U, forget_calls, NULL },
 
-#define SEEN_ROWS(state)                                                                                          \
-	{ state, EVENT_SEEN, ARRIVED, D, arrive, "it runs at the target" },                                       \
-		{ state, EVENT_SEEN,     ARRIVED_UNKEPT,                                                          \
-		  F,     persist_target, "it runs at the target, which would forget it" },                        \
-		{ state, EVENT_SEEN,      ARRIVED_DEFINED,                                                        \
-		  F,     undefine_source, "it runs at the target, the source still knows it" },                   \
-		{ state, EVENT_SEEN,     LEFTOVER_SOURCE,                                                         \
-		  F,     destroy_source, "it runs at the target, what was sent is still at the source" },         \
-		{ state, EVENT_SEEN, UNDER_WAY, C, watch, "it is being sent" },                                   \
-		{ state, EVENT_SEEN, UNDER_WAY_GIVEN_UP, A, abort_seen, "it is being sent, and to be given up" }, \
-		{ state, EVENT_SEEN, UNDER_WAY_STILL, W, watch, "it is being sent, and stands still" },           \
-		{ state, EVENT_SEEN,     UNDER_WAY_SWITCHED,                                                      \
-		  W,     watch_switched, "it runs at the target, which still fetches memory" },                   \
-		{ state, EVENT_SEEN, STAYED, X, stay, "it is at the source, the target has nothing" },            \
-		{ state, EVENT_SEEN,     LEFTOVER_TARGET_OLD,                                                     \
-		  F,     destroy_target, "nobody sends what the target waits for" },                              \
-		{ state, EVENT_SEEN,    HALTED,                                                                   \
-		  F,     resume_source, "it stands still at the source, the target has nothing, seen twice" },    \
-		{ state, EVENT_SEEN, BROKEN_OFF, F, recover, "its post-copy broke off" },                         \
-		{ state, EVENT_SEEN, GONE, X, be_gone, "it runs nowhere, seen twice" },                           \
-		{ state, EVENT_SEEN, TWICE, U, give_twice_to_person, "it runs on both, seen twice" },             \
-		{ state, EVENT_SEEN, COLD_STOPPED, C, carry, "cold: it is down" },                                \
-		{ state, EVENT_SEEN, COLD_CARRIED, W, boot_target, "cold: the target has all" },                  \
-		{ state, EVENT_SEEN, COLD_BACK, F, boot_source, "cold: it is started at the source again" },      \
-		{ state, EVENT_SEEN, TOO_MANY_MENDS, U, give_seen_to_person, "mends do not help" },               \
-	{                                                                                                         \
-		state, EVENT_SEEN, NOT_CLEAR, SAME, look_again, "not clear yet"                                   \
-	}
+/* What both hosts say decides in the same way, whether contact was lost or not. */
+/* clang-format off */
+#define SEEN(state, condition, next, act, when) { state, EVENT_SEEN, condition, next, act, when }
+#define SEEN_ROWS(state) \
+	SEEN(state, ARRIVED, D, arrive, "it runs at the target"), \
+	SEEN(state, ARRIVED_UNKEPT, F, persist_target, "it runs at the target, which would forget it"), \
+	SEEN(state, ARRIVED_DEFINED, F, undefine_source, "it runs at the target, the source still knows it"), \
+	SEEN(state, LEFTOVER_SOURCE, F, destroy_source, "it runs at the target, what was sent is still here"), \
+	SEEN(state, UNDER_WAY, C, watch, "it is being sent"), \
+	SEEN(state, UNDER_WAY_GIVEN_UP, A, abort_seen, "it is being sent, and to be given up"), \
+	SEEN(state, UNDER_WAY_STILL, W, watch, "it is being sent, and stands still"), \
+	SEEN(state, UNDER_WAY_SWITCHED, W, watch_switched, "it runs at the target, which still fetches memory"), \
+	SEEN(state, STAYED, X, stay, "it is at the source, the target has nothing"), \
+	SEEN(state, LEFTOVER_TARGET_OLD, F, destroy_target, "nobody sends what the target waits for"), \
+	SEEN(state, HALTED, F, resume_source, "it stands still at the source, the target has nothing"), \
+	SEEN(state, BROKEN_OFF, F, recover, "its post-copy broke off"), \
+	SEEN(state, GONE, X, be_gone, "it runs nowhere, seen twice"), \
+	SEEN(state, TWICE, U, give_twice_to_person, "it runs on both, seen twice"), \
+	SEEN(state, COLD_STOPPED, C, carry, "cold: it is down"), \
+	SEEN(state, COLD_CARRIED, W, boot_target, "cold: the target has all"), \
+	SEEN(state, COLD_BACK, F, boot_source, "cold: it is started at the source again"), \
+	SEEN(state, TOO_MANY_MENDS, U, give_seen_to_person, "mends do not help"), \
+	SEEN(state, NOT_CLEAR, SAME, look_again, "not clear yet")
+	/* clang-format on */
 
 	SEEN_ROWS(F),
 	{ F, EVENT_RETURNED, MENDED, SAME, note_mended, "the mend has come back" },
