@@ -156,6 +156,10 @@ static int read_digest(struct reader *reader, const json_t *value, void *into)
 	return 0;
 }
 
+/* How a plan may move a VM: the first of the methods that there are. */
+static const char *const methods[] = { [METHOD_LIVE] = "live", [METHOD_COLD] = "cold", NULL };
+static const char *const *const plan_method_words = methods;
+
 #define BY(type_, member_, by_) \
 	.name = #member_, .kind = READ_BY, .offset = offsetof(struct type_, member_), .by = by_
 
@@ -201,7 +205,7 @@ static const struct read_member move_members[] = {
 	{ .name = "method",
 	  .kind = READ_WORD,
 	  .offset = offsetof(struct raw, method),
-	  .words = &method_words,
+	  .words = &plan_method_words,
 	  .required = true },
 	{ BY(raw, after, keep_array) },
 	{ .name = "why", .kind = READ_WORD, .offset = offsetof(struct raw, why), .words = &plan_why_words },
@@ -286,9 +290,6 @@ static int read_move(struct reading *reading, const json_t *value, struct raw *r
 	*raw = (struct raw){ .stage = -1, .value = value };
 	if (read_object(reader, value, move_members, raw, "a move"))
 		return ERROR_INPUT;
-	if (raw->method == METHOD_NONE)
-		return json_fail(reader->doc, json_get(value, "method"), reader->error,
-		                 "\"none\" is no way to move, expected \"live\" or \"cold\"");
 	if (raw->from == raw->to)
 		return json_fail(reader->doc, json_get(value, "to"), reader->error,
 		                 "the host that the VM is moved from, expected another");
@@ -642,15 +643,14 @@ static void reading_end(struct reading *reading)
 
 static int read_root(struct reading *reading, struct root *ret_root)
 {
-	const json_t *value = json_doc_root(reading->reader.doc);
+	const json_t *value = json_doc_root(reading->reader.doc), *schema = json_get(value, "schema");
 
+	/* First, since a file of another kind has other members too. */
+	if (schema && json_type(schema) == JSON_TEXT && strcmp(json_text(schema), PLAN_SCHEMA))
+		return json_fail(reading->reader.doc, schema, reading->reader.error,
+		                 "\"%.80s\", expected \"" PLAN_SCHEMA "\"", json_text(schema));
 	*ret_root = (struct root){ .profile = (uint8_t)reading->cluster->profile };
-	if (read_object(&reading->reader, value, root_members, ret_root, "a plan"))
-		return ERROR_INPUT;
-	if (strcmp(ret_root->schema, PLAN_SCHEMA))
-		return json_fail(reading->reader.doc, json_get(value, "schema"), reading->reader.error,
-		                 "\"%.80s\", expected \"" PLAN_SCHEMA "\"", ret_root->schema);
-	return 0;
+	return read_object(&reading->reader, value, root_members, ret_root, "a plan");
 }
 
 int plan_is_for(const struct json_doc *doc, const struct cluster *cluster, bool *ret_is, struct error *error)

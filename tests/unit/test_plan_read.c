@@ -217,8 +217,8 @@ Test(plan_read, refuses_what_is_not_in_the_cluster)
 	bad(GOAL "'breaks':['h'],'moves':[]",
 	    "p.json:2: breaks[0]: no group is named \"h\", expected one of the cluster's");
 	bad("'goal':{'place':{'x-y':'a'}},'moves':[]",
-	    "p.json:2: goal.place.x-y: a member whose name begins with \"x-\" is not binding, expected no such "
-	    "VM in a goal");
+	    "p.json:2: goal.place.x-y: a member whose name begins with \"x-\" is not binding, expected no "
+	    "such VM in a goal");
 }
 
 Test(plan_read, refuses_what_is_malformed)
@@ -232,7 +232,7 @@ Test(plan_read, refuses_what_is_malformed)
 	bad(GOAL "'moves':[{'id':1,'vm':'v','from':'a','to':'a','method':'live'}]",
 	    "p.json:2: moves[0].to: the host that the VM is moved from, expected another");
 	bad(GOAL "'moves':[{'id':1,'vm':'v','from':'a','to':'b','method':'none'}]",
-	    "p.json:2: moves[0].method: \"none\" is no way to move, expected \"live\" or \"cold\"");
+	    "p.json:2: moves[0].method: unknown word \"none\", expected one of \"live\", \"cold\"");
 	bad(GOAL "'moves':[{'id':1,'vm':'v','from':'a','to':'b'}]",
 	    "p.json:2: moves[0]: member \"method\" is missing, expected in a move");
 	bad(GOAL "'moves':[" MOVE(1, ",'stage':0") "]",
