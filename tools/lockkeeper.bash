@@ -27,7 +27,8 @@ _lockkeeper_value()
 	--hypervisor) mapfile -t COMPREPLY < <(compgen -W 'qemu-7.2 qemu-8.2 qemu-9.2 qemu-10.0' -- "$2") ;;
 	--model | --cluster) mapfile -t COMPREPLY < <(compgen -f -X '!*.json' -- "$2"; compgen -d -- "$2") ;;
 	--trace | -o | --out | --key) mapfile -t COMPREPLY < <(compgen -f -- "$2") ;;
-	--host | --to | --lock | --max-parallel | --window | --limit | --runs | --name | --seed | --expires | -j)
+	--host | --to | --lock | --max-parallel | --window | --limit | --runs | --name | --seed | -j | \
+		--expires)
 		COMPREPLY=()
 		;;
 	*) return 1 ;;
