@@ -21,9 +21,9 @@ char *approval_bytes(const json_t *plan, int64_t expires_unix_s, size_t *ret_len
 int64_t approval_plan_expires(const json_t *plan);
 
 /*
- * Signs a plan, which must expire no earlier by itself. key: a file as `ssh-keygen -Y sign -f` takes it, a
- * private key, or a public one whose other half is in ssh-agent; ssh-keygen asks for a passphrase on the
- * terminal. *ret_approval is the document; the caller json_free()s it.
+ * Signs a plan that plan_read takes, and that expires no earlier by itself. key: a file as `ssh-keygen -Y
+ * sign -f` takes it, a private key, or a public one whose other half is in ssh-agent; ssh-keygen asks for a
+ * passphrase on the terminal. *ret_approval is the document; the caller json_free()s it.
  */
 int approval_sign(const json_t *plan, int64_t expires_unix_s, const char *key, json_t **ret_approval,
                   struct error *error);
@@ -42,7 +42,7 @@ struct approval_answer {
 	bool approved;
 	int64_t expires_unix_s; /* the first of those that count; nothing may start from then on */
 	uint32_t counted;
-	char by[512];  /* whose approvals count: "alice, bob" */
+	char by[512];   /* whose approvals count: "alice, bob" */
 	char why[1024]; /* not approved: one line that says why */
 };
 

@@ -6,12 +6,12 @@
 #include "core/read.h"
 #include "core/rules.h"
 
-#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
-/* Bounds, so that times fit 64 bits of nanoseconds. */
-#define SECONDS_MAX 1e9
+/* Bounds: times fit 64 bits of nanoseconds, and their millionths a double, as they are written. */
+#define SECONDS_MAX 1e9 /* of milliseconds, too */
+#define BYTES_MAX 1e18
 #define ID_MAX 1e12
 
 /* The root while it is read. */
@@ -218,10 +218,10 @@ static const struct read_member move_members[] = {
 	{ 0 },
 };
 
-#define PERCENTILE(name_, index_)                                                                       \
-	{                                                                                               \
-		.name = name_, .kind = READ_NUMBER, .offset = index_ * sizeof(double), .max = INFINITY, \
-		.required = true                                                                        \
+#define PERCENTILE(name_, index_)                                                                          \
+	{                                                                                                  \
+		.name = name_, .kind = READ_NUMBER, .offset = index_ * sizeof(double), .max = SECONDS_MAX, \
+		.required = true                                                                           \
 	}
 
 static int read_percentiles(struct reader *reader, const json_t *value, void *into)
@@ -237,14 +237,14 @@ static const struct read_member predicted_members[] = {
 	{ .name = "start_s",
 	  .kind = READ_NUMBER,
 	  .offset = offsetof(struct plan_predicted, start_s),
-	  .max = INFINITY,
+	  .max = SECONDS_MAX,
 	  .required = true },
 	{ BY(plan_predicted, duration_s, read_percentiles), .required = true },
 	{ BY(plan_predicted, downtime_ms, read_percentiles), .required = true },
 	{ .name = "bytes",
 	  .kind = READ_NUMBER,
 	  .offset = offsetof(struct plan_predicted, bytes),
-	  .max = INFINITY,
+	  .max = BYTES_MAX,
 	  .required = true },
 	{ 0 },
 };
