@@ -130,6 +130,7 @@ int cli_data_file(const char *name, char *ret_path, size_t room, struct error *e
 int command_check(int argc, char **argv);
 int command_targets(int argc, char **argv);
 int command_plan(int argc, char **argv);
+int command_approve(int argc, char **argv);
 int command_simulate(int argc, char **argv);
 int command_import(int argc, char **argv);
 int command_calibrate(int argc, char **argv);

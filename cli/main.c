@@ -16,6 +16,8 @@ static const struct command {
 	  "can each host be locked? what stands in the way, how long it takes", command_check },
 	{ "targets", "CLUSTER VM [--to H]", "where may this VM go, and why not elsewhere", command_targets },
 	{ "plan", "CLUSTER --lock H...", "the fewest safe migrations that empty hosts", command_plan },
+	{ "approve", "PLAN --cluster C --key K", "prove a plan, and sign it with an SSH key",
+	  command_approve },
 	{ "simulate", "SCENARIO|CLUSTER [--lock H]", "run a scenario in virtual time", command_simulate },
 	{ "import", "openstack DIR|-", "a cluster file from what is there", command_import },
 	{ "calibrate", "MIGRATIONS.csv", "fit the model's constants to measured migrations",
@@ -32,7 +34,7 @@ static void print_help(FILE *out)
 	for (size_t i = 0; i < COMMANDS; i++)
 		fprintf(out, "  %-9s %-28s %s\n", commands[i].name, commands[i].arguments, commands[i].does);
 	fputs("\nEach command has --help with an example; `man lockkeeper` has the whole.\n"
-	      "Exit codes: 0 yes or done, 1 error, 2 the answer is no, 6 not decided.\n",
+	      "Exit codes: 0 yes or done, 1 error, 2 the answer is no, 3 stale, 6 not decided.\n",
 	      out);
 }
 

@@ -31,6 +31,7 @@ struct plan_alone {
 };
 
 struct plan_move {
+	int64_t id; /* as its file has it, where plan.own_ids says so */
 	uint32_t vm, from, to;
 	uint32_t stage; /* of a rolling plan; else 0 */
 	uint8_t method; /* METHOD_LIVE, METHOD_COLD (core/rules.h) */
@@ -54,15 +55,23 @@ struct plan_stage {
 	struct plan_stage *next;
 };
 
+/* Where a VM is to be in the end. */
+struct plan_place {
+	uint32_t vm, host;
+};
+
 /* Everything lives in the arena. */
 struct plan {
 	struct arena arena;
 	enum profile profile;
 	const char *digest; /* of the cluster that it is for */
 	const uint32_t *goal;
-	uint32_t goal_count; /* hosts to be locked */
+	uint32_t goal_count;             /* hosts to be locked */
+	const struct plan_place *places; /* the goal, too */
+	uint32_t place_count;
 	struct plan_move *moves;
 	uint32_t move_count;
+	bool own_ids;         /* the moves' ids are those of a file; else 1, 2, … in their order */
 	uint32_t moves_least; /* no plan has fewer */
 	/* of a rolling plan; else parallel_most is 0 */
 	struct plan_stage *stages, *stages_last;
@@ -71,11 +80,15 @@ struct plan {
 	bool predicted;                 /* the moves' predictions, and the makespan, are filled in */
 	double makespan_s[3];
 	double makespan_least_s; /* no plan for this goal ends sooner, by the model's expectation */
+	int64_t expires_unix_s;  /* nothing of it may start from then on; 0: never */
 };
 
 void plan_free(struct plan *plan);
 
-/* The plan as a document. Ids are 1, 2, … in the order of the moves. The caller json_free()s it. */
+/* The id by which documents and messages know a move. */
+int64_t plan_move_id(const struct plan *plan, uint32_t move);
+
+/* The plan as a document. The caller json_free()s it. */
 json_t *plan_json(const struct plan *plan, const struct cluster *cluster);
 
 #endif

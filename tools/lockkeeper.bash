@@ -10,6 +10,7 @@ _lockkeeper_options()
 	check) echo "--host --window --plots --limit --model $common" ;;
 	targets) echo "--to $common" ;;
 	plan) echo "--lock --rolling --max-parallel --limit --out --model $common" ;;
+	approve) echo "--cluster --key --expires --out $common" ;;
 	simulate) echo "--lock --runs --model --plots --trace $common" ;;
 	import) echo "-o --name $common" ;;
 	calibrate) echo "--out --hypervisor --model $common" ;;
@@ -23,10 +24,11 @@ _lockkeeper_value()
 	--output) mapfile -t COMPREPLY < <(compgen -W 'table json csv' -- "$2") ;;
 	--profile) mapfile -t COMPREPLY < <(compgen -W 'titanium starlingx nova' -- "$2") ;;
 	--plots) mapfile -t COMPREPLY < <(compgen -d -- "$2") ;;
-	--model) mapfile -t COMPREPLY < <(compgen -f -X '!*.json' -- "$2"; compgen -d -- "$2") ;;
 	--hypervisor) mapfile -t COMPREPLY < <(compgen -W 'qemu-7.2 qemu-8.2 qemu-9.2 qemu-10.0' -- "$2") ;;
-	--trace | -o | --out) mapfile -t COMPREPLY < <(compgen -f -- "$2") ;;
-	--host | --to | --lock | --max-parallel | --window | --limit | --runs | --name | --seed | -j)
+	--model | --cluster) mapfile -t COMPREPLY < <(compgen -f -X '!*.json' -- "$2"; compgen -d -- "$2") ;;
+	--trace | -o | --out | --key) mapfile -t COMPREPLY < <(compgen -f -- "$2") ;;
+	--host | --to | --lock | --max-parallel | --window | --limit | --runs | --name | --seed | -j | \
+		--expires)
 		COMPREPLY=()
 		;;
 	*) return 1 ;;
@@ -37,7 +39,7 @@ _lockkeeper()
 {
 	local current=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD - 1]}
 	local command=${COMP_WORDS[1]}
-	local commands='check targets plan simulate import calibrate --help --version'
+	local commands='check targets plan approve simulate import calibrate --help --version'
 
 	COMPREPLY=()
 	compopt -o filenames 2>/dev/null

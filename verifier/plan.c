@@ -624,7 +624,8 @@ void verify_plan(const struct cluster *cluster, const cJSON *plan, struct report
 	const cJSON *goal = member(plan, "goal"), *stages = array_of(plan, "stages", false);
 	bool *bound = take(cluster->host_count, 1);
 
-	known(plan, "schema cluster_digest profile goal moves stages max_parallel bounds breaks makespan_s");
+	known(plan, "schema cluster_digest profile goal moves stages max_parallel bounds breaks makespan_s "
+	            "expires_at");
 	check_origin(cluster, plan, "lockkeeper.plan/1", report);
 	read_moves(&proof, array_of(plan, "moves", true));
 	follow_vms(&proof);
