@@ -608,12 +608,12 @@ static const struct edge edges[] = {
 #define SEEN_ROWS(state) \
 	SEEN(state, ARRIVED, D, arrive, "it runs at the target"), \
 	SEEN(state, ARRIVED_UNKEPT, F, persist_target, "it runs at the target, which would forget it"), \
-	SEEN(state, ARRIVED_DEFINED, F, undefine_source, "it runs at the target, the source still knows it"), \
-	SEEN(state, LEFTOVER_SOURCE, F, destroy_source, "it runs at the target, what was sent is still here"), \
+	SEEN(state, ARRIVED_DEFINED, F, undefine_source, "it runs at the target, the source knows it too"), \
+	SEEN(state, LEFTOVER_SOURCE, F, destroy_source, "it runs at the target, it is still here too"), \
 	SEEN(state, UNDER_WAY, C, watch, "it is being sent"), \
 	SEEN(state, UNDER_WAY_GIVEN_UP, A, abort_seen, "it is being sent, and to be given up"), \
 	SEEN(state, UNDER_WAY_STILL, W, watch, "it is being sent, and stands still"), \
-	SEEN(state, UNDER_WAY_SWITCHED, W, watch_switched, "it runs at the target, which still fetches memory"), \
+	SEEN(state, UNDER_WAY_SWITCHED, W, watch_switched, "it runs at the target, memory still comes"), \
 	SEEN(state, STAYED, X, stay, "it is at the source, the target has nothing"), \
 	SEEN(state, LEFTOVER_TARGET_OLD, F, destroy_target, "nobody sends what the target waits for"), \
 	SEEN(state, HALTED, F, resume_source, "it stands still at the source, the target has nothing"), \
