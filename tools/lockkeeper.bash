@@ -11,7 +11,7 @@ _lockkeeper_options()
 	targets) echo "--to $common" ;;
 	plan) echo "--lock --rolling --max-parallel --limit --out --model $common" ;;
 	simulate) echo "--lock --runs --model --plots --trace $common" ;;
-	import) echo "-o --name $common" ;;
+	import) echo "-o --name --measure-dirty --groups --shared $common" ;;
 	calibrate) echo "--out --hypervisor --model $common" ;;
 	esac
 }
@@ -25,6 +25,8 @@ _lockkeeper_value()
 	--plots) mapfile -t COMPREPLY < <(compgen -d -- "$2") ;;
 	--model) mapfile -t COMPREPLY < <(compgen -f -X '!*.json' -- "$2"; compgen -d -- "$2") ;;
 	--hypervisor) mapfile -t COMPREPLY < <(compgen -W 'qemu-7.2 qemu-8.2 qemu-9.2 qemu-10.0' -- "$2") ;;
+	--groups) mapfile -t COMPREPLY < <(compgen -f -X '!*.json' -- "$2"; compgen -d -- "$2") ;;
+	--shared) mapfile -t COMPREPLY < <(compgen -d -- "$2") ;;
 	--trace | -o | --out) mapfile -t COMPREPLY < <(compgen -f -- "$2") ;;
 	--host | --to | --lock | --max-parallel | --window | --limit | --runs | --name | --seed | -j)
 		COMPREPLY=()
@@ -48,7 +50,11 @@ _lockkeeper()
 	elif [[ $current == -* ]]; then
 		mapfile -t COMPREPLY < <(compgen -W "$(_lockkeeper_options "$command")" -- "$current")
 	elif [ "$command" = import ] && [ "$COMP_CWORD" = 2 ]; then
-		mapfile -t COMPREPLY < <(compgen -W openstack -- "$current")
+		mapfile -t COMPREPLY < <(compgen -W 'openstack libvirt' -- "$current")
+	elif [ "$command" = import ] && [ "${COMP_WORDS[2]}" = libvirt ]; then
+		compopt +o filenames 2>/dev/null
+		mapfile -t COMPREPLY < <(
+			compgen -W 'qemu+tls:// qemu+ssh:// qemu+tcp:// qemu:///system' -- "$current")
 	elif [ "$command" = import ]; then
 		mapfile -t COMPREPLY < <(compgen -d -- "$current")
 	elif [ "$command" = calibrate ]; then
