@@ -55,19 +55,38 @@ static void print_event(const struct drive *drive, const struct event *event)
 	fflush(stdout);
 }
 
-/* Events until a time, or until nothing is waited for. */
-static void listen_until(struct drive *drive, int64_t deadline_ns, bool all)
+/* The command that an event answers; COMMAND_COUNT: none. */
+static uint8_t answered(const struct event *event)
+{
+	switch (event->kind) {
+	case EVENT_RETURNED:
+		return event->call;
+	case EVENT_CHECKED:
+		return COMMAND_CHECK;
+	case EVENT_SEEN:
+		return COMMAND_LOOK;
+	case EVENT_STOCK:
+		return COMMAND_STOCK;
+	default:
+		return COMMAND_COUNT;
+	}
+}
+
+/* Events until a time, until a command is answered, or (COMMAND_COUNT) until all are. */
+static void listen_until(struct drive *drive, int64_t deadline_ns, uint8_t command)
 {
 	struct event event;
+	uint8_t kind;
 
-	while (!all || drive->waiting > 0) {
+	while (command != COMMAND_COUNT || drive->waiting > 0 || deadline_ns != INT64_MAX) {
 		drive->backend->wait(drive->backend, deadline_ns, &event);
 		if (event.kind == EVENT_TIMER)
 			return;
 		print_event(drive, &event);
-		if (event.kind == EVENT_RETURNED || event.kind == EVENT_CHECKED || event.kind == EVENT_SEEN ||
-		    event.kind == EVENT_STOCK)
-			drive->waiting--;
+		kind = answered(&event);
+		drive->waiting -= kind != COMMAND_COUNT;
+		if (command != COMMAND_COUNT && kind == command)
+			return;
 	}
 }
 
@@ -84,14 +103,15 @@ static uint8_t command_of(const char *word)
 static void obey(struct drive *drive, char *order)
 {
 	char *number = strchr(order, '='), *background = strchr(order, '&');
-	struct command command = { .attempt = 1, .token = 1 };
+	struct command command = { .kind = COMMAND_COUNT, .attempt = 1, .token = 1 };
 
 	if (number)
 		*number++ = '\0';
 	if (background)
 		*background = '\0';
 	if (!strcmp(order, "sleep")) {
-		listen_until(drive, now_ns() + (int64_t)(strtod(number ? number : "1", NULL) * 1e9), false);
+		listen_until(drive, now_ns() + (int64_t)(strtod(number ? number : "1", NULL) * 1e9),
+		             COMMAND_COUNT);
 		return;
 	}
 	if (strcmp(order, "join") != 0) {
@@ -101,8 +121,8 @@ static void obey(struct drive *drive, char *order)
 		drive->backend->submit(drive->backend, &command);
 		drive->waiting += command.kind != COMMAND_LIMIT;
 	}
-	if (!background)
-		listen_until(drive, INT64_MAX, true);
+	if (!background && command.kind != COMMAND_LIMIT)
+		listen_until(drive, INT64_MAX, command.kind);
 }
 
 static void read_cluster(const char *path, struct cluster *ret_cluster)
