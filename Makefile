@@ -190,9 +190,15 @@ $(O)/tests/lab/guest: tests/lab/guest.c $(O)/flags
 	@mkdir -p $(@D)
 	$(Q)$(CC) -std=gnu17 -O2 $(WARNINGS) $(if $(filter 1,$(WERROR)),-Werror) -static -o $@ $< -lm
 
+# Has the driver of real hosts carry out single orders.
+$(O)/tests/lab/drive: $(O)/obj/tests/lab/drive.o $(LIBRARY)
+	$(say) LD $@
+	@mkdir -p $(@D)
+	$(Q)$(LINK) -o $@ $< $(LIBRARY) $(PKG_LIBS) -lm
+
 ALL_OBJECTS := $(call object,$(SOURCES) $(VERIFIER_SOURCES) $(SUPPORT_SOURCES) $(UNIT_SOURCES) \
 	$(PROPERTY_SOURCES) $(FUZZ_SOURCES) $(BENCH_SOURCES) $(ACCURACY_SOURCES) \
-	$(SWARM_SOURCES))
+	$(SWARM_SOURCES) tests/lab/drive.c)
 .SECONDARY: $(ALL_OBJECTS)
 -include $(ALL_OBJECTS:.o=.d)
 
@@ -255,7 +261,7 @@ LAB = LAB_GUEST='$(O)/tests/lab/guest' LAB_KERNEL='$(O)/lab/vmlinuz' tests/lab/s
 
 lab-ready:
 	@if [ '$(DEPS)' != no ]; then tools/install-deps build lab; fi
-	@$(MAKE) --no-print-directory '$(O)/tests/lab/guest'
+	@$(MAKE) --no-print-directory '$(O)/tests/lab/guest' '$(O)/tests/lab/drive'
 	@tests/lab/kernel '$(O)/lab/vmlinuz'
 
 lab: lab-ready
@@ -330,8 +336,8 @@ print-suites:
 # Every .c file that some target compiles; tests/house/run compares it with what is there.
 print-sources:
 	@printf '%s\n' $(SOURCES) $(VERIFIER_SOURCES) $(SUPPORT_SOURCES) $(UNIT_SOURCES) $(PROPERTY_SOURCES) \
-		$(FUZZ_SOURCES) $(BENCH_SOURCES) $(BENCH_SIMGRID) tests/lab/guest.c $(ACCURACY_SOURCES) \
-		$(SWARM_SOURCES)
+		$(FUZZ_SOURCES) $(BENCH_SOURCES) $(BENCH_SIMGRID) tests/lab/guest.c tests/lab/drive.c \
+		$(ACCURACY_SOURCES) $(SWARM_SOURCES)
 
 # How a file is compiled, for tools that read C.
 print-flags:

@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "cli/import.h"
 
-#include "cli/cli.h"
-
 #include <errno.h>
 #include <fts.h>
 #include <stdio.h>
@@ -93,10 +91,54 @@ void import_files_free(struct import_files *files)
 	*files = (struct import_files){ 0 };
 }
 
-struct import_options {
-	struct cli_options common;
-	const char *kind, *source, *out, *name;
-};
+enum { KEY_MEASURE = 256, KEY_GROUPS, KEY_SHARED };
+
+/* "1,2,4": whole seconds, rising. libvirt measures over 60 at most. */
+static void parse_periods(struct import_options *options, const struct argp_state *state, const char *text)
+{
+	options->period_count = 0;
+	for (const char *at = text ? text : "1,2,4"; *at;) {
+		const char *comma = at + strcspn(at, ",");
+		char one[16];
+
+		snprintf(one, sizeof(one), "%.*s", (int)(comma - at), at);
+		if (options->period_count == IMPORT_PERIODS_MOST)
+			argp_error(state, "--measure-dirty: at most %d times", IMPORT_PERIODS_MOST);
+		options->periods_s[options->period_count++] = (unsigned)cli_whole(state, "--measure-dirty",
+		                                                                  one, 1, 60);
+		if (options->period_count > 1 && options->periods_s[options->period_count - 1] <=
+		                                         options->periods_s[options->period_count - 2])
+			argp_error(state, "--measure-dirty: \"%s\", expected times that rise", text);
+		at = *comma ? comma + 1 : comma;
+	}
+	if (options->period_count == 0)
+		argp_error(state, "--measure-dirty: empty, expected seconds such as 1,2,4");
+}
+
+static void take_source(struct import_options *options, const struct argp_state *state, char *argument)
+{
+	if (state->arg_num == 0 && strcmp(argument, "openstack") != 0 && strcmp(argument, "libvirt") != 0)
+		argp_error(state, "unknown source \"%s\", expected openstack or libvirt", argument);
+	if (state->arg_num == 0) {
+		options->kind = argument;
+		options->sources = memory_array((size_t)state->argc, sizeof(*options->sources));
+		return;
+	}
+	if (state->arg_num > 1 && !strcmp(options->kind, "openstack"))
+		argp_error(state, "\"%s\" is too much, expected one folder or -", argument);
+	options->sources[options->source_count++] = argument;
+}
+
+static void check_usage(const struct import_options *options, const struct argp_state *state)
+{
+	if (options->source_count == 0 && options->kind && !strcmp(options->kind, "libvirt"))
+		argp_error(state, "no host, expected libvirt URI…");
+	if (options->source_count == 0)
+		argp_error(state, "nothing to read, expected openstack DIR, openstack - or libvirt URI…");
+	if (strcmp(options->kind, "libvirt") != 0 &&
+	    (options->groups || options->shared_count || options->period_count))
+		argp_error(state, "--groups, --shared and --measure-dirty are for libvirt");
+}
 
 static error_t parse_import(int key, char *argument, struct argp_state *state)
 {
@@ -114,16 +156,22 @@ static error_t parse_import(int key, char *argument, struct argp_state *state)
 			argp_error(state, "--name: empty, expected a name");
 		options->name = argument;
 		return 0;
+	case KEY_MEASURE:
+		parse_periods(options, state, argument);
+		return 0;
+	case KEY_GROUPS:
+		options->groups = argument;
+		return 0;
+	case KEY_SHARED:
+		if (options->shared_count == IMPORT_SHARED_MOST)
+			argp_error(state, "--shared: at most %d folders", IMPORT_SHARED_MOST);
+		options->shared[options->shared_count++] = argument;
+		return 0;
 	case ARGP_KEY_ARG:
-		if (state->arg_num == 0 && strcmp(argument, "openstack"))
-			argp_error(state, "unknown source \"%s\", expected openstack", argument);
-		if (state->arg_num > 1)
-			argp_error(state, "\"%s\" is too much, expected one folder or -", argument);
-		*(state->arg_num == 0 ? &options->kind : &options->source) = argument;
+		take_source(options, state, argument);
 		return 0;
 	case ARGP_KEY_END:
-		if (!options->source)
-			argp_error(state, "nothing to read, expected openstack DIR or openstack -");
+		check_usage(options, state);
 		return 0;
 	default:
 		return ARGP_ERR_UNKNOWN;
@@ -132,26 +180,35 @@ static error_t parse_import(int key, char *argument, struct argp_state *state)
 
 static const struct argp_option import_argp_options[] = {
 	{ NULL, 'o', "CLUSTER", 0, "write the cluster file here instead of to standard output", 1 },
-	{ "name", 'n', "NAME", 0, "the cluster's name (= openstack)", 1 },
+	{ "name", 'n', "NAME", 0, "the cluster's name (= openstack, libvirt)", 1 },
+	{ "measure-dirty", KEY_MEASURE, "SECONDS,…", OPTION_ARG_OPTIONAL,
+	  "libvirt: measure how much memory each guest dirties in these times (= 1,2,4)", 2 },
+	{ "groups", KEY_GROUPS, "FILE", 0, "libvirt: server groups, an array of {name, policy, …, members}",
+	  2 },
+	{ "shared", KEY_SHARED, "DIR", 0, "libvirt: all hosts share the files below this folder", 2 },
 	{ 0 },
 };
 
 static const struct argp import_argp = {
 	import_argp_options,
 	parse_import,
-	"openstack DIR|-",
-	"Makes a cluster file of what an OpenStack says about itself: the JSON that the openstack client "
-	"prints "
-	"with -f json, and the bodies of the compute and placement APIs, in *.json files of any names below "
-	"DIR (or "
-	"one document with such bodies on standard input). What could not be known, and what was assumed, is "
-	"said on "
-	"standard error."
+	"openstack DIR|-\nlibvirt URI...",
+	"Makes a cluster file of what is there. What could not be known, and what was assumed, is said on "
+	"standard "
+	"error.\n\n"
+	"openstack: of what an OpenStack says about itself: the JSON that the openstack client prints with "
+	"-f json, "
+	"and the bodies of the compute and placement APIs, in *.json files of any names below DIR (or one "
+	"document "
+	"with such bodies on standard input).\n\n"
+	"libvirt: of live hosts. Each URI is kept as the host's `uri`: by it the hosts reach each other when "
+	"guests "
+	"migrate, so give names and addresses that hold everywhere. Nothing is changed on any host."
 	"\v"
 	"Files of Placement, which do not say what host they are about, are named NAME-inventories.json or "
 	"lie in "
 	"a folder NAME; NAME is the host's name or the provider's UUID.\n\n"
-	"Example:\n"
+	"Examples:\n"
 	"  openstack server list --all-projects --long -f json > export/servers.json\n"
 	"  openstack server group list --all-projects --long -f json > export/groups.json\n"
 	"  openstack compute service list -f json > export/services.json\n"
@@ -159,7 +216,9 @@ static const struct argp import_argp = {
 	"  openstack flavor list --all --long -f json > export/flavors.json\n"
 	"  openstack aggregate list --long -f json > export/aggregates.json\n"
 	"  openstack resource provider inventory list UUID -f json > export/HOST-inventories.json\n"
-	"  lockkeeper import openstack export -o cluster.json",
+	"  lockkeeper import openstack export -o cluster.json\n\n"
+	"  lockkeeper import libvirt qemu+tls://a.example/system qemu+tls://b.example/system \\\n"
+	"      --measure-dirty -o cluster.json",
 	cli_common_children,
 	NULL,
 	NULL,
@@ -196,16 +255,27 @@ static void try_reading(const char *name, const char *text, size_t length)
 	json_doc_free(doc);
 }
 
+int import_write(const struct import_options *options, json_t *cluster, struct error *error)
+{
+	size_t length;
+	char *text = json_print(cluster, true, &length);
+	int result;
+
+	try_reading(options->out ? options->out : "<stdout>", text, length);
+	result = cli_write(options->out, text, length, options->common.force, error);
+	free(text);
+	json_free(cluster);
+	return result;
+}
+
 static int import_openstack(const struct import_options *options, struct error *error)
 {
 	struct openstack *import = openstack_new();
 	struct import_files files = { 0 };
-	json_t *cluster = NULL;
-	char *text = NULL;
-	size_t length;
+	json_t *cluster;
 	int result;
 
-	result = import_openstack_read(import, options->source, &files, error);
+	result = import_openstack_read(import, options->sources[0], &files, error);
 	if (!result)
 		result = openstack_cluster(import,
 		                           &(struct openstack_options){
@@ -214,15 +284,10 @@ static int import_openstack(const struct import_options *options, struct error *
 		                                                      ? profile_words[options->common.profile]
 		                                                      : NULL },
 		                           &cluster, error);
-	if (result)
-		goto out;
-	print_notes(import);
-	text = json_print(cluster, true, &length);
-	try_reading(options->out ? options->out : "<stdout>", text, length);
-	result = cli_write(options->out, text, length, options->common.force, error);
-out:
-	free(text);
-	json_free(cluster);
+	if (!result) {
+		print_notes(import);
+		result = import_write(options, cluster, error);
+	}
 	openstack_free(import);
 	import_files_free(&files);
 	return result;
@@ -232,7 +297,11 @@ int command_import(int argc, char **argv)
 {
 	struct import_options options = { .common = cli_options_default() };
 	struct error error;
+	int result;
 
 	cli_parse(&import_argp, argc, argv, &options);
-	return import_openstack(&options, &error) ? cli_fail(&error) : EXIT_YES;
+	result = strcmp(options.kind, "libvirt") ? import_openstack(&options, &error)
+	                                         : import_libvirt(&options, &error);
+	free(options.sources);
+	return result ? cli_fail(&error) : EXIT_YES;
 }

@@ -12,7 +12,7 @@ _lockkeeper_options()
 	plan) echo "--lock --rolling --max-parallel --limit --out --model $common" ;;
 	approve) echo "--cluster --key --expires --out $common" ;;
 	simulate) echo "--lock --runs --model --plots --trace $common" ;;
-	import) echo "-o --name $common" ;;
+	import) echo "-o --name --measure-dirty --groups --shared $common" ;;
 	calibrate) echo "--out --hypervisor --model $common" ;;
 	esac
 }
@@ -25,7 +25,10 @@ _lockkeeper_value()
 	--profile) mapfile -t COMPREPLY < <(compgen -W 'titanium starlingx nova' -- "$2") ;;
 	--plots) mapfile -t COMPREPLY < <(compgen -d -- "$2") ;;
 	--hypervisor) mapfile -t COMPREPLY < <(compgen -W 'qemu-7.2 qemu-8.2 qemu-9.2 qemu-10.0' -- "$2") ;;
-	--model | --cluster) mapfile -t COMPREPLY < <(compgen -f -X '!*.json' -- "$2"; compgen -d -- "$2") ;;
+	--model | --cluster | --groups)
+		mapfile -t COMPREPLY < <(compgen -f -X '!*.json' -- "$2"; compgen -d -- "$2")
+		;;
+	--shared) mapfile -t COMPREPLY < <(compgen -d -- "$2") ;;
 	--trace | -o | --out | --key) mapfile -t COMPREPLY < <(compgen -f -- "$2") ;;
 	--host | --to | --lock | --max-parallel | --window | --limit | --runs | --name | --seed | -j | \
 		--expires)
@@ -50,7 +53,11 @@ _lockkeeper()
 	elif [[ $current == -* ]]; then
 		mapfile -t COMPREPLY < <(compgen -W "$(_lockkeeper_options "$command")" -- "$current")
 	elif [ "$command" = import ] && [ "$COMP_CWORD" = 2 ]; then
-		mapfile -t COMPREPLY < <(compgen -W openstack -- "$current")
+		mapfile -t COMPREPLY < <(compgen -W 'openstack libvirt' -- "$current")
+	elif [ "$command" = import ] && [ "${COMP_WORDS[2]}" = libvirt ]; then
+		compopt +o filenames 2>/dev/null
+		mapfile -t COMPREPLY < <(
+			compgen -W 'qemu+tls:// qemu+ssh:// qemu+tcp:// qemu:///system' -- "$current")
 	elif [ "$command" = import ]; then
 		mapfile -t COMPREPLY < <(compgen -d -- "$current")
 	elif [ "$command" = calibrate ]; then

@@ -144,6 +144,10 @@ migration_host = "{self.address}"
         # A daemon that has never seen its QEMU asks it what it can: 0.7 s, which are no migration's.
         self.connection.getDomainCapabilities(None, "x86_64", None, "qemu")
 
+    def restart(self):
+        """Starts libvirtd again, after somebody has killed it; guests have gone on running."""
+        self._start()
+
     def _enter(self):
         return ["nsenter", "-t", str(self.holder.pid), "--net", "--mount", "--uts"]
 
