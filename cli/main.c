@@ -18,6 +18,11 @@ static const struct command {
 	{ "plan", "CLUSTER --lock H...", "the fewest safe migrations that empty hosts", command_plan },
 	{ "approve", "PLAN --cluster C --key K", "prove a plan, and sign it with an SSH key",
 	  command_approve },
+	{ "execute", "PLAN --approval A...", "carry an approved plan out on the hosts", command_execute },
+	{ "resume", "JOURNAL", "go on after a stop or a crash", command_resume },
+	{ "status", "JOURNAL", "where an execution stands", command_status },
+	{ "abort", "JOURNAL", "ask a driver at work to stop cleanly", command_abort },
+	{ "replay", "JOURNAL", "go over a journal: the same decisions?", command_replay },
 	{ "simulate", "SCENARIO|CLUSTER [--lock H]", "run a scenario in virtual time", command_simulate },
 	{ "import", "openstack DIR|-", "a cluster file from what is there", command_import },
 	{ "calibrate", "MIGRATIONS.csv", "fit the model's constants to measured migrations",
@@ -34,7 +39,8 @@ static void print_help(FILE *out)
 	for (size_t i = 0; i < COMMANDS; i++)
 		fprintf(out, "  %-9s %-28s %s\n", commands[i].name, commands[i].arguments, commands[i].does);
 	fputs("\nEach command has --help with an example; `man lockkeeper` has the whole.\n"
-	      "Exit codes: 0 yes or done, 1 error, 2 the answer is no, 3 stale, 6 not decided.\n",
+	      "Exit codes: 0 yes or done, 1 error, 2 the answer is no, 3 stale or not approved, 4 stopped,\n"
+	      "5 a person must look, 6 not decided.\n",
 	      out);
 }
 

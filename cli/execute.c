@@ -1,0 +1,270 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "cli/approval.h"
+#include "cli/execution.h"
+#include "cli/verify_process.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+enum { KEY_APPROVAL = 0x100, KEY_APPROVALS, KEY_SIGNERS, KEY_CLUSTER, KEY_JOURNAL, KEY_DRY_RUN };
+
+struct execute_command {
+	struct cli_options common;
+	struct execution execution;
+	const char *path, *cluster_path, *journal_path, *signers;
+	const char **approvals;
+	uint32_t approval_count, needed;
+	bool dry_run;
+	char *cluster_text, *plan_text; /* as they were read: what is approved, proven and kept */
+	size_t cluster_length, plan_length;
+	struct approval_answer answer;
+};
+
+static const struct argp_option options[] = {
+	{ "approval", KEY_APPROVAL, "FILE", 0, "what approve wrote (may be given more than once)", 1 },
+	{ "approvals", KEY_APPROVALS, "N", 0, "so many people have to have approved it (= 1)", 1 },
+	{ "signers", KEY_SIGNERS, "FILE", 0, "who may approve: allowed signers, as ssh-keygen has them", 1 },
+	{ "cluster", KEY_CLUSTER, "CLUSTER", 0, "the state of the cluster that the plan is for", 1 },
+	{ "journal", KEY_JOURNAL, "FILE", 0, "keep what happens there; must not be there yet", 1 },
+	{ "dry-run", KEY_DRY_RUN, NULL, 0, "look at the hosts, prove and check everything, move nothing", 1 },
+	{ 0 },
+};
+
+static void check_complete(const struct argp_state *state, const struct execute_command *command)
+{
+	if (!command->path)
+		argp_error(state, "PLAN is missing");
+	if (!command->cluster_path)
+		argp_error(state, "--cluster is missing, expected the cluster that the plan is for");
+	if (command->approval_count == 0)
+		argp_error(state, "--approval is missing, expected what approve wrote");
+	if (!command->signers)
+		argp_error(state, "--signers is missing, expected a file of allowed signers");
+	if (!command->journal_path && !command->dry_run)
+		argp_error(state, "--journal is missing, expected a file that is not there yet");
+}
+
+static error_t parse(int key, char *argument, struct argp_state *state)
+{
+	struct execute_command *command = state->input;
+
+	switch (key) {
+	case ARGP_KEY_INIT:
+		state->child_inputs[0] = &command->common;
+		state->child_inputs[1] = &command->execution.options;
+		return 0;
+	case KEY_APPROVAL:
+		command->approvals = memory_resize(command->approvals, command->approval_count + 1,
+		                                   sizeof(*command->approvals));
+		command->approvals[command->approval_count++] = argument;
+		return 0;
+	case KEY_APPROVALS:
+		command->needed = (uint32_t)cli_whole(state, "--approvals", argument, 1, 100);
+		return 0;
+	case KEY_SIGNERS:
+		command->signers = argument;
+		return 0;
+	case KEY_CLUSTER:
+		command->cluster_path = argument;
+		return 0;
+	case KEY_JOURNAL:
+		command->journal_path = argument;
+		return 0;
+	case KEY_DRY_RUN:
+		command->dry_run = true;
+		return 0;
+	case ARGP_KEY_END:
+		check_complete(state, command);
+		return 0;
+	default:
+		if (key == ARGP_KEY_ARG)
+			return cli_one_argument(key, argument, state, "PLAN", &command->path);
+		return ARGP_ERR_UNKNOWN;
+	}
+}
+
+static const char documentation[] =
+	"Carries an approved plan out on the hosts' libvirt."
+	"\v"
+	"Refuses what is not approved, expired, altered, or stale. Looks at the hosts afresh and has the rest of\n"
+	"the plan proven again before each wave of moves. Every command is in the journal before it is sent: after\n"
+	"a crash `lockkeeper resume` finds out what is true on the hosts, and goes on.\n\n"
+	"Exit codes: 0 all moves done, 1 error, 2 the plan is not safe, 3 stale or not approved, 4 stopped, can be\n"
+	"resumed, 5 unclear which side runs a VM: a person must look.\n\n"
+	"Example: lockkeeper execute plan.json --approval approval.json --signers allowed_signers \\\n"
+	"           --cluster cluster.json --journal lock.journal";
+
+static const struct argp_child children[] = {
+	{ NULL, 0, NULL, 0 }, /* the common options, filled in below */
+	{ &execution_argp, 0, "How it is carried out:", 2 },
+	{ 0 },
+};
+
+/* ------------------------------------------------------------------ may it be carried out? */
+
+/* Returns EXIT_YES, or the exit code with which it is refused. */
+static int check_approved(struct execute_command *command, struct error *error)
+{
+	struct approval_question question = { .plan = json_doc_root(command->execution.plan_doc),
+		                              .paths = command->approvals,
+		                              .count = command->approval_count,
+		                              .signers = command->signers,
+		                              .needed = command->needed,
+		                              .now_unix_s = (int64_t)time(NULL) };
+
+	if (approval_check(&question, &command->answer, error))
+		return cli_fail(error);
+	if (!command->answer.approved) {
+		fprintf(stderr, "lockkeeper: not approved: %s\n", command->answer.why);
+		return EXIT_STALE;
+	}
+	command->execution.options.expires_unix_s = command->answer.expires_unix_s;
+	fprintf(stderr, "lockkeeper: approved by %s\n", command->answer.by);
+	return EXIT_YES;
+}
+
+static int check_proven(struct execute_command *command, struct error *error)
+{
+	struct verify_document cluster = { NULL, command->cluster_text, command->cluster_length };
+	struct verify_document plan = { NULL, command->plan_text, command->plan_length };
+	struct verify_answer answer;
+
+	if (verify_process(&cluster, &plan, PROFILE_COUNT, &answer, error))
+		return cli_fail(error);
+	if (answer.verdict == VERIFY_PROVEN)
+		return EXIT_YES;
+	fprintf(stderr, "lockkeeper: not safe: %s\n", answer.finding);
+	return EXIT_NO;
+}
+
+/* A plan that moves something needs to know where its hosts are. */
+static int check_uris(const struct execute_command *command, struct error *error)
+{
+	const struct execution *execution = &command->execution;
+
+	for (uint32_t i = 0; i < execution->plan.move_count; i++) {
+		const struct plan_move *of = &execution->plan.moves[i];
+		uint32_t host = execution->cluster.hosts[of->from].uri ? of->to : of->from;
+
+		if (!execution->cluster.hosts[host].uri)
+			return error_set(error, ERROR_INPUT,
+			                 "%s: host %s has no uri, expected its libvirt connection",
+			                 command->cluster_path, execution->cluster.hosts[host].name);
+	}
+	return 0;
+}
+
+static char *copy_of(const char *text, size_t length)
+{
+	return memcpy(memory_take(length + 1), text, length + 1);
+}
+
+static int read_all(struct execute_command *command, struct error *error)
+{
+	bool stale = false;
+	int result = cli_read_file(command->cluster_path, &command->cluster_text, &command->cluster_length,
+	                           error);
+
+	if (!result)
+		result = cli_read_file(command->path, &command->plan_text, &command->plan_length, error);
+	if (result)
+		return cli_fail(error);
+	result = execution_read(&command->execution, command->cluster_path,
+	                        copy_of(command->cluster_text, command->cluster_length),
+	                        command->cluster_length, command->path,
+	                        copy_of(command->plan_text, command->plan_length), command->plan_length,
+	                        &stale, error);
+	if (!result)
+		result = check_uris(command, error);
+	if (!result)
+		return EXIT_YES;
+	cli_fail(error);
+	return stale ? EXIT_STALE : EXIT_ERROR;
+}
+
+/* ------------------------------------------------------------------ carrying it out */
+
+/* The approvals that were used, as they are, for whoever reads the journal later. */
+static int approvals_text(const struct execute_command *command, char **ret_text, struct error *error)
+{
+	json_t *array = json_array_new();
+	int result = 0;
+
+	for (uint32_t i = 0; i < command->approval_count && !result; i++) {
+		struct json_doc *doc;
+
+		result = cli_read_json(command->approvals[i], &doc, error);
+		if (result)
+			break;
+		json_push(array, json_copy(json_doc_root(doc)));
+		json_doc_free(doc);
+	}
+	if (!result) {
+		size_t length;
+
+		*ret_text = json_print(array, false, &length);
+	}
+	json_free(array);
+	return result;
+}
+
+static int create_journal(struct execute_command *command, struct error *error)
+{
+	char *approvals;
+	int result = approvals_text(command, &approvals, error);
+
+	if (result)
+		return result;
+	result = execution_create_journal(&command->execution,
+	                                  command->dry_run ? ":memory:" : command->journal_path,
+	                                  command->cluster_text, command->plan_text, approvals, error);
+	free(approvals);
+	return result;
+}
+
+static int carry_out(struct execute_command *command, struct error *error)
+{
+	struct execution *execution = &command->execution;
+	enum executor_end end;
+	int result = command->dry_run ? 0 : execution_lock(execution, error);
+
+	if (!result)
+		result = create_journal(command, error);
+	if (!result && command->dry_run)
+		result = execution_rehearse(execution, &end, error);
+	else if (!result)
+		result = execution_drive(execution, EVENT_BEGIN, &end, error);
+	if (!result && !command->dry_run)
+		result = execution_print(execution, command->common.output, false, error);
+	return result ? cli_fail(error) : execution_exit(execution, end);
+}
+
+int command_execute(int argc, char **argv)
+{
+	struct argp_child own[3];
+	const struct argp argp = { options, parse, "PLAN", documentation, own, NULL, NULL };
+	struct execute_command command = { .common = cli_options_default(),
+		                           .execution = { .options = execution_options_default() },
+		                           .needed = 1 };
+	struct error error;
+	int result;
+
+	memcpy(own, children, sizeof(own));
+	own[0] = cli_common_children[0];
+	cli_parse(&argp, argc, argv, &command);
+	result = read_all(&command, &error);
+	if (result == EXIT_YES)
+		result = check_approved(&command, &error);
+	if (result == EXIT_YES)
+		result = check_proven(&command, &error);
+	if (result == EXIT_YES)
+		result = carry_out(&command, &error);
+	execution_free(&command.execution);
+	free(command.approvals);
+	free(command.cluster_text);
+	free(command.plan_text);
+	return result;
+}

@@ -1,0 +1,331 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "cli/execution.h"
+
+#include "core/digest.h"
+#include "core/plan_read.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+enum {
+	KEY_PARALLEL = 0x2000,
+	KEY_TRIES,
+	KEY_PATIENCE,
+	KEY_TLS,
+	KEY_STRANGERS,
+	KEY_URI,
+	KEY_SHARED,
+};
+
+enum { TRIES_DEFAULT = 3, TRIES_MOST = 100, PARALLEL_MOST = 1000, PATIENCE_DEFAULT_S = 90 };
+
+struct execution_options execution_options_default(void)
+{
+	return (struct execution_options){ .tries = TRIES_DEFAULT, .patience_s = PATIENCE_DEFAULT_S };
+}
+
+/* ------------------------------------------------------------------ options */
+
+static const struct argp_option options[] = {
+	{ "parallel", KEY_PARALLEL, "N", 0, "live migrations that leave one host at a time, at most", 2 },
+	{ "tries", KEY_TRIES, "N", 0, "how often a move is tried before it has failed (= 3)", 2 },
+	{ "patience", KEY_PATIENCE, "SECONDS", 0,
+	  "so long hosts are asked about a VM of which it is unclear where it runs (= 90)", 2 },
+	{ "data-tls", KEY_TLS, NULL, 0, "memory goes encrypted, by QEMU's own certificates", 2 },
+	{ "migration-uri", KEY_URI, "HOST=URI", 0,
+	  "where a host receives memory, such as host2=tcp://10.0.1.2 (= it says so itself)", 2 },
+	{ "shared", KEY_SHARED, "FOLDER", 0, "a folder of disks that all hosts share", 2 },
+	{ "strangers", KEY_STRANGERS, NULL, 0,
+	  "domains may run on the hosts that the cluster file does not know", 2 },
+	{ 0 },
+};
+
+static void append(const char ***list, uint32_t *count, const char *text)
+{
+	*list = memory_resize(*list, *count + 1, sizeof(**list));
+	(*list)[(*count)++] = text;
+}
+
+static error_t parse_options(int key, char *argument, struct argp_state *state)
+{
+	struct execution_options *of = state->input;
+
+	switch (key) {
+	case KEY_PARALLEL:
+		of->parallel_most = (uint32_t)cli_whole(state, "--parallel", argument, 1, PARALLEL_MOST);
+		return 0;
+	case KEY_TRIES:
+		of->tries = (uint32_t)cli_whole(state, "--tries", argument, 1, TRIES_MOST);
+		return 0;
+	case KEY_PATIENCE:
+		of->patience_s = cli_number(state, "--patience", argument, 1, 86400);
+		return 0;
+	case KEY_TLS:
+		of->tls = true;
+		return 0;
+	case KEY_STRANGERS:
+		of->strangers = true;
+		return 0;
+	case KEY_URI:
+		if (!strchr(argument, '=') || argument[0] == '=')
+			argp_error(state, "--migration-uri: \"%s\", expected HOST=URI", argument);
+		append(&of->uris, &of->uri_count, argument);
+		return 0;
+	case KEY_SHARED:
+		append(&of->shared, &of->shared_count, argument);
+		return 0;
+	default:
+		return ARGP_ERR_UNKNOWN;
+	}
+}
+
+const struct argp execution_argp = { options, parse_options, NULL, NULL, NULL, NULL, NULL };
+
+static void add_texts(json_t *object, const char *name, const char *const *texts, uint32_t count)
+{
+	json_t *array = json_add(object, name, json_array_new());
+
+	for (uint32_t i = 0; i < count; i++)
+		json_push(array, json_text_new(texts[i]));
+}
+
+static char *options_text(const struct execution_options *of)
+{
+	json_t *object = json_object_new();
+	size_t length;
+	char *text;
+
+	json_add_number(object, "parallel", of->parallel_most);
+	json_add_number(object, "tries", of->tries);
+	json_add_number(object, "patience_s", of->patience_s);
+	json_add_bool(object, "data_tls", of->tls);
+	json_add_bool(object, "strangers", of->strangers);
+	add_texts(object, "migration_uris", of->uris, of->uri_count);
+	add_texts(object, "shared", of->shared, of->shared_count);
+	json_add_number(object, "expires_unix_s", (double)of->expires_unix_s);
+	text = json_print(object, false, &length);
+	json_free(object);
+	return text;
+}
+
+static double number_of(const json_t *object, const char *name)
+{
+	const json_t *value = json_get(object, name);
+
+	return value && json_type(value) == JSON_NUMBER ? json_number(value) : 0;
+}
+
+static bool truth_of(const json_t *object, const char *name)
+{
+	const json_t *value = json_get(object, name);
+
+	return value && json_type(value) == JSON_BOOL && json_bool(value);
+}
+
+static void texts_of(struct arena *arena, const json_t *object, const char *name, const char ***ret_texts,
+                     uint32_t *ret_count)
+{
+	const json_t *array = json_get(object, name);
+
+	for (const json_t *at = array ? json_first(array) : NULL; at; at = json_next(at)) {
+		if (json_type(at) == JSON_TEXT)
+			append(ret_texts, ret_count, arena_text(arena, json_text(at), strlen(json_text(at))));
+	}
+}
+
+static int read_options(struct execution *execution, const char *text, struct error *error)
+{
+	struct execution_options *of = &execution->options;
+	struct json_doc *doc;
+	const json_t *object;
+	size_t length = strlen(text);
+	int result = json_doc_parse(&doc, "journal", memcpy(memory_take(length + 1), text, length + 1),
+	                            length, error);
+
+	if (result)
+		return result;
+	object = json_doc_root(doc);
+	of->parallel_most = (uint32_t)number_of(object, "parallel");
+	of->tries = (uint32_t)number_of(object, "tries");
+	of->patience_s = number_of(object, "patience_s");
+	of->tls = truth_of(object, "data_tls");
+	of->strangers = truth_of(object, "strangers");
+	of->expires_unix_s = (int64_t)number_of(object, "expires_unix_s");
+	texts_of(&execution->cluster.arena, object, "migration_uris", &of->uris, &of->uri_count);
+	texts_of(&execution->cluster.arena, object, "shared", &of->shared, &of->shared_count);
+	json_doc_free(doc);
+	if (of->tries == 0 || !(of->patience_s > 0))
+		return error_set(error, ERROR_INPUT, "journal: its options are not those of an execution");
+	return 0;
+}
+
+/* ------------------------------------------------------------------ reading */
+
+static void create_executor(struct execution *execution)
+{
+	struct executor_options of = executor_options_default();
+
+	of.parallel_most = execution->options.parallel_most;
+	of.tries = execution->options.tries;
+	of.patience.unclear_ns = (int64_t)(execution->options.patience_s * 1e9);
+	executor_create(&execution->executor, &execution->cluster, &execution->plan, &of);
+	execution->has_executor = true;
+}
+
+int execution_read(struct execution *execution, const char *cluster_name, char *cluster,
+                   size_t cluster_length, const char *plan_name, char *plan, size_t plan_length,
+                   bool *ret_stale, struct error *error)
+{
+	bool is_for;
+	int result;
+
+	*ret_stale = false;
+	result = json_doc_parse(&execution->cluster_doc, cluster_name, cluster, cluster_length, error);
+	if (result) {
+		free(plan);
+		return result;
+	}
+	result = json_doc_parse(&execution->plan_doc, plan_name, plan, plan_length, error);
+	if (!result)
+		result = cluster_read(&execution->cluster, execution->cluster_doc, PROFILE_COUNT, error);
+	if (result)
+		return result;
+	execution->has_cluster = true;
+	result = plan_is_for(execution->plan_doc, &execution->cluster, &is_for, error);
+	if (result)
+		return result;
+	if (!is_for) {
+		*ret_stale = true;
+		return error_set(error, ERROR_INPUT,
+		                 "%s: stale: made for another state of the cluster than %s", plan_name,
+		                 cluster_name);
+	}
+	result = plan_read(&execution->plan, execution->plan_doc, &execution->cluster, error);
+	execution->has_plan = !result;
+	return result;
+}
+
+static char *copy_text(const char *text)
+{
+	size_t length = strlen(text);
+
+	return memcpy(memory_take(length + 1), text, length + 1);
+}
+
+int execution_open(struct execution *execution, const char *path, bool read_only, struct error *error)
+{
+	struct journal_head head;
+	bool stale;
+	int result = journal_open(&execution->journal, path, read_only, error);
+
+	if (result)
+		return result;
+	head = journal_head(execution->journal);
+	result = execution_read(execution, path, copy_text(head.cluster), strlen(head.cluster), path,
+	                        copy_text(head.plan), strlen(head.plan), &stale, error);
+	if (!result)
+		result = read_options(execution, head.options, error);
+	if (!result)
+		create_executor(execution);
+	return result;
+}
+
+int execution_create_journal(struct execution *execution, const char *path, const char *cluster_text,
+                             const char *plan_text, const char *approvals, struct error *error)
+{
+	struct timespec now;
+	struct journal_head head = { .plan = plan_text, .cluster = cluster_text, .approvals = approvals };
+	char *text = options_text(&execution->options);
+	int result;
+
+	clock_gettime(CLOCK_REALTIME, &now);
+	head.options = text;
+	head.created_ns = (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
+	result = journal_create(&execution->journal, path, &head, error);
+	free(text);
+	if (!result)
+		create_executor(execution);
+	return result;
+}
+
+void execution_free(struct execution *execution)
+{
+	if (execution->has_executor)
+		executor_free(&execution->executor);
+	if (execution->has_plan)
+		plan_free(&execution->plan);
+	if (execution->has_cluster)
+		cluster_free(&execution->cluster);
+	json_doc_free(execution->plan_doc);
+	json_doc_free(execution->cluster_doc);
+	journal_close(execution->journal);
+	free(execution->options.uris);
+	free(execution->options.shared);
+	*execution = (struct execution){ 0 };
+}
+
+/* ------------------------------------------------------------------ one driver a cluster */
+
+static int lock_host(const char *folder, const char *uri, struct error *error)
+{
+	char digest[65], path[4096], pid[32] = "";
+	ssize_t length;
+	int file;
+
+	digest_sha256(uri, strlen(uri), digest);
+	snprintf(path, sizeof(path), "%s/%s", folder, digest);
+	file = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+	if (file < 0)
+		return error_set(error, ERROR_IO, "%s: %s", path, strerror(errno));
+	if (flock(file, LOCK_EX | LOCK_NB) == 0) {
+		snprintf(pid, sizeof(pid), "%ld\n", (long)getpid());
+		/* Who holds it is a help for people; the lock is what counts. It is held until the end. */
+		if (ftruncate(file, 0) == 0)
+			length = write(file, pid, strlen(pid));
+		return 0;
+	}
+	length = read(file, pid, sizeof(pid) - 1);
+	pid[length > 0 ? strcspn(pid, "\n") : 0] = '\0';
+	close(file);
+	return error_set(error, ERROR_IO, "%s: another driver is at work on this host (process %s)", uri,
+	                 pid[0] ? pid : "unknown");
+}
+
+static int text_order(const void *a, const void *b)
+{
+	return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
+int execution_lock(const struct execution *execution, struct error *error)
+{
+	const struct cluster *cluster = &execution->cluster;
+	const char *folder = getenv("LOCKKEEPER_LOCKS");
+	const char **uris = MEMORY_ARRAY(const char *, cluster->host_count);
+	uint32_t count = 0;
+	int result = 0;
+
+	if (!folder || !*folder)
+		folder = "/run/lock/lockkeeper";
+	if (mkdir(folder, 0700) != 0 && errno != EEXIST)
+		result = error_set(error, ERROR_IO, "%s: %s (LOCKKEEPER_LOCKS names another folder)", folder,
+		                   strerror(errno));
+	for (uint32_t i = 0; i < cluster->host_count; i++) {
+		if (cluster->hosts[i].uri)
+			uris[count++] = cluster->hosts[i].uri;
+	}
+	/* In one order, so that two drivers that start at once do not both give up. */
+	qsort(uris, count, sizeof(*uris), text_order);
+	for (uint32_t i = 0; i < count && !result; i++) {
+		if (i == 0 || strcmp(uris[i], uris[i - 1]))
+			result = lock_host(folder, uris[i], error);
+	}
+	free(uris);
+	return result;
+}

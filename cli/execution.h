@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* execution: what execute, resume, status and replay share: a plan, its journal, and the core in between. */
+#ifndef CLI_EXECUTION_H
+#define CLI_EXECUTION_H
+
+#include "cli/cli.h"
+#include "core/run.h"
+#include "real-driver/driver.h"
+
+/* What the driver of real hosts is told beside the plan; kept in the journal, so that resume does the same.
+ */
+struct execution_options {
+	uint32_t parallel_most; /* live migrations that leave a host at a time; 0: as the files say */
+	uint32_t tries;         /* of one move */
+	double patience_s;      /* so long what is unclear is looked at */
+	bool tls, strangers;
+	const char **uris; /* "HOST=tcp://…" */
+	uint32_t uri_count;
+	const char **shared;
+	uint32_t shared_count;
+	int64_t expires_unix_s; /* nothing starts from then on; 0: never */
+};
+
+struct execution {
+	struct execution_options options;
+	struct json_doc *cluster_doc, *plan_doc;
+	struct cluster cluster;
+	struct plan plan;
+	struct executor executor;
+	struct journal *journal;
+	bool has_cluster, has_plan, has_executor;
+};
+
+struct execution_options execution_options_default(void);
+
+/* The options of execute as children of its argp; input: a struct execution_options. */
+extern const struct argp execution_argp;
+
+/* Documents as text; taken over. The plan must be for the cluster: if not, *ret_stale and an error. */
+int execution_read(struct execution *execution, const char *cluster_name, char *cluster,
+                   size_t cluster_length, const char *plan_name, char *plan, size_t plan_length,
+                   bool *ret_stale, struct error *error);
+
+/* Opens a journal and reads all that it was given. The executor is where it was before the first event. */
+int execution_open(struct execution *execution, const char *path, bool read_only, struct error *error);
+
+/* The journal's head. The caller json_free()s the value and free()s the texts of *ret_head. */
+int execution_create_journal(struct execution *execution, const char *path, const char *cluster_text,
+                             const char *plan_text, const char *approvals, struct error *error);
+
+void execution_free(struct execution *execution);
+
+/*
+ * Carries it out on the hosts' libvirt: first is EVENT_BEGIN or EVENT_RESUMED. Says on standard error how it
+ * goes. *ret_end: how it ended. Interrupts stop it cleanly; a second one leaves it as a crash would.
+ */
+int execution_drive(struct execution *execution, enum event_kind first, enum executor_end *ret_end,
+                    struct error *error);
+
+/* Looks at the hosts, has the plan proven from there, and checks each move's target; starts nothing. */
+int execution_rehearse(struct execution *execution, enum executor_end *ret_end, struct error *error);
+
+/* How it stands, on standard output: a table, CSV, or lockkeeper.execution/1. */
+int execution_print(const struct execution *execution, enum output output, bool is_running,
+                    struct error *error);
+
+/* The program's exit code for an end, with one line that says why on standard error. */
+int execution_exit(const struct execution *execution, enum executor_end end);
+
+/*
+ * One driver a cluster: takes the locks of all its hosts, by their URIs, until the program ends. Fails when
+ * another process holds one.
+ */
+int execution_lock(const struct execution *execution, struct error *error);
+
+#endif
