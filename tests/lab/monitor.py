@@ -1,0 +1,91 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""QEMU's own word, beside libvirt: where a guest runs and how far its migration is, also when libvirtd is gone.
+
+For guests with monitor=True. One asks at a time; each question is a connection of its own.
+"""
+import contextlib
+import json
+import os
+import socket
+import time
+
+from world import LabError, state_of_process
+
+PHASES = ("set-up", "copying", "switch-over", "post-copy", "finish")
+# A QEMU that completes a migration holds its big lock while it sends, and answers nothing.
+ANSWER_S = 0.5
+
+
+def socket_of(host, name):
+    return f"{host.folder}/here/{name}.qmp"
+
+
+def ask(host, name, *commands):
+    """The answers to QMP commands, of the guest's QEMU on that host; None: there is none, or it is silent."""
+    answers = []
+    with contextlib.suppress(OSError, ValueError, KeyError), socket.socket(socket.AF_UNIX) as peer:
+        peer.settimeout(ANSWER_S)
+        peer.connect(socket_of(host, name))
+        stream = peer.makefile("rwb")
+        json.loads(stream.readline())["QMP"]
+        for command in ("qmp_capabilities", *commands):
+            stream.write(json.dumps({"execute": command}).encode() + b"\n")
+            stream.flush()
+            answers.append(next_answer(stream))
+        return answers[1:]
+    return None
+
+
+def next_answer(stream):
+    while True:
+        line = json.loads(stream.readline())
+        if "return" in line:
+            return line["return"]
+
+
+def runs_on(guest, patience_s=5):
+    """The hosts whose QEMU lets the guest run. More than one must never be.
+
+    In post-copy the target's QEMU may wait for a page before it answers: so long it is asked again.
+    """
+    found = []
+    for host in guest.lab.hosts:
+        deadline, answers = time.monotonic() + patience_s, None
+        while state_of_process(host.qemu_pid(guest.name)) not in ("", "T", "Z"):
+            answers = ask(host, guest.name, "query-status")
+            if answers or time.monotonic() > deadline:
+                break
+        if answers and answers[0]["running"]:
+            found.append(host)
+    return found
+
+
+def exists_on(guest):
+    """The hosts with a QEMU process of the guest, whatever its state."""
+    return [host for host in guest.lab.hosts if host.qemu_pid(guest.name)]
+
+
+def phase_of(source, name):
+    """Which of PHASES a migration of the guest from there is in; None: none, or none any more."""
+    pid = source.qemu_pid(name)
+    if not pid:
+        return None
+    if not os.path.exists(socket_of(source, name)):
+        raise LabError(f"{name} has no monitor: Guest(…, monitor=True)")
+    answers = ask(source, name, "query-migrate", "query-status")
+    if answers is None:
+        # Stopped by a test, or ended meanwhile, it says nothing either.
+        return "switch-over" if state_of_process(pid) in ("R", "S", "D") and has_target(source, name) else None
+    status, running = answers[0].get("status", "none"), answers[1]["status"]
+    if status in ("active", "device", "pre-switchover"):
+        return "copying" if status == "active" and running != "finish-migrate" else "switch-over"
+    if status.startswith("postcopy"):
+        return "post-copy"
+    if status == "completed" and running in ("postmigrate", "finish-migrate", "paused"):
+        return "finish"
+    # libvirt's source has no more to show than the other end's process.
+    return "set-up" if status != "cancelling" and has_target(source, name) else None
+
+
+def has_target(source, name):
+    return any(host.qemu_pid(name) for host in source.lab.hosts if host is not source)
