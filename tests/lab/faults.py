@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What can go wrong with hosts, done on purpose: processes, links, ports and disks, each named exactly.
 
-Links: `host.control` and `host.data` are cut, restored and slowed one by one (Link.cut, .restore, .set_speed).
+Links, `host.control` and `host.data`, are cut, restored and slowed each by itself: Link.cut, .restore,
+.set_speed.
 Daemons: Host.end_daemon and .restart_daemon. Streams: proxy.Proxy. Phases: phases.Hold.
 """
 import contextlib
@@ -88,6 +89,7 @@ TAKE_PORTS = """import socket, sys
 taken = []
 for port in range(int(sys.argv[1]), int(sys.argv[2]) + 1):
     taken.append(socket.socket())
+    taken[-1].setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         taken[-1].bind(("0.0.0.0", port))
         taken[-1].listen()

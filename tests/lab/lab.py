@@ -217,7 +217,9 @@ migration_port_max = {last}
             raise LabError(f"{self.name}: libvirtd does not end") from late
 
     def restart_daemon(self, how=signal.SIGTERM):
-        """As its service manager would; what was found by the old connection must be found again."""
+        """As its service manager would; guests must be looked up again (Guest.look_up)."""
+        with contextlib.suppress(libvirt.libvirtError):
+            self.connection.close()
         if self.daemon.poll() is None:
             self.end_daemon(how)
         self.start_daemon()
@@ -380,7 +382,11 @@ class Guest:
         # Persistent, here and (see Migration) wherever it goes: a transient domain's statistics go with it.
         self.domain = host.connection.defineXML(xml)
         self.domain.create()
-        self._wait_ready()
+        try:
+            self._wait_ready()
+        except LabError:
+            self.close()
+            raise
 
     def look_up(self, host=None):
         """Takes it to be on that host (else where it was), by the host's connection of now."""

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""QEMU's own word, beside libvirt: where a guest runs and how far its migration is, also when libvirtd is gone.
+"""QEMU's own word, beside libvirt, also when libvirtd is gone: where a guest runs, how far its migration is.
 
 For guests with monitor=True. One asks at a time; each question is a connection of its own.
 """
@@ -75,7 +75,8 @@ def phase_of(source, name):
     answers = ask(source, name, "query-migrate", "query-status")
     if answers is None:
         # Stopped by a test, or ended meanwhile, it says nothing either.
-        return "switch-over" if state_of_process(pid) in ("R", "S", "D") and has_target(source, name) else None
+        busy = state_of_process(pid) in ("R", "S", "D") and has_target(source, name)
+        return "switch-over" if busy else None
     status, running = answers[0].get("status", "none"), answers[1]["status"]
     if status in ("active", "device", "pre-switchover"):
         return "copying" if status == "active" and running != "finish-migrate" else "switch-over"

@@ -13,11 +13,14 @@ import threading
 import time
 
 import faults
-from monitor import PHASES, phase_of
+from monitor import PHASES, phase_of, runs_on
 from world import LabError
 
-# A link so slow that a guest with 20 MiB needs 40 s, and one that writes 1 MiB/s never gets through.
+# A link so slow that the smallest guest, of which 60 MiB are in use, needs two minutes, and one that writes
+# 1 MiB/s never gets through.
 HOLD_MBIT = 4
+# What was queued for the link goes first: at that speed the switch to post-copy would take ten seconds.
+SWITCH_MBIT = 40
 NO_LIMIT_MS = 600000
 
 
@@ -42,7 +45,7 @@ class Hold:
       set-up       the target's QEMU is stopped as soon as it exists
       copying      the target's data link is slow; all processes go on
       switch-over  the same, until the allowed downtime is raised; then the target's QEMU is stopped
-      post-copy    the same, until post-copy is begun; the link stays slow
+      post-copy    the same, until post-copy is begun and the target lets the guest run; the link stays slow
       finish       the target's libvirtd is stopped while memory is sent
     """
 
@@ -54,7 +57,7 @@ class Hold:
         self.reached, self.slowed_from = threading.Event(), None
         if phase != "set-up":
             self.slowed_from = target.data.mbit
-            target.data.set_speed(HOLD_MBIT)
+            target.data.set_speed(SWITCH_MBIT if phase == "post-copy" else HOLD_MBIT)
         self.thread = threading.Thread(target=self._run, daemon=True)
         self.thread.start()
 
@@ -93,6 +96,9 @@ class Hold:
         self._copying()
         if self.open:
             self.source.connection.lookupByName(self.guest.name).migrateStartPostCopy(0)
+            while self.open and self.target not in runs_on(self.guest, 0):
+                time.sleep(0.005)
+            self.target.data.set_speed(HOLD_MBIT)
             wait_phase(self.source, self.guest.name, "post-copy")
 
     def _finish(self):

@@ -17,7 +17,8 @@ class Authority:
         os.makedirs(self.folder)
         self.certificate, self.key = self.folder + "/cacert.pem", self.folder + "/cakey.pem"
         make_key(self.key)
-        template = self._template("authority", f'cn = "{name}"\nca\ncert_signing_key\nexpiration_days = 30\n')
+        template = self._template("authority", f'cn = "{name}"\nca\ncert_signing_key\n'
+                                  'activation_date = "2019-01-01 00:00:00"\nexpiration_days = 30000\n')
         run("certtool", "--generate-self-signed", "--load-privkey", self.key, "--template", template,
             "--outfile", self.certificate)
         self.sign(self.folder, "client", 'cn = "operator"\ntls_www_client\n')

@@ -14,8 +14,8 @@ class Proxy(threading.Thread):
     """Forwards connections to a host's port; name `uri` as the migration's (migrateuri).
 
     libvirt has the target listen on the port that the URI names, so it is the same one on both sides. The
-    first of these ends it: `reset_at` bytes from the source (a reset to both ends), `stall_at` bytes (all stays
-    open, nothing moves any more, until go_on()), `cut_after_s` (a proper end of the connection, as of a
+    first of these ends it: `reset_at` bytes from the source (a reset to both ends), `stall_at` bytes (all
+    stays open, nothing moves any more, until go_on()), `cut_after_s` (a proper end of the connection, as of a
     process that closes it), or reset(), stall() and close_stream() at any moment. mib_s slows it down.
     """
 

@@ -33,7 +33,7 @@ def shared_disk(name, mib, cache="writethrough"):
 
 
 def local_disk(host, name, mib, cache="writethrough"):
-    """A file on that host alone; for VIR_MIGRATE_NON_SHARED_DISK the target needs one as large (local_file)."""
+    """A file on that host alone; for VIR_MIGRATE_NON_SHARED_DISK its target needs one, too (local_file)."""
     local_file(host, name, mib)
     return FILE.format(path=f"{WORK}/here/{name}.img", cache=cache)
 
@@ -45,8 +45,15 @@ def local_file(host, name, mib):
     return path
 
 
+def make_pool(host):
+    """With it, libvirt makes the target's file itself: it does so only in storage pools."""
+    pool = host.connection.storagePoolDefineXML(
+        f"<pool type='dir'><name>here</name><target><path>{WORK}/here</path></target></pool>")
+    pool.create()
+
+
 class IscsiTarget:
-    """A host of its own, 10.77.0.250, that offers disks by iSCSI; its `link` can be cut, its `daemon` stopped."""
+    """A host of its own, 10.77.0.250, that offers disks by iSCSI; `link` can be cut, `daemon` be stopped."""
 
     ADDRESS = "10.77.0.250"
 
@@ -59,8 +66,8 @@ class IscsiTarget:
         self.environment = dict(os.environ, TGT_IPC_SOCKET=self.folder + "/socket")
         with open(self.folder + "/log", "wb") as log:
             self.daemon = subprocess.Popen(
-                [*self.enter(), "tgtd", "-f", "--iscsi", f"portal={self.ADDRESS}:3260"], stdout=log, stderr=log,
-                stdin=subprocess.DEVNULL, env=self.environment)
+                [*self.enter(), "tgtd", "-f", "--iscsi", f"portal={self.ADDRESS}:3260"], stdout=log,
+                stderr=log, stdin=subprocess.DEVNULL, env=self.environment)
         wait_until(self._answers, "tgtd", 10)
 
     def enter(self):
