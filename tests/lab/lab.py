@@ -22,6 +22,8 @@ import uuid
 import libvirt
 
 import pki
+import storage
+from network import Link, Place
 from world import MIB, PAGE, WORK, LabError, is_running, run, wait_until
 
 GUEST = os.environ.get("LAB_GUEST", "build/tests/lab/guest")
@@ -49,69 +51,7 @@ def make_initramfs(path, modules=None):
                        stdout=file, cwd=folder, check=True)
 
 
-def hold_namespaces():
-    """A process that keeps a network, mounts and a host name of its own."""
-    holder = subprocess.Popen(["unshare", "--net", "--mount", "--uts", "sleep", "infinity"])
-    pid = str(holder.pid)
-
-    def is_there():
-        with open(f"/proc/{pid}/comm", encoding="ascii") as file:
-            return os.readlink(f"/proc/{pid}/ns/net") != os.readlink("/proc/self/ns/net") and \
-                file.read() == "sleep\n"
-    wait_until(is_there, "namespaces", 10, 0.01)
-    return holder
-
-
-class Link:
-    """A host's wire to one of the lab's bridges."""
-
-    def __init__(self, host, bridge, device, address):
-        self.host, self.bridge, self.device, self.address = host, bridge, device, address
-        # The bridge's end, in the sandbox's own namespace.
-        self.port, self.mbit = f"{bridge}{host.index}", 0
-        run("ip", "link", "add", self.port, "type", "veth", "peer", "name", device, "netns",
-            str(host.holder.pid))
-        run("ip", "link", "set", self.port, "master", bridge, "up")
-        if address:
-            host.inside("ip", "addr", "add", address + "/24", "dev", device)
-        host.inside("ip", "link", "set", device, "up")
-        if address:
-            self._as_most_are()
-        # And an interface that serves its flows byte by byte, as fq_codel does, which small kernels lack. In
-        # a plain queue each flow has two packets, and those of one that came when the link was busy stay
-        # small (tcp_tso_rtt_log): small packets, and little of each flow in the queue, come to the same.
-        host.inside("sysctl", "-q", "-w", "net.ipv4.tcp_limit_output_bytes=16384")
-        host.inside("ip", "link", "set", device, "gso_max_size", "16384")
-
-    def _as_most_are(self):
-        # Linux's default control of congestion, whatever this machine's is: under bbr, whose flows probe once
-        # in 10 s, one that comes later gets an eighth of the link until then.
-        network = self.address.rpartition(".")[0] + ".0/24"
-        self.host.inside("ip", "route", "replace", network, "dev", self.device, "src", self.address,
-                         "congctl", "cubic")
-
-    def set_speed(self, mbit):
-        """Both ways; 0: as fast as it goes."""
-        if mbit == self.mbit:
-            return
-        for where, device in ((self.host.enter(), self.device), ([], self.port)):
-            if self.mbit:
-                run(*where, "tc", "qdisc", "del", "dev", device, "root")
-            if mbit:
-                burst = max(65536 * 2, int(mbit * 1e6 / 8 * 0.002))
-                run(*where, "tc", "qdisc", "add", "dev", device, "root", "tbf", "rate", f"{mbit}mbit",
-                    "burst", str(burst), "latency", "50ms")
-        self.mbit = mbit
-
-    def cut(self):
-        """From now on nothing gets through, and nobody is told: connections stay open and silent."""
-        run("ip", "link", "set", self.port, "down")
-
-    def restore(self):
-        run("ip", "link", "set", self.port, "up")
-
-
-class Host:
+class Host(Place):
     """One libvirtd in namespaces of its own; `control` and `data` are its links (the same, if the lab has
     one network), `vif` the one that guests' interfaces are bridged to."""
 
@@ -124,16 +64,17 @@ class Host:
         self.folder = os.path.join(WORK, self.name)
         self.uri = f"qemu+tcp://{self.address}/system"
         self.tls_uri = f"qemu+tls://{self.address}/system"
-        self.holder = self.connection = self.daemon = self.vif = None
+        self.connection = self.daemon = self.vif = None
         os.makedirs(self.folder)
-        self._enter_namespaces()
+        super().__init__()
+        self._join_networks()
+        self._bind_folders()
         self._write_settings()
         self.start_daemon()
         # A daemon that has never seen its QEMU asks it what it can: 0.7 s, which are no migration's.
         self.connection.getDomainCapabilities(None, "x86_64", None, "qemu")
 
-    def _enter_namespaces(self):
-        self.holder = hold_namespaces()
+    def _join_networks(self):
         self.control = self.data = Link(self, "lab", "eth0", self.address)
         if self.lab.data_network:
             self.data = Link(self, "labdata", "eth1", self.data_address)
@@ -144,6 +85,8 @@ class Host:
             self.inside("ip", "link", "set", "guests", "up")
         self.inside("ip", "link", "set", "lo", "up")
         self.inside("hostname", self.name)
+
+    def _bind_folders(self):
         for folder in self.FOLDERS + (("/etc/pki",) if self.lab.authority else ()):
             own = self.folder + folder
             os.makedirs(own)
@@ -233,13 +176,6 @@ migration_port_max = {last}
             return None
         return pid if is_running(pid) else None
 
-    def enter(self):
-        return ["nsenter", "-t", str(self.holder.pid), "--net", "--mount", "--uts"]
-
-    def inside(self, *command):
-        """Runs a command in the host's namespaces."""
-        return run(*self.enter(), *command)
-
     def set_link(self, mbit):
         """The speed of the link that migrations take, both ways; 0: as fast as it goes."""
         self.data.set_speed(mbit)
@@ -250,11 +186,12 @@ class Lab:
 
     data_network: migrations have a network of their own, 10.78.0.0/24, so that it and libvirt's can be cut
     one by one. vif_network: guests may have interfaces, on 10.79.0.0/24. tls: hosts answer to qemu+tls as
-    well; certificates: {host's name: one of pki.KINDS}, for those whose certificate is bad.
+    well; certificates: {host's name: one of pki.KINDS}, for those whose certificate is bad. shared_storage:
+    a folder that libvirt takes for shared by all hosts (storage.shared_disk).
     """
 
     def __init__(self, hosts=2, data_network=False, vif_network=False, tls=False, certificates=None,
-                 migration_ports=(49152, 49215)):
+                 shared_storage=False, migration_ports=(49152, 49215)):
         if not WORK:
             raise LabError("must run inside tests/lab/sandbox")
         libvirt.virEventRegisterDefaultImpl()
@@ -271,6 +208,8 @@ class Lab:
         shutil.copy(KERNEL, self.kernel)
         make_initramfs(self.initramfs)
         make_initramfs(self.initramfs_modules, KERNEL + "-modules")
+        if shared_storage:
+            storage.mount_shared()
         networks = {"lab": 77, **({"labdata": 78} if data_network else {}),
                     **({"labvif": 79} if vif_network else {})}
         for bridge, number in networks.items():

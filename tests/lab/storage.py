@@ -6,6 +6,7 @@ Each function returns a disk's definition, for Guest(…, disks=[…]). The gues
 import os
 import subprocess
 
+from network import Link, Place
 from world import MIB, WORK, LabError, run, wait_until
 
 FILE = """<disk type='file' device='disk'><driver name='qemu' type='raw' cache='{cache}'/>
@@ -21,13 +22,33 @@ def make_file(path, mib):
         file.truncate(mib * MIB)
 
 
-def shared_disk(name, mib, cache="writethrough"):
-    """A file in a folder that is one and the same on all hosts.
+def mount_shared():
+    """The folder of shared disks: passed through bindfs, which calls itself GlusterFS.
 
-    libvirt does not know it for shared storage (it asks statfs for NFS and the like, and this is a tmpfs), so
-    that it wants VIR_MIGRATE_UNSAFE; here that is safe: all hosts have one page cache.
+    libvirt takes storage for shared by the kind of its file system, so that no kernel's NFS is needed.
+    """
+    real, folder = WORK + "/shared-files", WORK + "/shared"
+    os.makedirs(real)
+    os.makedirs(folder)
+    with open(WORK + "/bindfs.log", "wb") as log:
+        subprocess.Popen(["bindfs", "-f", "-o", "subtype=glusterfs,allow_other", real, folder], stdout=log,
+                         stderr=log, stdin=subprocess.DEVNULL)
+    wait_until(lambda: os.path.ismount(folder), "bindfs", 10)
+
+
+def shared_disk(name, mib, cache="none"):
+    """A file on storage that libvirt takes for shared, for a Lab(shared_storage=True).
+
+    Any cache will do: libvirt 9.0 knows that QEMU from 6.1 on drops what it has cached when a guest arrives.
     """
     path = f"{WORK}/shared/{name}.img"
+    make_file(path, mib)
+    return FILE.format(path=path, cache=cache)
+
+
+def unknown_shared_disk(name, mib, cache="writethrough"):
+    """A file that all hosts share without libvirt knowing, which wants VIR_MIGRATE_UNSAFE."""
+    path = f"{WORK}/unknown/{name}.img"
     make_file(path, mib)
     return FILE.format(path=path, cache=cache)
 
@@ -52,16 +73,16 @@ def make_pool(host):
     pool.create()
 
 
-class IscsiTarget:
+class IscsiTarget(Place):
     """A host of its own, 10.77.0.250, that offers disks by iSCSI; `link` can be cut, `daemon` be stopped."""
 
     ADDRESS = "10.77.0.250"
 
-    def __init__(self, lab_module):
+    def __init__(self):
+        super().__init__()
         self.index, self.folder, self.targets = "s", WORK + "/iscsi", 0
         os.makedirs(self.folder)
-        self.holder = lab_module.hold_namespaces()
-        self.link = lab_module.Link(self, "lab", "eth0", self.ADDRESS)
+        self.link = Link(self, "lab", "eth0", self.ADDRESS)
         # Its control socket; the usual place is a folder of the machine's.
         self.environment = dict(os.environ, TGT_IPC_SOCKET=self.folder + "/socket")
         with open(self.folder + "/log", "wb") as log:
@@ -69,12 +90,6 @@ class IscsiTarget:
                 [*self.enter(), "tgtd", "-f", "--iscsi", f"portal={self.ADDRESS}:3260"], stdout=log,
                 stderr=log, stdin=subprocess.DEVNULL, env=self.environment)
         wait_until(self._answers, "tgtd", 10)
-
-    def enter(self):
-        return ["nsenter", "-t", str(self.holder.pid), "--net", "--mount", "--uts"]
-
-    def inside(self, *command):
-        return run(*self.enter(), *command)
 
     def _answers(self):
         if self.daemon.poll() is not None:
