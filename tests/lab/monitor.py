@@ -4,6 +4,7 @@
 For guests with monitor=True. One asks at a time; each question is a connection of its own.
 """
 import contextlib
+import itertools
 import json
 import os
 import socket
@@ -14,6 +15,7 @@ from world import LabError, state_of_process
 PHASES = ("set-up", "copying", "switch-over", "post-copy", "finish")
 # A QEMU that completes a migration holds its big lock while it sends, and answers nothing.
 ANSWER_S = 0.5
+MARKS = itertools.count(1)
 
 
 def socket_of(host, name):
@@ -22,42 +24,54 @@ def socket_of(host, name):
 
 def ask(host, name, *commands):
     """The answers to QMP commands, of the guest's QEMU on that host; None: there is none, or it is silent."""
-    answers = []
-    with contextlib.suppress(OSError, ValueError, KeyError), socket.socket(socket.AF_UNIX) as peer:
+    with contextlib.suppress(OSError, ValueError), socket.socket(socket.AF_UNIX) as peer:
         peer.settimeout(ANSWER_S)
         peer.connect(socket_of(host, name))
         stream = peer.makefile("rwb")
-        json.loads(stream.readline())["QMP"]
-        for command in ("qmp_capabilities", *commands):
-            stream.write(json.dumps({"execute": command}).encode() + b"\n")
-            stream.flush()
-            answers.append(next_answer(stream))
-        return answers[1:]
+        # What an earlier connection did not wait for may come first.
+        next_line(stream, lambda line: "QMP" in line)
+        return [answer_to(stream, command) for command in ("qmp_capabilities", *commands)][1:]
     return None
 
 
-def next_answer(stream):
+def answer_to(stream, command):
+    mark = next(MARKS)
+    stream.write(json.dumps({"execute": command, "id": mark}).encode() + b"\n")
+    stream.flush()
+    line = next_line(stream, lambda line: line.get("id") == mark)
+    if "return" not in line:
+        raise ValueError(f"{command}: {line}")
+    return line["return"]
+
+
+def next_line(stream, wanted):
     while True:
         line = json.loads(stream.readline())
-        if "return" in line:
-            return line["return"]
+        if wanted(line):
+            return line
 
 
-def runs_on(guest, patience_s=5):
-    """The hosts whose QEMU lets the guest run. More than one must never be.
+def states(guest, patience_s=5):
+    """{host's name: the state that its QEMU of the guest says}; "stopped" as a process, or "silent".
 
     In post-copy the target's QEMU may wait for a page before it answers: so long it is asked again.
     """
-    found = []
+    found = {}
     for host in guest.lab.hosts:
         deadline, answers = time.monotonic() + patience_s, None
-        while state_of_process(host.qemu_pid(guest.name)) not in ("", "T", "Z"):
+        while (letter := state_of_process(host.qemu_pid(guest.name))) not in ("", "T", "Z"):
             answers = ask(host, guest.name, "query-status")
             if answers or time.monotonic() > deadline:
                 break
-        if answers and answers[0]["running"]:
-            found.append(host)
+        if letter:
+            found[host.name] = "stopped" if letter == "T" else answers[0]["status"] if answers else "silent"
     return found
+
+
+def runs_on(guest, patience_s=5):
+    """The hosts whose QEMU lets the guest run. More than one must never be."""
+    found = states(guest, patience_s)
+    return [host for host in guest.lab.hosts if found.get(host.name) == "running"]
 
 
 def exists_on(guest):

@@ -39,7 +39,8 @@ def mount_shared():
 def shared_disk(name, mib, cache="none"):
     """A file on storage that libvirt takes for shared, for a Lab(shared_storage=True).
 
-    Any cache will do: libvirt 9.0 knows that QEMU from 6.1 on drops what it has cached when a guest arrives.
+    Any cache will do: libvirt 9.0 knows that this QEMU drops what the host has cached of a file when a guest
+    arrives.
     """
     path = f"{WORK}/shared/{name}.img"
     make_file(path, mib)
