@@ -12,6 +12,7 @@ import contextlib
 import os
 import select
 import shutil
+import signal
 import socket
 import subprocess
 import threading
@@ -20,11 +21,13 @@ import uuid
 
 import libvirt
 
-WORK = os.environ.get("LAB_WORK", "")
+import pki
+import storage
+from network import Link, Place
+from world import MIB, PAGE, WORK, LabError, is_running, run, wait_until
+
 GUEST = os.environ.get("LAB_GUEST", "build/tests/lab/guest")
 KERNEL = os.environ.get("LAB_KERNEL", "build/lab/vmlinuz")
-PAGE = 4096
-MIB = 1048576
 BOOT_TIMEOUT_S = 60
 # What keeps a guest's clock and the machine's apart: longer than any stop that is to be seen.
 BEAT_SETTLE_S = 0.3
@@ -32,83 +35,84 @@ BEAT_SETTLE_S = 0.3
 POSTCOPY_PROGRESS = 0.10
 
 
-class LabError(Exception):
-    """Something of the lab did not work; the text says what."""
-
-
-def run(*command, **options):
-    done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL,
-                          check=False, **options)
-    if done.returncode != 0:
-        raise LabError(f"{' '.join(command)}: {done.stdout.decode(errors='replace').strip()}")
-    return done.stdout.decode()
-
-
-def make_initramfs(path):
-    """One static program is all that a guest runs."""
-    folder = os.path.join(WORK, "initramfs")
-    os.makedirs(folder, exist_ok=True)
+def make_initramfs(path, modules=None):
+    """One static program is all that a guest runs; the kernel's modules are for guests with devices."""
+    folder = path + "-files"
+    os.makedirs(folder + "/modules")
     shutil.copy(GUEST, os.path.join(folder, "init"))
+    names = ["init"]
+    if modules:
+        files = sorted(os.listdir(modules))
+        for name in files:
+            shutil.copy(os.path.join(modules, name), folder + "/modules")
+        names += ["modules", *("modules/" + name for name in files)]
     with open(path, "wb") as file:
-        subprocess.run(["cpio", "--quiet", "-o", "-H", "newc"], input=b"init\n", stdout=file, cwd=folder,
-                       check=True)
+        subprocess.run(["cpio", "--quiet", "-o", "-H", "newc"], input="\n".join([*names, ""]).encode(),
+                       stdout=file, cwd=folder, check=True)
 
 
-class Host:
-    """One libvirtd in namespaces of its own."""
+class Host(Place):
+    """One libvirtd in namespaces of its own; `control` and `data` are its links (the same, if the lab has
+    one network), `vif` the one that guests' interfaces are bridged to."""
 
     FOLDERS = ("/run/libvirt", "/var/lib/libvirt", "/etc/libvirt", "/var/cache/libvirt", "/var/log/libvirt")
 
     def __init__(self, lab, index):
-        self.lab, self.name, self.address = lab, f"host{index}", f"10.77.0.{index + 1}"
+        self.lab, self.index, self.name = lab, index, f"host{index}"
+        self.address = f"10.77.0.{index + 1}"
+        self.data_address = f"10.78.0.{index + 1}" if lab.data_network else self.address
         self.folder = os.path.join(WORK, self.name)
         self.uri = f"qemu+tcp://{self.address}/system"
-        self.holder, self.connection, self.mbit = None, None, 0
+        self.tls_uri = f"qemu+tls://{self.address}/system"
+        self.connection = self.daemon = self.vif = None
         os.makedirs(self.folder)
-        self._enter_namespaces(index)
+        super().__init__()
+        self._join_networks()
+        self._bind_folders()
         self._write_settings()
-        self._start()
+        self.start_daemon()
+        # A daemon that has never seen its QEMU asks it what it can: 0.7 s, which are no migration's.
+        self.connection.getDomainCapabilities(None, "x86_64", None, "qemu")
 
-    def _enter_namespaces(self, index):
-        self.holder = subprocess.Popen(["unshare", "--net", "--mount", "--uts", "sleep", "infinity"])
-        pid, link = str(self.holder.pid), f"lab{index}"
-        deadline = time.monotonic() + 10
-        while os.readlink(f"/proc/{pid}/ns/net") == os.readlink("/proc/self/ns/net") or \
-                open(f"/proc/{pid}/comm", encoding="ascii").read() != "sleep\n":
-            if time.monotonic() > deadline:
-                raise LabError(f"{self.name}: no namespace")
-            time.sleep(0.01)
-        run("ip", "link", "add", link, "type", "veth", "peer", "name", "eth0", "netns", pid)
-        run("ip", "link", "set", link, "master", "lab", "up")
-        self.inside("ip", "addr", "add", self.address + "/24", "dev", "eth0")
-        self.inside("ip", "link", "set", "eth0", "up")
-        # A host as most are. Linux's default control of congestion, whatever this machine's is: under bbr,
-        # whose flows probe once in 10 s, one that comes later gets an eighth of the link until then.
-        self.inside("ip", "route", "replace", "10.77.0.0/24", "dev", "eth0", "src", self.address, "congctl",
-                    "cubic")
-        # And an interface that serves its flows byte by byte, as fq_codel does, which small kernels lack. In
-        # a plain queue each flow has two packets, and those of one that came when the link was busy stay
-        # small (tcp_tso_rtt_log): small packets, and little of each flow in the queue, come to the same.
-        self.inside("sysctl", "-q", "-w", "net.ipv4.tcp_limit_output_bytes=16384")
-        self.inside("ip", "link", "set", "eth0", "gso_max_size", "16384")
+    def _join_networks(self):
+        self.control = self.data = Link(self, "lab", "eth0", self.address)
+        if self.lab.data_network:
+            self.data = Link(self, "labdata", "eth1", self.data_address)
+        if self.lab.vif_network:
+            self.vif = Link(self, "labvif", "eth2", None)
+            self.inside("ip", "link", "add", "guests", "type", "bridge", "forward_delay", "0")
+            self.inside("ip", "link", "set", "eth2", "master", "guests")
+            self.inside("ip", "link", "set", "guests", "up")
         self.inside("ip", "link", "set", "lo", "up")
         self.inside("hostname", self.name)
-        for folder in self.FOLDERS:
+
+    def _bind_folders(self):
+        for folder in self.FOLDERS + (("/etc/pki",) if self.lab.authority else ()):
             own = self.folder + folder
             os.makedirs(own)
             os.makedirs(folder, exist_ok=True)
             self.inside("mount", "--bind", own, folder)
+        if self.lab.authority:
+            self.give_certificate(self.lab.certificates.get(self.name, "good"))
         os.makedirs(self.folder + "/here")
         os.makedirs(WORK + "/here", exist_ok=True)
         self.inside("mount", "--bind", self.folder + "/here", WORK + "/here")
 
+    def give_certificate(self, kind):
+        """What libvirtd and QEMU show from their next start on: one of pki.KINDS."""
+        names = list(dict.fromkeys([self.address, self.data_address])) + [self.name]
+        pki.put(self.folder + "/etc/pki", self.lab.authority, names, kind)
+
     def _write_settings(self):
+        first, last = self.lab.migration_ports
         settings = {
-            "libvirtd.conf": f"""listen_tls = 0
+            # A daemon with a bad certificate of its own would not start: it is who connects that must see it.
+            "libvirtd.conf": f"""listen_tls = {int(self.lab.authority is not None)}
 listen_tcp = 1
 auth_tcp = "none"
 auth_unix_ro = "none"
 auth_unix_rw = "none"
+tls_no_sanity_certificate = 1
 host_uuid = "{uuid.uuid4()}"
 """,
             "qemu.conf": f"""security_driver = "none"
@@ -118,17 +122,22 @@ namespaces = []
 cgroup_controllers = []
 stdio_handler = "file"
 remember_owner = 0
-migration_address = "{self.address}"
-migration_host = "{self.address}"
+migration_address = "{self.data_address}"
+migration_host = "{self.data_address}"
+migration_port_min = {first}
+migration_port_max = {last}
 """,
         }
+        if self.lab.authority:
+            settings["qemu.conf"] += 'migrate_tls_x509_cert_dir = "/etc/pki/qemu"\n'
         for name, text in settings.items():
             with open(f"{self.folder}/etc/libvirt/{name}", "w", encoding="ascii") as file:
                 file.write(text)
 
-    def _start(self):
-        with open(f"{self.folder}/libvirtd.log", "wb") as log:
-            self.daemon = subprocess.Popen([*self._enter(), "libvirtd", "--listen", "--pid-file",
+    def start_daemon(self):
+        """libvirtd, which finds the guests that run; returns when it answers."""
+        with open(f"{self.folder}/libvirtd.log", "ab") as log:
+            self.daemon = subprocess.Popen([*self.enter(), "libvirtd", "--listen", "--pid-file",
                                             "/run/libvirt/libvirtd.pid"], stdout=log, stderr=log,
                                            stdin=subprocess.DEVNULL)
         deadline = time.monotonic() + 30
@@ -141,50 +150,72 @@ migration_host = "{self.address}"
                     with open(f"{self.folder}/libvirtd.log", encoding="utf-8", errors="replace") as log:
                         raise LabError(f"{self.name}: {wrong}: {log.read()[-2000:]}") from wrong
             time.sleep(0.05)
-        # A daemon that has never seen its QEMU asks it what it can: 0.7 s, which are no migration's.
-        self.connection.getDomainCapabilities(None, "x86_64", None, "qemu")
 
-    def restart(self):
-        """Starts libvirtd again, after somebody has killed it; guests have gone on running."""
-        self._start()
+    def end_daemon(self, how=signal.SIGTERM):
+        """Ends libvirtd; its guests run on."""
+        self.daemon.send_signal(how)
+        try:
+            self.daemon.wait(20)
+        except subprocess.TimeoutExpired as late:
+            raise LabError(f"{self.name}: libvirtd does not end") from late
 
-    def _enter(self):
-        return ["nsenter", "-t", str(self.holder.pid), "--net", "--mount", "--uts"]
+    def restart_daemon(self, how=signal.SIGTERM):
+        """As its service manager would; guests must be looked up again (Guest.look_up)."""
+        with contextlib.suppress(libvirt.libvirtError):
+            self.connection.close()
+        if self.daemon.poll() is None:
+            self.end_daemon(how)
+        self.start_daemon()
 
-    def inside(self, *command):
-        """Runs a command in the host's namespaces."""
-        return run(*self._enter(), *command)
+    def qemu_pid(self, name):
+        """The process of that guest's QEMU here, incoming ones as well; None: there is none."""
+        try:
+            with open(f"{self.folder}/run/libvirt/qemu/{name}.pid", encoding="ascii") as file:
+                pid = int(file.read())
+        except (FileNotFoundError, ValueError):
+            return None
+        return pid if is_running(pid) else None
 
     def set_link(self, mbit):
-        """The speed of the host's link, both ways; 0: as fast as it goes."""
-        if mbit == self.mbit:
-            return
-        for where, device in ((self._enter(), "eth0"), ([], f"lab{self.name[4:]}")):
-            if self.mbit:
-                run(*where, "tc", "qdisc", "del", "dev", device, "root")
-            if mbit:
-                burst = max(65536 * 2, int(mbit * 1e6 / 8 * 0.002))
-                run(*where, "tc", "qdisc", "add", "dev", device, "root", "tbf", "rate", f"{mbit}mbit",
-                    "burst", str(burst), "latency", "50ms")
-        self.mbit = mbit
+        """The speed of the link that migrations take, both ways; 0: as fast as it goes."""
+        self.data.set_speed(mbit)
 
 
 class Lab:
-    """N hosts on one bridge."""
+    """N hosts on one bridge, 10.77.0.0/24; the sandbox itself is .254 on each network.
 
-    def __init__(self, hosts=2):
+    data_network: migrations have a network of their own, 10.78.0.0/24, so that it and libvirt's can be cut
+    one by one. vif_network: guests may have interfaces, on 10.79.0.0/24. tls: hosts answer to qemu+tls as
+    well; certificates: {host's name: one of pki.KINDS}, for those whose certificate is bad. shared_storage:
+    a folder that libvirt takes for shared by all hosts (storage.shared_disk).
+    """
+
+    def __init__(self, hosts=2, data_network=False, vif_network=False, tls=False, certificates=None,
+                 shared_storage=False, migration_ports=(49152, 49215)):
         if not WORK:
             raise LabError("must run inside tests/lab/sandbox")
         libvirt.virEventRegisterDefaultImpl()
         threading.Thread(target=self._events, daemon=True).start()
         libvirt.registerErrorHandler(lambda *_: None, None)
+        self.data_network, self.vif_network = data_network, vif_network
+        self.migration_ports, self.certificates = migration_ports, certificates or {}
+        self.authority = pki.Authority() if tls else None
+        if tls:
+            pki.put_client(self.authority)
         self.initramfs = os.path.join(WORK, "initramfs.cpio")
+        self.initramfs_modules = os.path.join(WORK, "initramfs-modules.cpio")
         self.kernel = os.path.join(WORK, "vmlinuz")
         shutil.copy(KERNEL, self.kernel)
         make_initramfs(self.initramfs)
-        run("ip", "link", "add", "lab", "type", "bridge", "forward_delay", "0")
-        run("ip", "addr", "add", "10.77.0.254/24", "dev", "lab")
-        run("ip", "link", "set", "lab", "up")
+        make_initramfs(self.initramfs_modules, KERNEL + "-modules")
+        if shared_storage:
+            storage.mount_shared()
+        networks = {"lab": 77, **({"labdata": 78} if data_network else {}),
+                    **({"labvif": 79} if vif_network else {})}
+        for bridge, number in networks.items():
+            run("ip", "link", "add", bridge, "type", "bridge", "forward_delay", "0")
+            run("ip", "addr", "add", f"10.{number}.0.254/24", "dev", bridge)
+            run("ip", "link", "set", bridge, "up")
         self.hosts = [Host(self, index) for index in range(hosts)]
 
     @staticmethod
@@ -253,28 +284,54 @@ DOMAIN = """<domain type='qemu' xmlns:qemu='http://libvirt.org/schemas/domain/qe
     <serial type='unix'><source mode='connect' path='{here}/{name}.beat'/><target port='1'/></serial>
     <memballoon model='none'/>
     <video><model type='none'/></video>
+    {devices}
   </devices>
   {extra}
 </domain>"""
+VIF = "<interface type='bridge'><source bridge='guests'/><mac address='{mac}'/><model type='virtio'/>" \
+    "</interface>"
+MONITOR = "<qemu:commandline><qemu:arg value='-qmp'/>" \
+    "<qemu:arg value='unix:{here}/{name}.qmp,server=on,wait=off'/></qemu:commandline>"
 
 
 class Guest:
-    """One guest; `orders` are tests/lab/guest.c's, without their "lk."."""
+    """One guest; `orders` are tests/lab/guest.c's, without their "lk.".
 
-    def __init__(self, lab, host, name, memory_mib, orders, extra=""):
-        self.lab, self.host, self.name, self.memory_mib = lab, host, name, memory_mib
+    disks: definitions of disks (see storage.py); ip: the address of its interface on the guests' network;
+    monitor: QEMU can be asked beside libvirt (see monitor.py), on any host where the guest is.
+    """
+
+    def __init__(self, lab, host, name, memory_mib, orders, extra="", disks=(), ip=None, monitor=False):
+        self.lab, self.host, self.name, self.memory_mib, self.ip = lab, host, name, memory_mib, ip
         for one in lab.hosts:
             with contextlib.suppress(FileNotFoundError):
                 os.unlink(f"{one.folder}/here/{name}.log")
         self.beats = Beats(lab, name)
+        devices = list(disks)
+        if ip:
+            orders = dict(orders, ip=ip)
+            devices.append(VIF.format(mac=f"52:54:00:79:00:{int(ip.rpartition('.')[2]):02x}"))
+        if monitor:
+            extra += MONITOR.format(here=WORK + "/here", name=name)
         words = " ".join(f"lk.{key}={value}" for key, value in orders.items())
         xml = DOMAIN.format(name=name, uuid=uuid.uuid4(), memory=memory_mib, kernel=lab.kernel,
-                            initramfs=lab.initramfs, here=WORK + "/here", extra=extra,
+                            initramfs=lab.initramfs_modules if devices else lab.initramfs,
+                            here=WORK + "/here", extra=extra, devices="\n    ".join(devices),
                             cmdline="console=ttyS0 quiet panic=-1 pti=on " + words)
         # Persistent, here and (see Migration) wherever it goes: a transient domain's statistics go with it.
         self.domain = host.connection.defineXML(xml)
         self.domain.create()
-        self._wait_ready()
+        try:
+            self._wait_ready()
+        except LabError:
+            self.close()
+            raise
+
+    def look_up(self, host=None):
+        """Takes it to be on that host (else where it was), by the host's connection of now."""
+        self.host = host or self.host
+        self.domain = self.host.connection.lookupByName(self.name)
+        return self.domain
 
     def log(self):
         """What the guest has said, on all hosts."""
@@ -293,8 +350,34 @@ class Guest:
             time.sleep(0.05)
 
     def pid(self):
-        with open(f"{self.host.folder}/run/libvirt/qemu/{self.name}.pid", encoding="ascii") as file:
-            return int(file.read())
+        return self.host.qemu_pid(self.name)
+
+    def rounds(self, what="check"):
+        """How many rounds of its memory ("disk": of its disk) it has found intact. Raises at a bad one."""
+        rounds = 0
+        for line in self.log().split("\n"):
+            words = line.split()
+            if words[:3] == ["lk", what, "BAD"]:
+                raise LabError(f"{self.name}: {line.strip()}")
+            if words[:2] == ["lk", what] and words[3:4] == ["ok"]:
+                rounds = max(rounds, int(words[2]))
+        return rounds
+
+    def memory_is_intact(self, what="check", timeout_s=30):
+        """Whether it finds all intact in a round that begins after now (it needs the order `check`)."""
+        try:
+            begun = self.rounds(what)
+            wait_until(lambda: self.rounds(what) >= begun + 2, f"{self.name}: a round of {what}", timeout_s,
+                       0.05)
+        except LabError as wrong:
+            if "BAD" in str(wrong):
+                return False
+            raise
+        return True
+
+    def disk_is_intact(self, timeout_s=30):
+        """The same for its disk (order `disk`)."""
+        return self.memory_is_intact("disk", timeout_s)
 
     def used_pages(self):
         """Pages of the guest's memory that are not zero, counted from outside."""
@@ -347,8 +430,10 @@ class Migration(threading.Thread):
     LOOK_S = 0.5
 
     def __init__(self, guest, target, bandwidth_mib_s=0, max_downtime_ms=300, timeout_s=0,
-                 auto_converge=False, post_copy=False):
+                 auto_converge=False, post_copy=False, uri=None, flags=0, parameters=None):
+        """uri: of the target's libvirtd; flags and parameters: libvirt's, beside or instead of the usual."""
         super().__init__(daemon=True)
+        self.uri, self.flags, self.parameters = uri or target.uri, flags, parameters or {}
         self.guest, self.target, self.timeout_s = guest, target, timeout_s
         self.bandwidth_mib_s, self.max_downtime_ms = bandwidth_mib_s, max_downtime_ms
         self.auto_converge, self.post_copy = auto_converge, post_copy
@@ -365,15 +450,17 @@ class Migration(threading.Thread):
         flags = libvirt.VIR_MIGRATE_LIVE | libvirt.VIR_MIGRATE_PEER2PEER | libvirt.VIR_MIGRATE_PERSIST_DEST
         flags |= libvirt.VIR_MIGRATE_AUTO_CONVERGE if self.auto_converge else 0
         flags |= libvirt.VIR_MIGRATE_POSTCOPY if self.post_copy else 0
-        parameters = {libvirt.VIR_MIGRATE_PARAM_URI: f"tcp://{self.target.address}"}
+        flags |= self.flags
+        parameters = {libvirt.VIR_MIGRATE_PARAM_URI: f"tcp://{self.target.data_address}"}
         if self.bandwidth_mib_s:
             parameters[libvirt.VIR_MIGRATE_PARAM_BANDWIDTH] = self.bandwidth_mib_s
+        parameters.update(self.parameters)
         self.began = time.monotonic()
         try:
             self.guest.domain.migrateSetMaxDowntime(self.max_downtime_ms, 0)
             self.began = time.monotonic()
             watcher.start()
-            self.guest.domain.migrateToURI3(self.target.uri, parameters, flags)
+            self.guest.domain.migrateToURI3(self.uri, parameters, flags)
             self.outcome = "completed"
         except libvirt.libvirtError as wrong:
             self.outcome, self.error = "aborted", str(wrong)
@@ -390,8 +477,7 @@ class Migration(threading.Thread):
     def _settle(self):
         """What the hosts say of the finished job; after post-copy only the source does."""
         source = self.guest.domain
-        self.guest.host = self.target
-        self.guest.domain = self.target.connection.lookupByName(self.guest.name)
+        self.guest.look_up(self.target)
         for domain in (self.guest.domain, source):
             stats = domain.jobStats(libvirt.VIR_DOMAIN_JOB_STATS_COMPLETED)
             if "memory_total" in stats:

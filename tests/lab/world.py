@@ -1,0 +1,46 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What all parts of the lab need: its folder, its error, running commands, and waiting."""
+import os
+import subprocess
+import time
+
+WORK = os.environ.get("LAB_WORK", "")
+PAGE = 4096
+MIB = 1048576
+
+
+class LabError(Exception):
+    """Something of the lab did not work; the text says what."""
+
+
+def run(*command, **options):
+    done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL,
+                          check=False, **options)
+    if done.returncode != 0:
+        raise LabError(f"{' '.join(command)}: {done.stdout.decode(errors='replace').strip()}")
+    return done.stdout.decode()
+
+
+def wait_until(true, what, timeout_s=20, every_s=0.02):
+    """Returns what true() returns as soon as that is neither None nor False; `what` is waited for."""
+    deadline = time.monotonic() + timeout_s
+    while True:
+        found = true()
+        if found is not None and found is not False:
+            return found
+        if time.monotonic() > deadline:
+            raise LabError(f"{what}: not within {timeout_s} s")
+        time.sleep(every_s)
+
+
+def state_of_process(pid):
+    """Its letter in /proc (T: stopped, Z: ended and not waited for); empty: there is none."""
+    try:
+        with open(f"/proc/{pid}/stat", encoding="utf-8", errors="replace") as file:
+            return file.read().rpartition(")")[2].split()[0]
+    except (FileNotFoundError, ProcessLookupError):
+        return ""
+
+
+def is_running(pid):
+    return state_of_process(pid) not in ("", "Z", "X")
