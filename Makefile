@@ -251,7 +251,7 @@ check-long: all tests
 	@O='$(O)' tests/long $(LONG_CASES)
 
 # Real libvirt hosts, in a world that is gone when the command ends.
-.PHONY: lab lab-measure lab-ready
+.PHONY: lab lab-demo lab-measure lab-ready
 HOSTS ?= 2
 MBIT ?= 0
 N ?= 100
@@ -266,6 +266,11 @@ lab-ready:
 
 lab: lab-ready
 	@$(LAB) tests/lab/up --hosts $(HOSTS) --mbit $(MBIT) $(RUN_IN_LAB)
+
+# The whole way on three real hosts; then once more with an iSCSI disk and a bridge that is pinged.
+lab-demo: lab-ready all
+	@LOCKKEEPER='$(O)/lockkeeper' $(LAB) tests/lab/demo
+	@LOCKKEEPER='$(O)/lockkeeper' $(LAB) tests/lab/demo --disks
 
 lab-measure: lab-ready
 	@$(LAB) tests/lab/measure --guests $(N) --seed $(SEED) $(if $(KIND),--only $(KIND)) \
@@ -358,6 +363,7 @@ help:
 	@echo 'make asan            build with ASan and UBSan under $(O)/asan'
 	@echo 'make valgrind        commands under valgrind'
 	@echo 'make lab             HOSTS=$(HOSTS) libvirt hosts on links of MBIT=$(MBIT), for RUN_IN_LAB="…"'
+	@echo 'make lab-demo        a plan made, approved and carried out on three libvirt hosts'
 	@echo 'make lab-measure     migrate N=$(N) guests (SEED= KIND= MACHINE=), rows go to MIGRATIONS='
 	@echo 'make check-long      LONG_CASES=$(LONG_CASES) random clusters against the brute-force judges'
 	@echo 'make fuzz            each fuzz target for FUZZ_SECONDS=$(FUZZ_SECONDS)'

@@ -116,8 +116,11 @@ static void draw_dirty(struct trial *trial, uint32_t vm)
 
 	dirty->model = draw_percent(draw, 80) ? DIRTY_MODEL_UNIFORM : DIRTY_MODEL_SEQUENTIAL;
 	dirty->working_set_mib = draw_between(draw, 1, 256);
-	dirty->rate_pages_s = draw_percent(draw, 60) ? draw_between(draw, 0, 500)
-	                                             : draw_between(draw, 500, 60000);
+	/* Without a time limit one that cannot end is given up after hours of polls: enough of them are calm.
+	 */
+	dirty->rate_pages_s = draw_percent(draw, trial->cluster.migration.timeout_s > 0 ? 60 : 100)
+	                              ? draw_between(draw, 0, 500)
+	                              : draw_between(draw, 500, 60000);
 	dirty->background_pages_s = 40;
 	trial->cluster.vms[vm].dirty = dirty;
 	trial->cluster.vms[vm].used_mib = draw_between(draw, 8, 2048);
