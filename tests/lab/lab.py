@@ -85,6 +85,8 @@ class Host(Place):
             self.inside("ip", "link", "set", "guests", "up")
         self.inside("ip", "link", "set", "lo", "up")
         self.inside("hostname", self.name)
+        # What libvirt finds out about the host's interfaces, it reads there.
+        self.inside("mount", "-t", "sysfs", "sysfs", "/sys")
 
     def _bind_folders(self):
         for folder in self.FOLDERS + (("/etc/pki",) if self.lab.authority else ()):
