@@ -287,6 +287,7 @@ static void raise_limit(struct context *c)
 static void go_postcopy(struct context *c)
 {
 	c->m->asked_postcopy = true;
+	c->m->postcopy_due_ns = c->now_ns + c->m->patience->cancel_ns;
 	send(c, COMMAND_POSTCOPY);
 }
 
@@ -363,7 +364,8 @@ static void note_mended(struct context *c)
 
 static void note_postcopy_refused(struct context *c)
 {
-	c->m->asked_postcopy = c->m->switched;
+	/* It stays asked for: what an answer says, and what has come of the order, may be two things. */
+	c->m->postcopy_due_ns = c->now_ns;
 }
 
 static void look_again(struct context *c)
@@ -753,7 +755,7 @@ static enum condition judge_cold(const struct migration *m, const struct seen *s
 		return seen->source == SIDE_OFF ? ARRIVED_DEFINED : ARRIVED;
 	}
 	if (seen->source == SIDE_ABSENT)
-		return COLD_CARRIED;
+		return m->broken_steps < COLD_TRIES ? COLD_CARRIED : NOT_CLEAR;
 	/* It was there. Somebody else has it. */
 	if (m->carried && seen->target == SIDE_ABSENT)
 		return NOT_CLEAR;
@@ -867,7 +869,7 @@ static int64_t stalled_ns(const struct migration *m)
 {
 	int64_t since_ns = m->low_ns > m->limit_since_ns ? m->low_ns : m->limit_since_ns;
 
-	if (m->cold || m->asked_postcopy || m->state != MIGRATION_COPYING)
+	if (m->cold || m->state != MIGRATION_COPYING)
 		return TIME_FOREVER;
 	if (isfinite(m->timing.no_progress_s))
 		return m->low_ns + (int64_t)(m->timing.no_progress_s * 1e9 + 0.5);
@@ -901,16 +903,24 @@ static bool is_looking(const struct migration *m)
 	return m->state == MIGRATION_CONFIRMING || m->state == MIGRATION_UNKNOWN;
 }
 
+/* When it is to be given up, or goes over to post-copy; what was asked to do so gets some time for it. */
+static int64_t give_up_ns(const struct migration *m, int64_t due_ns)
+{
+	if (m->switched)
+		return TIME_FOREVER;
+	return m->asked_postcopy && due_ns < m->postcopy_due_ns ? m->postcopy_due_ns : due_ns;
+}
+
 static enum condition condition_timer(const struct migration *m, int64_t now_ns)
 {
-	bool may_postcopy = m->timing.post_copy && m->state == MIGRATION_COPYING;
+	bool may_postcopy = m->timing.post_copy && m->state == MIGRATION_COPYING && !m->asked_postcopy;
 
-	if (is_sending(m) && !m->asked_postcopy) {
+	if (is_sending(m)) {
 		if (now_ns >= limit_due_ns(m))
 			return LIMIT_DUE;
-		if (now_ns >= late_ns(m))
+		if (now_ns >= give_up_ns(m, late_ns(m)))
 			return may_postcopy ? LATE_POSTCOPY : LATE;
-		if (now_ns >= stalled_ns(m))
+		if (now_ns >= give_up_ns(m, stalled_ns(m)))
 			return may_postcopy ? STALLED_POSTCOPY : STALLED;
 	}
 	if (m->state == MIGRATION_SWITCHING && now_ns >= still_ns(m))
@@ -1073,8 +1083,9 @@ int64_t migration_due_ns(const struct migration *m)
 {
 	int64_t due_ns = TIME_FOREVER;
 
-	if (is_sending(m) && !m->asked_postcopy)
-		due_ns = earlier(limit_due_ns(m), earlier(late_ns(m), stalled_ns(m)));
+	if (is_sending(m))
+		due_ns = earlier(limit_due_ns(m),
+		                 earlier(give_up_ns(m, late_ns(m)), give_up_ns(m, stalled_ns(m))));
 	else if (m->state == MIGRATION_SWITCHING)
 		due_ns = still_ns(m);
 	else if (is_looking(m))
@@ -1084,9 +1095,10 @@ int64_t migration_due_ns(const struct migration *m)
 	return due_ns;
 }
 
+/* Once it is asked for post-copy the hypervisor decides: it refuses to give up what has switched. */
 bool migration_can_abort(const struct migration *m)
 {
-	return is_sending(m) ? !m->asked_postcopy : m->state == MIGRATION_SWITCHING && !m->asked_postcopy;
+	return (is_sending(m) || m->state == MIGRATION_SWITCHING) && !m->switched;
 }
 
 bool migration_is_over(const struct migration *m)

@@ -97,7 +97,8 @@ struct migration {
 	/* the hypervisor's decisions */
 	double limit_ms;
 	int64_t limit_due_ns, limit_since_ns;
-	double low_bytes; /* the least that was left to send, and since when */
+	int64_t postcopy_due_ns; /* asked for post-copy: so long it has time to go over */
+	double low_bytes;        /* the least that was left to send, and since when */
 	int64_t low_ns;
 	double synced_bytes; /* what was left after the last round */
 	uint32_t iterations;

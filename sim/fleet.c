@@ -124,6 +124,12 @@ static void touch(struct fleet *fleet, uint32_t vm)
 	fleet->touched_ns[vm] = fleet->now_ns;
 }
 
+/* By others, between the look and the order that followed it. */
+static bool was_touched(const struct fleet *fleet, uint32_t vm)
+{
+	return fleet->touched[vm] && fleet->now_ns - fleet->touched_ns[vm] < LATE_NS;
+}
+
 /* Nothing of it runs there any more. */
 static void end_copy(struct fleet_copy *copy)
 {
@@ -485,9 +491,9 @@ static void check_undefined(struct fleet *fleet, uint32_t vm, uint32_t from, uin
 {
 	const struct fleet_copy *source = fleet_copy(fleet, vm, from), *target = fleet_copy(fleet, vm, to);
 
-	if (fleet->touched[vm] && fleet->now_ns - fleet->touched_ns[vm] < LATE_NS)
-		return; /* between the look and the order */
-	if (!is_live(target) && fleet->cluster->vms[vm].state != VM_STOPPED)
+	if (was_touched(fleet, vm))
+		return;
+	if (!is_live(target) && fleet->cluster->vms[vm].state != VM_STOPPED && !fleet->touched[vm])
 		violate(fleet, "%s is undefined before the target runs it", vm_name(fleet, vm));
 	if (source->defined && !target->defined)
 		violate(fleet, "%s is undefined before the target keeps it", vm_name(fleet, vm));
@@ -512,7 +518,7 @@ static const char *mend_copy(struct fleet *fleet, enum command_kind mend, uint32
 	case COMMAND_DESTROY_SOURCE:
 		if (is_live(source))
 			return "the domain runs here";
-		if (!(is_live(target) || target->side == SIDE_POSTCOPY))
+		if (!(is_live(target) || target->side == SIDE_POSTCOPY) && !was_touched(fleet, vm))
 			violate(fleet, "%s is destroyed at the source, the target is %s", vm_name(fleet, vm),
 			        side_words[target->side]);
 		end_copy(source);
@@ -547,8 +553,8 @@ void fleet_judge_order(struct fleet *fleet, enum command_kind kind, uint32_t vm,
 {
 	const struct fleet_copy *source = fleet_copy(fleet, vm, from), *target = fleet_copy(fleet, vm, to);
 
-	if (fleet->touched[vm] && fleet->now_ns - fleet->touched_ns[vm] < LATE_NS)
-		return; /* between the look and the order */
+	if (was_touched(fleet, vm))
+		return;
 	if (kind == COMMAND_RESUME_SOURCE && target->side != SIDE_ABSENT && target->side != SIDE_OFF)
 		violate(fleet, "%s is to be resumed at the source while the target is %s", vm_name(fleet, vm),
 		        side_words[target->side]);

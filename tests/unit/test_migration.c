@@ -1,0 +1,429 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* The machine of one migration, edge by edge where safety hangs on it. */
+#include "core/migration.h"
+
+#include <criterion/criterion.h>
+#include <math.h>
+#include <string.h>
+
+#define SECOND_NS INT64_C(1000000000)
+
+/* A migration and what it ordered last. */
+struct driven {
+	struct migration m;
+	struct migration_commands commands;
+	int64_t now_ns;
+};
+
+static struct timing timing_for(double timeout_s)
+{
+	return (struct timing){ .hypervisor = "qemu-7.2",
+		                .bandwidth_bytes_s = INFINITY,
+		                .timeout_s = timeout_s,
+		                .no_progress_s = INFINITY,
+		                .max_downtime_ms = 300 };
+}
+
+static struct driven begin(bool cold)
+{
+	struct timing timing = timing_for(180);
+	struct driven d = { .now_ns = SECOND_NS };
+
+	migration_create(&d.m, 7, cold, &timing, &migration_patience_default);
+	migration_go(&d.m, d.now_ns, &d.commands);
+	return d;
+}
+
+static void tell(struct driven *d, struct event event)
+{
+	event.at_ns = d->now_ns;
+	event.attempt = d->m.attempt;
+	event.move = 7;
+	migration_step(&d->m, &event, &d->commands);
+}
+
+static void checked(struct driven *d, bool persistent)
+{
+	tell(d,
+	     (struct event){ .kind = EVENT_CHECKED, .ok = true, .running = true, .persistent = persistent });
+}
+
+static void progress(struct driven *d, double remaining, uint32_t iterations)
+{
+	struct event event = { .kind = EVENT_PROGRESS };
+
+	event.progress.remaining_bytes = remaining;
+	event.progress.iterations = iterations;
+	tell(d, event);
+}
+
+static void returned(struct driven *d, enum command_kind call, bool ok)
+{
+	tell(d, (struct event){
+			.kind = EVENT_RETURNED, .call = (uint8_t)call, .ok = ok, .why = ok ? NULL : "no" });
+}
+
+static void seen(struct driven *d, enum side source, enum side target)
+{
+	tell(d, (struct event){ .kind = EVENT_SEEN,
+	                        .token = d->m.token,
+	                        .seen = { .source = (uint8_t)source, .target = (uint8_t)target } });
+}
+
+static void timer_after(struct driven *d, double seconds)
+{
+	d->now_ns += (int64_t)(seconds * 1e9);
+	tell(d, (struct event){ .kind = EVENT_TIMER });
+}
+
+static bool ordered(const struct driven *d, enum command_kind kind)
+{
+	for (uint32_t i = 0; i < d->commands.count; i++) {
+		if (d->commands.at[i].kind == kind)
+			return true;
+	}
+	return false;
+}
+
+/* Up to the point where both hosts are asked. */
+static struct driven confirming(bool persistent, bool ok)
+{
+	struct driven d = begin(false);
+
+	checked(&d, persistent);
+	progress(&d, 1e9, 1);
+	tell(&d, (struct event){ .kind = EVENT_STOPPED });
+	returned(&d, COMMAND_START, ok);
+	cr_assert_eq(d.m.state, MIGRATION_CONFIRMING);
+	cr_assert(ordered(&d, COMMAND_LOOK));
+	return d;
+}
+
+Test(migration, goes_through_all_its_states)
+{
+	struct driven d = begin(false);
+
+	cr_assert(ordered(&d, COMMAND_CHECK));
+	cr_assert_eq(d.m.state, MIGRATION_QUEUED);
+	checked(&d, false);
+	cr_assert_eq(d.m.state, MIGRATION_CHECKED);
+	cr_assert(ordered(&d, COMMAND_START));
+	progress(&d, 1e9, 0);
+	cr_assert_eq(d.m.state, MIGRATION_STARTED);
+	progress(&d, 9e8, 1);
+	cr_assert_eq(d.m.state, MIGRATION_COPYING);
+	tell(&d, (struct event){ .kind = EVENT_STOPPED });
+	cr_assert_eq(d.m.state, MIGRATION_SWITCHING);
+	returned(&d, COMMAND_START, true);
+	seen(&d, SIDE_ABSENT, SIDE_RUNNING);
+	cr_assert_eq(d.m.state, MIGRATION_DONE);
+	cr_assert_eq(d.m.reason, REASON_ARRIVED);
+}
+
+Test(migration, a_refused_target_is_no_start)
+{
+	struct driven d = begin(false);
+
+	tell(&d, (struct event){ .kind = EVENT_CHECKED, .why = "no bridge", .lasting = true });
+	cr_assert_eq(d.m.state, MIGRATION_FAILED);
+	cr_assert_eq(d.m.reason, REASON_REFUSED);
+	cr_assert_eq(d.commands.count, 0);
+	cr_assert_str_eq(d.m.why, "no bridge");
+}
+
+Test(migration, nothing_is_undefined_before_the_target_keeps_it)
+{
+	struct driven d = confirming(true, true);
+
+	seen(&d, SIDE_OFF, SIDE_RUNNING);
+	cr_assert(ordered(&d, COMMAND_PERSIST_TARGET));
+	cr_assert_not(ordered(&d, COMMAND_UNDEFINE_SOURCE));
+	returned(&d, COMMAND_PERSIST_TARGET, true);
+	tell(&d, (struct event){
+			 .kind = EVENT_SEEN,
+			 .token = d.m.token,
+			 .seen = { .source = SIDE_OFF, .target = SIDE_RUNNING, .target_persistent = true } });
+	cr_assert(ordered(&d, COMMAND_UNDEFINE_SOURCE));
+	returned(&d, COMMAND_UNDEFINE_SOURCE, true);
+	tell(&d,
+	     (struct event){
+		     .kind = EVENT_SEEN,
+		     .token = d.m.token,
+		     .seen = { .source = SIDE_ABSENT, .target = SIDE_RUNNING, .target_persistent = true } });
+	cr_assert_eq(d.m.state, MIGRATION_DONE);
+}
+
+/* Whatever both hosts say: what the machine orders is allowed by what they say. */
+Test(migration, every_pair_of_sides_is_answered_safely)
+{
+	for (int bits = 0; bits < 64; bits++) {
+		for (int source = 0; source < SIDE_COUNT; source++) {
+			for (int target = 0; target < SIDE_COUNT; target++) {
+				struct driven d = confirming(bits & 1, bits & 2);
+				struct seen both = { .source = (uint8_t)source,
+					             .target = (uint8_t)target,
+					             .source_job = bits & 4,
+					             .target_job = bits & 8,
+					             .target_persistent = bits & 16 };
+
+				d.m.asked_postcopy = d.m.switched = bits & 32;
+				for (int i = 0; i < 60 && d.m.looking; i++) {
+					bool runs = target == SIDE_RUNNING || target == SIDE_PAUSED;
+					bool empty = target == SIDE_ABSENT || target == SIDE_OFF;
+
+					tell(&d, (struct event){ .kind = EVENT_SEEN,
+					                         .token = d.m.token,
+					                         .seen = both });
+					if (ordered(&d, COMMAND_RESUME_SOURCE))
+						cr_assert(i > 0 && source == SIDE_SENT && empty &&
+						          !(bits & 32) && !both.source_job);
+					if (ordered(&d, COMMAND_UNDEFINE_SOURCE))
+						cr_assert(source == SIDE_OFF && runs &&
+						          (!(bits & 1) || both.target_persistent));
+					if (ordered(&d, COMMAND_DESTROY_SOURCE))
+						cr_assert(runs && source != SIDE_RUNNING &&
+						          source != SIDE_PAUSED && source != SIDE_INCOMING);
+					if (ordered(&d, COMMAND_DESTROY_TARGET))
+						cr_assert(target == SIDE_INCOMING && !both.source_job &&
+						          (source == SIDE_RUNNING || source == SIDE_PAUSED ||
+						           source == SIDE_SENT));
+					if (d.m.state == MIGRATION_DONE)
+						cr_assert(runs &&
+						          (source == SIDE_ABSENT || source == SIDE_OFF));
+					if (d.m.state == MIGRATION_FAILED)
+						cr_assert(source != SIDE_SILENT && target != SIDE_SILENT &&
+						          empty);
+					timer_after(&d, 1);
+				}
+			}
+		}
+	}
+}
+
+Test(migration, the_source_is_resumed_only_when_it_was_seen_twice)
+{
+	struct driven d = confirming(false, false);
+
+	seen(&d, SIDE_SENT, SIDE_ABSENT);
+	cr_assert_eq(d.commands.count, 0);
+	timer_after(&d, 1);
+	cr_assert(ordered(&d, COMMAND_LOOK));
+	seen(&d, SIDE_SENT, SIDE_ABSENT);
+	cr_assert(ordered(&d, COMMAND_RESUME_SOURCE));
+}
+
+Test(migration, a_silent_target_is_waited_for_and_then_a_person_must_look)
+{
+	struct driven d = confirming(false, false);
+
+	for (int i = 0; i < 200 && !d.m.stuck; i++) {
+		if (d.m.looking)
+			seen(&d, SIDE_SENT, SIDE_SILENT);
+		cr_assert_not(ordered(&d, COMMAND_RESUME_SOURCE));
+		timer_after(&d, 1);
+	}
+	cr_assert(d.m.stuck);
+	cr_assert_eq(d.m.state, MIGRATION_UNKNOWN);
+	cr_assert_eq(d.m.reason, REASON_SILENT);
+	/* Whoever resumes it has it looked at again. */
+	tell(&d, (struct event){ .kind = EVENT_RESUMED });
+	cr_assert(ordered(&d, COMMAND_LOOK));
+	seen(&d, SIDE_RUNNING, SIDE_ABSENT);
+	cr_assert_eq(d.m.state, MIGRATION_FAILED);
+	cr_assert_eq(d.m.reason, REASON_CALL);
+}
+
+Test(migration, two_running_copies_are_for_a_person_at_once)
+{
+	struct driven d = confirming(false, true);
+
+	seen(&d, SIDE_RUNNING, SIDE_RUNNING);
+	timer_after(&d, 1);
+	seen(&d, SIDE_RUNNING, SIDE_RUNNING);
+	cr_assert(d.m.stuck);
+	cr_assert_eq(d.m.reason, REASON_TWICE);
+	cr_assert_eq(d.commands.count, 0);
+}
+
+Test(migration, lost_contact_is_looked_into_before_anything_else)
+{
+	struct driven d = begin(false);
+
+	checked(&d, false);
+	progress(&d, 1e9, 1);
+	tell(&d, (struct event){ .kind = EVENT_LOST });
+	cr_assert_eq(d.m.state, MIGRATION_UNKNOWN);
+	cr_assert(ordered(&d, COMMAND_LOOK));
+	tell(&d, (struct event){ .kind = EVENT_SEEN,
+	                         .token = d.m.token,
+	                         .seen = { SIDE_RUNNING, SIDE_INCOMING, .source_job = true } });
+	cr_assert_eq(d.m.state, MIGRATION_COPYING);
+	cr_assert(ordered(&d, COMMAND_WATCH));
+}
+
+Test(migration, the_time_limit_gives_it_up_and_the_hosts_say_what_came_of_that)
+{
+	struct driven d = begin(false);
+
+	checked(&d, false);
+	progress(&d, 1e9, 1);
+	timer_after(&d, 180);
+	cr_assert_eq(d.m.state, MIGRATION_ABORTING);
+	cr_assert(ordered(&d, COMMAND_CANCEL));
+	/* The cancel came too late. */
+	returned(&d, COMMAND_START, true);
+	seen(&d, SIDE_ABSENT, SIDE_RUNNING);
+	cr_assert_eq(d.m.state, MIGRATION_DONE);
+	cr_assert_eq(d.m.reason, REASON_ARRIVED);
+}
+
+Test(migration, downtime_steps_go_by_the_platforms_times)
+{
+	struct timing timing = timing_for(180);
+	struct driven d = { .now_ns = SECOND_NS };
+
+	timing.steps = 10;
+	timing.base_ms = 30;
+	timing.offset_ms = 27;
+	timing.step_delay_s = 12;
+	migration_create(&d.m, 7, false, &timing, &migration_patience_default);
+	migration_go(&d.m, d.now_ns, &d.commands);
+	checked(&d, false);
+	cr_assert_eq(d.commands.at[0].kind, COMMAND_START);
+	cr_assert_eq(d.commands.at[0].number, 30);
+	progress(&d, 1e9, 1);
+	cr_assert_eq(migration_due_ns(&d.m), SECOND_NS + (int64_t)(12.5 * 1e9));
+	timer_after(&d, 12.5);
+	cr_assert(ordered(&d, COMMAND_LIMIT));
+	cr_assert_eq(d.commands.at[0].number, 57);
+}
+
+Test(migration, a_poor_round_goes_over_to_post_copy_which_is_never_taken_back)
+{
+	struct driven d = begin(false);
+
+	d.m.timing.post_copy = true;
+	checked(&d, false);
+	progress(&d, 1e9, 1);
+	progress(&d, 5e8, 2);
+	cr_assert_not(ordered(&d, COMMAND_POSTCOPY));
+	progress(&d, 4.9e8, 3);
+	cr_assert(ordered(&d, COMMAND_POSTCOPY));
+	tell(&d, (struct event){ .kind = EVENT_SWITCHED });
+	tell(&d, (struct event){ .kind = EVENT_ABORT });
+	cr_assert_neq(d.m.state, MIGRATION_ABORTING);
+	returned(&d, COMMAND_START, false);
+	seen(&d, SIDE_BROKEN, SIDE_BROKEN);
+	cr_assert(ordered(&d, COMMAND_RECOVER));
+}
+
+Test(migration, post_copy_that_does_not_come_about_is_given_up)
+{
+	struct driven d = begin(false);
+
+	d.m.timing.post_copy = true;
+	checked(&d, false);
+	progress(&d, 1e9, 1);
+	timer_after(&d, 180);
+	cr_assert(ordered(&d, COMMAND_POSTCOPY));
+	cr_assert_eq(d.m.state, MIGRATION_COPYING);
+	timer_after(&d, 9);
+	cr_assert_eq(d.commands.count, 0);
+	timer_after(&d, 1);
+	cr_assert(ordered(&d, COMMAND_CANCEL));
+	/* It may have gone over all the same: nobody but a person resumes the source. */
+	returned(&d, COMMAND_START, false);
+	for (int i = 0; i < 5; i++) {
+		seen(&d, SIDE_SENT, SIDE_ABSENT);
+		cr_assert_not(ordered(&d, COMMAND_RESUME_SOURCE));
+		timer_after(&d, 1);
+	}
+}
+
+Test(migration, a_cold_guest_that_another_host_has_is_not_started_again_and_again)
+{
+	struct driven d = begin(true);
+
+	checked(&d, true);
+	returned(&d, COMMAND_STOP, true);
+	returned(&d, COMMAND_CARRY, true);
+	for (int i = 0; i < 300 && !d.m.stuck; i++) {
+		if (ordered(&d, COMMAND_BOOT_TARGET))
+			returned(&d, COMMAND_BOOT_TARGET, false);
+		if (d.m.looking)
+			seen(&d, SIDE_ABSENT, SIDE_OFF);
+		if (!ordered(&d, COMMAND_BOOT_TARGET))
+			timer_after(&d, 1);
+	}
+	cr_assert(d.m.stuck);
+}
+
+Test(migration, answers_of_an_earlier_attempt_and_old_looks_change_nothing)
+{
+	struct driven d = confirming(false, false);
+	struct event old = { .kind = EVENT_SEEN,
+		             .move = 7,
+		             .attempt = d.m.attempt,
+		             .token = d.m.token - 1,
+		             .at_ns = d.now_ns,
+		             .seen = { SIDE_ABSENT, SIDE_RUNNING } };
+
+	migration_step(&d.m, &old, &d.commands);
+	cr_assert_eq(d.m.state, MIGRATION_CONFIRMING);
+	seen(&d, SIDE_RUNNING, SIDE_ABSENT);
+	cr_assert_eq(d.m.state, MIGRATION_FAILED);
+	migration_retry(&d.m, d.now_ns);
+	migration_go(&d.m, d.now_ns, &d.commands);
+	old.kind = EVENT_CHECKED;
+	old.ok = true;
+	migration_step(&d.m, &old, &d.commands);
+	cr_assert_eq(d.m.state, MIGRATION_QUEUED);
+}
+
+Test(migration, a_cold_guest_goes_step_by_step)
+{
+	struct driven d = begin(true);
+
+	checked(&d, true);
+	cr_assert(ordered(&d, COMMAND_STOP));
+	returned(&d, COMMAND_STOP, true);
+	cr_assert(ordered(&d, COMMAND_CARRY));
+	/* An answer that comes twice does not start it before its definition is there. */
+	returned(&d, COMMAND_STOP, true);
+	cr_assert_eq(d.commands.count, 0);
+	returned(&d, COMMAND_CARRY, true);
+	cr_assert(ordered(&d, COMMAND_BOOT_TARGET));
+	returned(&d, COMMAND_BOOT_TARGET, true);
+	tell(&d, (struct event){ .kind = EVENT_SEEN,
+	                         .token = d.m.token,
+	                         .seen = { SIDE_OFF, SIDE_RUNNING, .target_persistent = true } });
+	cr_assert(ordered(&d, COMMAND_UNDEFINE_SOURCE));
+}
+
+Test(migration, a_cold_guest_that_cannot_start_there_starts_at_home)
+{
+	struct driven d = begin(true);
+
+	checked(&d, true);
+	returned(&d, COMMAND_STOP, true);
+	returned(&d, COMMAND_CARRY, true);
+	returned(&d, COMMAND_BOOT_TARGET, false);
+	seen(&d, SIDE_OFF, SIDE_OFF);
+	cr_assert(ordered(&d, COMMAND_BOOT_TARGET));
+	returned(&d, COMMAND_BOOT_TARGET, false);
+	seen(&d, SIDE_OFF, SIDE_OFF);
+	cr_assert(ordered(&d, COMMAND_BOOT_SOURCE));
+	returned(&d, COMMAND_BOOT_SOURCE, true);
+	seen(&d, SIDE_RUNNING, SIDE_OFF);
+	cr_assert_eq(d.m.state, MIGRATION_FAILED);
+}
+
+Test(migration, every_edge_has_words)
+{
+	size_t count;
+	const struct migration_edge *edges = migration_edges(&count);
+
+	cr_assert_gt(count, 100);
+	for (size_t i = 0; i < count; i++)
+		cr_assert(edges[i].next <= MIGRATION_STATE_COUNT && edges[i].event <= EVENT_COUNT);
+}
