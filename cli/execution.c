@@ -34,16 +34,16 @@ struct execution_options execution_options_default(void)
 /* ------------------------------------------------------------------ options */
 
 static const struct argp_option options[] = {
-	{ "parallel", KEY_PARALLEL, "N", 0, "live migrations that leave one host at a time, at most", 2 },
-	{ "tries", KEY_TRIES, "N", 0, "how often a move is tried before it has failed (= 3)", 2 },
+	{ "parallel", KEY_PARALLEL, "N", 0, "at most so many live migrations leave a host at a time", 2 },
+	{ "tries", KEY_TRIES, "N", 0, "a move has failed after so many tries (= 3)", 2 },
 	{ "patience", KEY_PATIENCE, "SECONDS", 0,
-	  "so long hosts are asked about a VM of which it is unclear where it runs (= 90)", 2 },
+	  "ask for so long where a VM runs, then leave it to a person (= 90)", 2 },
 	{ "data-tls", KEY_TLS, NULL, 0, "memory goes encrypted, by QEMU's own certificates", 2 },
 	{ "migration-uri", KEY_URI, "HOST=URI", 0,
-	  "where a host receives memory, such as host2=tcp://10.0.1.2 (= it says so itself)", 2 },
-	{ "shared", KEY_SHARED, "FOLDER", 0, "a folder of disks that all hosts share", 2 },
+	  "where a host receives memory, like host2=tcp://10.0.1.2 (= where it says itself)", 2 },
+	{ "shared", KEY_SHARED, "FOLDER", 0, "all hosts share the disks below this folder (may be given more than once)", 2 },
 	{ "strangers", KEY_STRANGERS, NULL, 0,
-	  "domains may run on the hosts that the cluster file does not know", 2 },
+	  "the hosts may run domains that the cluster file does not know", 2 },
 	{ 0 },
 };
 
@@ -219,12 +219,37 @@ static char *copy_text(const char *text)
 	return memcpy(memory_take(length + 1), text, length + 1);
 }
 
+/* SQLite's file format: how each of its files begins, and where its application's mark stands. */
+static const char sqlite_begins[16] = "SQLite format 3";
+enum { SQLITE_MARK_AT = 68, SQLITE_HEADER = 100 };
+
+int execution_check_journal(const char *path, struct error *error)
+{
+	static const char marks[2][4] = { "LKJ1", "" /* still in the -wal file */ };
+	int file = open(path, O_RDONLY | O_CLOEXEC);
+	char header[SQLITE_HEADER] = "";
+	struct stat status;
+	ssize_t length;
+
+	if (file < 0)
+		return error_set(error, ERROR_IO, "%s: %s", path, strerror(errno));
+	length = fstat(file, &status) == 0 && S_ISREG(status.st_mode) ? read(file, header, sizeof(header)) : 0;
+	close(file);
+	if (length == SQLITE_HEADER && !memcmp(header, sqlite_begins, sizeof(sqlite_begins)) &&
+	    (!memcmp(header + SQLITE_MARK_AT, marks[0], 4) || !memcmp(header + SQLITE_MARK_AT, marks[1], 4)))
+		return 0;
+	return error_set(error, ERROR_INPUT, "%s: not a journal of an execution, expected what execute wrote",
+	                 path);
+}
+
 int execution_open(struct execution *execution, const char *path, bool read_only, struct error *error)
 {
 	struct journal_head head;
 	bool stale;
-	int result = journal_open(&execution->journal, path, read_only, error);
+	int result = execution_check_journal(path, error);
 
+	if (!result)
+		result = journal_open(&execution->journal, path, read_only, error);
 	if (result)
 		return result;
 	head = journal_head(execution->journal);

@@ -41,6 +41,9 @@ int execution_read(struct execution *execution, const char *cluster_name, char *
                    size_t cluster_length, const char *plan_name, char *plan, size_t plan_length,
                    bool *ret_stale, struct error *error);
 
+/* Whether the file may be a journal: SQLite would say little, and change what belongs to somebody else. */
+int execution_check_journal(const char *path, struct error *error);
+
 /* Opens a journal and reads all that it was given. The executor is where it was before the first event. */
 int execution_open(struct execution *execution, const char *path, bool read_only, struct error *error);
 

@@ -72,9 +72,12 @@ int command_resume(int argc, char **argv)
 	struct journal_command command = begin(
 		"Goes on with an execution after a stop or a crash."
 		"\v"
-		"Asks both hosts of every move that was under way what is true there before anything else, then goes\n"
-		"on as execute does. Moves that had failed are tried again. Exit codes are those of execute.\n\n"
-		"Example: lockkeeper resume lock.journal",
+		"Before anything else both hosts of every move that was under way are asked\n"
+		"what is true there; then it goes on as execute does, with the options that\n"
+		"execute was given. Moves that had failed are tried again, what was unclear is\n"
+		"looked at again. Exit codes are those of execute.\n\n"
+		"Example:\n"
+		"  lockkeeper resume lock.journal",
 		argc, argv);
 	struct error error;
 	int result = resume(&command, &error);
@@ -90,9 +93,11 @@ int command_status(int argc, char **argv)
 	struct journal_command command = begin(
 		"Where an execution stands: each move, what was predicted, what was observed."
 		"\v"
-		"Reads the journal alone, beside a driver at work. Exit codes: 0 all moves done, 4 not all yet,\n"
-		"5 unclear which side runs a VM, 3 stale, 1 error.\n\n"
-		"Example: lockkeeper status lock.journal --output json",
+		"Reads the journal alone, also beside a driver at work, and asks no host.\n\n"
+		"Exit codes: 0 all moves done, 4 not all yet, 5 it is unclear which side runs a\n"
+		"VM, 3 stale, 1 error.\n\n"
+		"Example:\n"
+		"  lockkeeper status lock.journal --output json",
 		argc, argv);
 	struct replay_difference difference;
 	struct error error, lock_error;
@@ -122,13 +127,19 @@ int command_abort(int argc, char **argv)
 	struct journal_command command = begin(
 		"Asks a driver at work to stop cleanly."
 		"\v"
-		"Nothing new starts; migrations that can still be given up are, the others go to their ends. The\n"
-		"driver notices within a second, and ends with exit code 4; `lockkeeper resume` goes on.\n\n"
-		"Example: lockkeeper abort lock.journal",
+		"Nothing new starts; migrations that can still be given up are, the others go\n"
+		"to their ends. The driver notices within a second, and ends with exit code 4\n"
+		"when nothing is under way any more; `lockkeeper resume` goes on.\n\n"
+		"Exit codes: 0 it was asked, 1 error.\n\n"
+		"Example:\n"
+		"  lockkeeper abort lock.journal",
 		argc, argv);
 	struct error error;
+	int result = execution_check_journal(command.path, &error);
 
-	return journal_ask_abort(command.path, &error) ? cli_fail(&error) : EXIT_YES;
+	if (!result)
+		result = journal_ask_abort(command.path, &error);
+	return result ? cli_fail(&error) : EXIT_YES;
 }
 
 /* ------------------------------------------------------------------ replay */
@@ -210,9 +221,10 @@ int command_replay(int argc, char **argv)
 	struct journal_command command = begin(
 		"Goes over a journal: every event is given to the core again, which must order the same."
 		"\v"
-		"Prints each event and what was ordered then; touches no host. Exit codes: 0 the same commands,\n"
-		"2 others, 1 error.\n\n"
-		"Example: lockkeeper replay lock.journal",
+		"Prints each event and what is ordered then; asks no host.\n\n"
+		"Exit codes: 0 the same commands, 2 others, 1 error.\n\n"
+		"Example:\n"
+		"  lockkeeper replay lock.journal",
 		argc, argv);
 	struct replaying replaying = { .command = &command };
 	struct run_watch watch = { print_record, &replaying };
