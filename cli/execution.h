@@ -76,4 +76,7 @@ int execution_exit(const struct execution *execution, enum executor_end end);
  */
 int execution_lock(const struct execution *execution, struct error *error);
 
+/* Whether a driver is at work on one of its hosts, as far as the locks tell. */
+bool execution_is_locked(const struct execution *execution);
+
 #endif

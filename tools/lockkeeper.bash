@@ -49,9 +49,9 @@ _lockkeeper()
 {
 	local current=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD - 1]}
 	local command=${COMP_WORDS[1]}
-	local commands='check targets plan approve execute resume status abort replay simulate import calibrate'
+	local commands='check targets plan approve execute resume status abort replay'
 
-	commands+=' --help --version'
+	commands+=' simulate import calibrate --help --version'
 	COMPREPLY=()
 	compopt -o filenames 2>/dev/null
 	if [ "$COMP_CWORD" = 1 ]; then
