@@ -179,6 +179,19 @@ static void create_executor(struct execution *execution)
 	execution->has_executor = true;
 }
 
+/* A plan is carried out by the rules that it was made for, whatever the cluster file says; PROFILE_COUNT: its
+ * own. */
+static enum profile profile_of(const json_t *plan)
+{
+	const json_t *value = json_type(plan) == JSON_OBJECT ? json_get(plan, "profile") : NULL;
+	unsigned profile = 0;
+
+	while (profile < PROFILE_COUNT &&
+	       !(value && json_type(value) == JSON_TEXT && !strcmp(json_text(value), profile_words[profile])))
+		profile++;
+	return (enum profile)profile;
+}
+
 int execution_read(struct execution *execution, const char *cluster_name, char *cluster,
                    size_t cluster_length, const char *plan_name, char *plan, size_t plan_length,
                    bool *ret_stale, struct error *error)
@@ -194,7 +207,8 @@ int execution_read(struct execution *execution, const char *cluster_name, char *
 	}
 	result = json_doc_parse(&execution->plan_doc, plan_name, plan, plan_length, error);
 	if (!result)
-		result = cluster_read(&execution->cluster, execution->cluster_doc, PROFILE_COUNT, error);
+		result = cluster_read(&execution->cluster, execution->cluster_doc,
+		                      profile_of(json_doc_root(execution->plan_doc)), error);
 	if (result)
 		return result;
 	execution->has_cluster = true;
