@@ -803,6 +803,8 @@ const struct libvirt_calls fake_calls = {
 
 void fake_reset(void)
 {
+	/* Typed parameters are the library's own, and need it. */
+	virInitialize();
 	memset(&world, 0, sizeof(world));
 	memset(fake_hosts, 0, sizeof(fake_hosts));
 	for (uint32_t i = 0; i < FAKE_HOSTS; i++) {

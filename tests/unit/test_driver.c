@@ -50,6 +50,11 @@ static void read_cluster(bool uris)
 
 static void set(bool uris)
 {
+	/* A test's own beginning comes after the suite's. */
+	if (scene.backend) {
+		scene.backend->close(scene.backend);
+		cluster_free(&scene.cluster);
+	}
 	fake_reset();
 	read_cluster(uris);
 	scene.plan = (struct plan){ .moves = scene.moves, .move_count = 2 };
