@@ -327,6 +327,8 @@ struct hosts *hosts_open(const struct libvirt_calls *calls, const char *const *u
 	pthread_mutex_init(&hosts->lock, NULL);
 	clock_condition(&hosts->changed);
 	hosts->slots = ARENA_ARRAY(&hosts->arena, struct slot, count ? count : 1);
+	/* Before there are threads: each keeps its errors apart by what this sets up. */
+	calls->virInitialize();
 	calls->virSetErrorFunc(NULL, say_nothing);
 	calls->virEventRegisterDefaultImpl();
 	hosts->timer = calls->virEventAddTimeout(LOOP_MS, wake, NULL, NULL);
