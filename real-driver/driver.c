@@ -372,6 +372,7 @@ static void copy_hosts(struct driver *driver, const struct driver_options *optio
 
 	driver->host_names = ARENA_ARRAY(&driver->arena, const char *, cluster->host_count + 1);
 	driver->uris = ARENA_ARRAY(&driver->arena, const char *, cluster->host_count + 1);
+	driver->host_count = cluster->host_count;
 	for (uint32_t i = 0; i < cluster->host_count; i++) {
 		driver->host_names[i] = copy(driver, cluster->hosts[i].name);
 		driver->uris[i] = copy(driver, cluster->hosts[i].uri);

@@ -41,6 +41,38 @@ static bool is_running(const struct place *place)
 	return place->state == VIR_DOMAIN_RUNNING || place->state == VIR_DOMAIN_BLOCKED;
 }
 
+/*
+ * Whether no other host of the cluster has it in any way: others may have moved it on since both of its own
+ * hosts were looked at. A host that cannot be asked may have it.
+ */
+static bool is_alone(struct task *task, uint32_t here, struct answer *answer)
+{
+	struct driver *driver = task->driver;
+	char why[DRIVER_WHY_ROOM];
+
+	for (uint32_t host = 0; host < driver->host_count; host++) {
+		enum presence presence;
+		struct place place;
+		bool has;
+
+		if (host == here)
+			continue;
+		presence = place_open(driver, host, &task->tracked->who, reach_s, &place, why);
+		has = presence == PRESENCE_THERE && place_active(&place);
+		place_close(driver, &place);
+		if (presence == PRESENCE_SILENT)
+			answer_no(answer, false, "%s cannot be asked whether %s is active there",
+			          driver->host_names[host], task->tracked->who.name);
+		else if (has)
+			answer_no(answer, true, "%s: %s is active there, it is not started on %s as well",
+			          driver->host_names[host], task->tracked->who.name,
+			          driver->host_names[here]);
+		if (presence == PRESENCE_SILENT || has)
+			return false;
+	}
+	return true;
+}
+
 /* Not once it has gone over to post-copy: its memory is elsewhere. */
 void task_resume_source(struct task *task, struct answer *answer)
 {
@@ -55,7 +87,7 @@ void task_resume_source(struct task *task, struct answer *answer)
 	         place.reason == VIR_DOMAIN_PAUSED_POSTCOPY_FAILED)
 		answer_no(answer, true, "%s: %s is in no state to be resumed", task->driver->host_names[host],
 		          task->tracked->who.name);
-	else
+	else if (is_alone(task, host, answer))
 		finish(task, host, task->driver->calls->virDomainResume(place.domain), answer);
 out:
 	place_close(task->driver, &place);
@@ -209,36 +241,25 @@ out:
 	place_close(driver, &place);
 }
 
-/* Never twice: where the other host can be asked, it must not run there. */
-static void boot(struct task *task, uint32_t host, uint32_t other, struct answer *answer)
+static void boot(struct task *task, uint32_t host, struct answer *answer)
 {
-	struct driver *driver = task->driver;
-	char why[DRIVER_WHY_ROOM];
-	struct place place, twin;
+	struct place place;
 
-	if (!reach(task, host, &place, answer))
-		goto out;
-	if (place_active(&place)) {
-		done(answer);
-		goto out;
+	if (reach(task, host, &place, answer)) {
+		if (place_active(&place))
+			done(answer);
+		else if (is_alone(task, host, answer))
+			finish(task, host, task->driver->calls->virDomainCreate(place.domain), answer);
 	}
-	if (place_open(driver, other, &task->tracked->who, 0, &twin, why) == PRESENCE_THERE &&
-	    place_active(&twin))
-		answer_no(answer, true, "%s: %s is active there, it is not started on %s as well",
-		          driver->host_names[other], task->tracked->who.name, driver->host_names[host]);
-	else
-		finish(task, host, driver->calls->virDomainCreate(place.domain), answer);
-	place_close(driver, &twin);
-out:
-	place_close(driver, &place);
+	place_close(task->driver, &place);
 }
 
 void task_boot_target(struct task *task, struct answer *answer)
 {
-	boot(task, task->tracked->to, task->tracked->from, answer);
+	boot(task, task->tracked->to, answer);
 }
 
 void task_boot_source(struct task *task, struct answer *answer)
 {
-	boot(task, task->tracked->from, task->tracked->to, answer);
+	boot(task, task->tracked->from, answer);
 }

@@ -52,6 +52,7 @@ struct driver {
 	struct driver_options options; /* its paths and URIs are copies too */
 	struct arena arena;
 	const char **host_names, **uris;
+	uint32_t host_count;
 	struct hosts *hosts;
 	pthread_mutex_t lock; /* of all below; hosts_… must not be called with it */
 	pthread_cond_t changed;

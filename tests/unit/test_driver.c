@@ -611,6 +611,22 @@ Test(driver, resumes_what_may_run)
 	expect_no(COMMAND_RESUME_SOURCE, true, "does not know v");
 }
 
+/* Others may have moved it on: every host of the cluster is asked before its vCPUs run again. */
+Test(driver, starts_nothing_that_any_host_may_have)
+{
+	struct fake_domain *third;
+
+	fake_state(scene.v, VIR_DOMAIN_PAUSED, VIR_DOMAIN_PAUSED_MIGRATION);
+	third = fake_add(2, "v");
+	expect_no(COMMAND_RESUME_SOURCE, true, "h2: v is active there, it is not started on h0 as well");
+	cr_expect_eq(fake_called("virDomainResume"), 0);
+	fake_state(scene.v, VIR_DOMAIN_SHUTOFF, 0);
+	expect_no(COMMAND_BOOT_SOURCE, true, "h2: v is active there, it is not started on h0 as well");
+	cr_expect_eq(fake_called("virDomainCreate"), 0);
+	fake_state(third, VIR_DOMAIN_SHUTOFF, 0);
+	expect_ok(COMMAND_BOOT_SOURCE);
+}
+
 Test(driver, destroys_what_is_left)
 {
 	struct fake_domain *there = fake_add(1, "v");
