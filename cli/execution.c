@@ -287,8 +287,8 @@ static int lock_host(const char *folder, const char *uri, struct error *error)
 	if (flock(file, LOCK_EX | LOCK_NB) == 0) {
 		snprintf(pid, sizeof(pid), "%ld\n", (long)getpid());
 		/* Who holds it is a help for people; the lock is what counts. It is held until the end. */
-		if (ftruncate(file, 0) == 0)
-			length = write(file, pid, strlen(pid));
+		if (ftruncate(file, 0) != 0 || write(file, pid, strlen(pid)) < 0)
+			return error_set(error, ERROR_IO, "%s: %s", path, strerror(errno));
 		return 0;
 	}
 	length = read(file, pid, sizeof(pid) - 1);

@@ -135,7 +135,7 @@ static void check_usage(const struct import_options *options, const struct argp_
 		argp_error(state, "no host, expected libvirt URI…");
 	if (options->source_count == 0)
 		argp_error(state, "nothing to read, expected openstack DIR, openstack - or libvirt URI…");
-	if (strcmp(options->kind, "libvirt") != 0 &&
+	if ((!options->kind || strcmp(options->kind, "libvirt") != 0) &&
 	    (options->groups || options->shared_count || options->period_count))
 		argp_error(state, "--groups, --shared and --measure-dirty are for libvirt");
 }
