@@ -132,7 +132,7 @@ static int check_proven(struct execute_command *command, struct error *error)
 	struct verify_document plan = { NULL, command->plan_text, command->plan_length };
 	struct verify_answer answer;
 
-	if (verify_process(&cluster, &plan, PROFILE_COUNT, &answer, error))
+	if (verify_process(&cluster, &plan, command->execution.plan.profile, &answer, error))
 		return cli_fail(error);
 	if (answer.verdict == VERIFY_PROVEN)
 		return EXIT_YES;

@@ -208,8 +208,12 @@ int execution_read(struct execution *execution, const char *cluster_name, char *
 		                 cluster_name);
 	}
 	result = plan_read(&execution->plan, execution->plan_doc, &execution->cluster, error);
-	execution->has_plan = !result;
-	return result;
+	if (result)
+		return result;
+	execution->has_plan = true;
+	/* The rules that it was made by, also where --profile had been given then. */
+	execution->cluster.profile = execution->plan.profile;
+	return 0;
 }
 
 static char *copy_text(const char *text)
