@@ -333,7 +333,8 @@ print-suites:
 # Every .c file that some target compiles; tests/house/run compares it with what is there.
 print-sources:
 	@printf '%s\n' $(SOURCES) $(VERIFIER_SOURCES) $(SUPPORT_SOURCES) $(UNIT_SOURCES) $(PROPERTY_SOURCES) \
-		$(FUZZ_SOURCES) $(BENCH_SOURCES) $(BENCH_SIMGRID) tests/lab/guest.c tests/lab/drive.c $(ACCURACY_SOURCES)
+		$(FUZZ_SOURCES) $(BENCH_SOURCES) $(BENCH_SIMGRID) $(ACCURACY_SOURCES) \
+		tests/lab/guest.c tests/lab/drive.c
 
 # How a file is compiled, for tools that read C.
 print-flags:

@@ -271,7 +271,7 @@ Test(inventory, flavors_say_what_guests_are)
 	text = exported(NULL, 1);
 	read_back(text);
 	expect_in(text,
-	          "{\"name\":\"c3-m4096-d10-pages-1048576-dedicated-host-cpu-numa-0,2-2048-numa-1-2048\"");
+	          "\"c3-m4096-d10-pages-1048576-dedicated-host-cpu-numa-0,2-2048-numa-1-2048\"");
 	expect_in(text, "\"hw:cpu_policy\":\"dedicated\",\"hw:cpu_model\":\"Passthrough\","
 	                "\"hw:mem_page_size\":\"1048576\",\"hw:numa_nodes\":\"2\",\"hw:numa_cpus.0\":\"0,2\","
 	                "\"hw:numa_mem.0\":\"2048\"");
