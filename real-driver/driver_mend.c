@@ -9,12 +9,10 @@
  * guest: the core has decided by what it saw a moment ago. Each is done when it is done already.
  */
 
-static const double reach_s = 10;
-
 static bool reach(struct task *task, uint32_t host, struct place *ret_place, struct answer *answer)
 {
-	enum presence presence = place_open(task->driver, host, &task->tracked->who, reach_s, ret_place,
-	                                    answer->why);
+	enum presence presence = place_open(task->driver, host, &task->tracked->who, DRIVER_REACH_S,
+	                                    ret_place, answer->why);
 
 	answer->event.ok = false;
 	answer->event.lasting = presence == PRESENCE_ABSENT;

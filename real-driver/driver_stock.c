@@ -57,15 +57,12 @@ static bool stock_one(const struct libvirt_calls *calls, virDomainPtr domain, st
 	return true;
 }
 
-/* The share of the time that a connection is waited for. */
-static const double ask_connect = 0.8;
-
 static void stock_run(struct ask *ask)
 {
 	struct driver *driver = ask->driver;
 	const struct libvirt_calls *calls = driver->calls;
-	virConnectPtr connection = hosts_take(driver->hosts, ask->host, ask_connect * driver->options.look_s,
-	                                      ask->why, sizeof(ask->why));
+	virConnectPtr connection = hosts_take(driver->hosts, ask->host, ask_connect_s(driver), ask->why,
+	                                      sizeof(ask->why));
 	virDomainPtr *domains = NULL;
 	int count = connection ? calls->virConnectListAllDomains(connection, &domains, 0) : -1;
 
