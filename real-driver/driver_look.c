@@ -58,15 +58,12 @@ static bool has_job(struct driver *driver, virDomainPtr domain)
 	return job == JOB_MIGRATION;
 }
 
-/* The share of the time that a connection is waited for: enough is left to say that there is none. */
-static const double ask_connect = 0.8;
-
 static void look_run(struct ask *ask)
 {
 	struct driver *driver = ask->driver;
 	struct place place;
-	enum presence presence = place_open(driver, ask->host, ask->who, ask_connect * driver->options.look_s,
-	                                    &place, ask->why);
+	enum presence presence = place_open(driver, ask->host, ask->who, ask_connect_s(driver), &place,
+	                                    ask->why);
 
 	ask->side = presence == PRESENCE_SILENT ? SIDE_SILENT : SIDE_ABSENT;
 	if (presence == PRESENCE_THERE) {

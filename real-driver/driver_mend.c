@@ -9,12 +9,10 @@
  * guest: the core has decided by what it saw a moment ago. Each is done when it is done already.
  */
 
-static const double reach_s = 10;
-
 static bool reach(struct task *task, uint32_t host, struct place *ret_place, struct answer *answer)
 {
-	enum presence presence = place_open(task->driver, host, &task->tracked->who, reach_s, ret_place,
-	                                    answer->why);
+	enum presence presence = place_open(task->driver, host, &task->tracked->who, DRIVER_REACH_S,
+	                                    ret_place, answer->why);
 
 	answer->event.ok = false;
 	answer->event.lasting = presence == PRESENCE_ABSENT;
@@ -98,9 +96,8 @@ static void destroy(struct task *task, uint32_t host, bool never_ran, struct ans
 	struct place place;
 	bool there = reach(task, host, &place, answer);
 
-	if (!there && answer->event.lasting) {
-		done(answer);
-	} else if (there && !place_active(&place)) {
+	/* The host does not know it, or it is off. */
+	if (there ? !place_active(&place) : answer->event.lasting) {
 		done(answer);
 	} else if (there && (is_running(&place) || (never_ran && look_side(place.state, place.reason, true,
 	                                                                   true) != SIDE_INCOMING))) {
@@ -225,18 +222,19 @@ void task_stop(struct task *task, struct answer *answer)
 
 	if (!reach(task, host, &place, answer))
 		goto out;
-	if (!place_active(&place))
+	if (!place_active(&place)) {
 		done(answer);
-	else if (driver->calls->virDomainIsPersistent(place.domain) != 1)
+	} else if (driver->calls->virDomainIsPersistent(place.domain) != 1) {
 		answer_no(answer, true, "%s: %s has no definition that would outlive its shut-down",
 		          driver->host_names[host], task->tracked->who.name);
-	else if (driver->calls->virDomainShutdownFlags(place.domain, 0) < 0)
+	} else if (driver->calls->virDomainShutdownFlags(place.domain, 0) < 0) {
 		answer_error(driver, host, answer);
-	else if (wait_off(task, &place, driver->options.stop_s))
+	} else {
 		done(answer);
-	else
-		answer_no(answer, false, "%s: %s has not shut down within %.3g s", driver->host_names[host],
-		          task->tracked->who.name, driver->options.stop_s);
+		if (!wait_off(task, &place, driver->options.stop_s))
+			answer_no(answer, false, "%s: %s has not shut down within %.3g s",
+			          driver->host_names[host], task->tracked->who.name, driver->options.stop_s);
+	}
 out:
 	place_close(driver, &place);
 }

@@ -7,7 +7,10 @@
 #include "real-driver/driver.h"
 #include "real-driver/hosts.h"
 
-enum { DRIVER_WHY_ROOM = 400 };
+enum {
+	DRIVER_WHY_ROOM = 400,
+	DRIVER_REACH_S = 10, /* a host is waited for so long when something is to be done on it */
+};
 
 /* An event with what it points to. */
 struct answer {
@@ -150,6 +153,8 @@ struct ask *ask_start(struct driver *driver, const struct ask *pattern);
 /* Whether it was answered by then; only then may its members be looked at. */
 bool ask_wait(struct ask *ask, int64_t deadline_ns);
 void ask_drop(struct ask *ask);
+/* How long it may wait for a connection: enough of its time is left to say that there is none. */
+double ask_connect_s(const struct driver *driver);
 
 /* ------------------------------------------------------------------ commands */
 

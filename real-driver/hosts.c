@@ -61,6 +61,15 @@ static void hold(struct hosts *hosts)
 	unlock(hosts);
 }
 
+/* Gives back a reference that cannot be the last. */
+static void unhold(struct hosts *hosts)
+{
+	lock(hosts);
+	must(hosts->references > 1);
+	hosts->references--;
+	unlock(hosts);
+}
+
 void hosts_free(struct hosts *hosts)
 {
 	uint32_t left;
@@ -150,7 +159,7 @@ static int listen_for(struct slot *slot, virConnectPtr connection, int event,
 	hold(slot->hosts);
 	handle = calls->virConnectDomainEventRegisterAny(connection, NULL, event, callback, slot, forget);
 	if (handle < 0)
-		hosts_free(slot->hosts);
+		unhold(slot->hosts);
 	return handle;
 }
 
@@ -169,7 +178,7 @@ static virConnectPtr slot_open(struct slot *slot, char *ret_why, size_t room)
 	calls->virConnectSetKeepAlive(connection, KEEPALIVE_S, KEEPALIVE_COUNT);
 	hold(slot->hosts);
 	if (calls->virConnectRegisterCloseCallback(connection, closed, slot, forget) < 0)
-		hosts_free(slot->hosts);
+		unhold(slot->hosts);
 	slot->lifecycle = slot->iteration = -1;
 	if (slot->hosts->listener.lifecycle)
 		slot->lifecycle = listen_for(slot, connection, VIR_DOMAIN_EVENT_ID_LIFECYCLE,
@@ -305,7 +314,7 @@ static bool start_thread(struct hosts *hosts, void *(*run)(void *), void *argume
 
 	hold(hosts);
 	if (pthread_create(&thread, NULL, run, argument)) {
-		hosts_free(hosts);
+		unhold(hosts);
 		return false;
 	}
 	pthread_detach(thread);

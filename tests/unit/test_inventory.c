@@ -262,7 +262,8 @@ Test(inventory, flavors_say_what_guests_are)
 		"<memoryBacking><hugepages><page size='1' unit='GiB'/></hugepages></memoryBacking>"
 		"<cputune><vcpupin vcpu='0' cpuset='2'/><vcpupin vcpu='1' cpuset='3'/>"
 		"<vcpupin vcpu='2' cpuset='4'/></cputune><cpu mode='host-passthrough'><numa>"
-		"<cell cpus='0,2' memory='2097152' unit='KiB'/><cell cpus='1' memory='2097152' unit='KiB'/></numa>"
+		"<cell cpus='0,2' memory='2097152' unit='KiB'/>"
+		"<cell cpus='1' memory='2097152' unit='KiB'/></numa>"
 		"</cpu><devices><disk type='file'><source file='/a'/><target dev='vda'/></disk>"
 		"<disk type='file'><source file='/srv/b'/><target dev='vdb'/></disk>"
 		"<interface type='network'><source network='default'/><model type='e1000e'/></interface>"
@@ -270,8 +271,7 @@ Test(inventory, flavors_say_what_guests_are)
 		"<interface type='hostdev'/></devices></domain>";
 	text = exported(NULL, 1);
 	read_back(text);
-	expect_in(text,
-	          "{\"name\":\"c3-m4096-d10-pages-1048576-dedicated-host-cpu-numa-0,2-2048-numa-1-2048\"");
+	expect_in(text, "\"c3-m4096-d10-pages-1048576-dedicated-host-cpu-numa-0,2-2048-numa-1-2048\"");
 	expect_in(text, "\"hw:cpu_policy\":\"dedicated\",\"hw:cpu_model\":\"Passthrough\","
 	                "\"hw:mem_page_size\":\"1048576\",\"hw:numa_nodes\":\"2\",\"hw:numa_cpus.0\":\"0,2\","
 	                "\"hw:numa_mem.0\":\"2048\"");
