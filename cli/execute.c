@@ -89,13 +89,17 @@ static error_t parse(int key, char *argument, struct argp_state *state)
 static const char documentation[] =
 	"Carries an approved plan out on the hosts' libvirt."
 	"\v"
-	"Refuses what is not approved, expired, altered, or stale. Looks at the hosts afresh and has the rest of\n"
-	"the plan proven again before each wave of moves. Every command is in the journal before it is sent: after\n"
-	"a crash `lockkeeper resume` finds out what is true on the hosts, and goes on.\n\n"
-	"Exit codes: 0 all moves done, 1 error, 2 the plan is not safe, 3 stale or not approved, 4 stopped, can be\n"
-	"resumed, 5 unclear which side runs a VM: a person must look.\n\n"
-	"Example: lockkeeper execute plan.json --approval approval.json --signers allowed_signers \\\n"
-	"           --cluster cluster.json --journal lock.journal";
+	"Refuses what is not approved, expired, altered or stale. Before each wave of\n"
+	"moves it looks at the hosts afresh and has the rest of the plan proven again.\n"
+	"Every command is in the journal before it is sent: after a crash `lockkeeper\n"
+	"resume` finds out what is true on the hosts, and goes on. An interrupt stops\n"
+	"it cleanly; a second one leaves it as a crash would.\n\n"
+	"Exit codes: 0 all moves done, 1 error, 2 the plan is not safe, 3 stale or not\n"
+	"approved, 4 stopped, can be resumed, 5 it is unclear which side runs a VM: a\n"
+	"person must look.\n\n"
+	"Example:\n"
+	"  lockkeeper execute plan.json --cluster cluster.json --journal lock.journal \\\n"
+	"      --approval approval.json --signers allowed_signers";
 
 static const struct argp_child children[] = {
 	{ NULL, 0, NULL, 0 }, /* the common options, filled in below */

@@ -9,7 +9,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/file.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
@@ -34,16 +33,17 @@ struct execution_options execution_options_default(void)
 /* ------------------------------------------------------------------ options */
 
 static const struct argp_option options[] = {
-	{ "parallel", KEY_PARALLEL, "N", 0, "live migrations that leave one host at a time, at most", 2 },
-	{ "tries", KEY_TRIES, "N", 0, "how often a move is tried before it has failed (= 3)", 2 },
+	{ "parallel", KEY_PARALLEL, "N", 0, "at most so many live migrations leave a host at a time", 2 },
+	{ "tries", KEY_TRIES, "N", 0, "a move has failed after so many tries (= 3)", 2 },
 	{ "patience", KEY_PATIENCE, "SECONDS", 0,
-	  "so long hosts are asked about a VM of which it is unclear where it runs (= 90)", 2 },
+	  "ask for so long where a VM runs, then leave it to a person (= 90)", 2 },
 	{ "data-tls", KEY_TLS, NULL, 0, "memory goes encrypted, by QEMU's own certificates", 2 },
 	{ "migration-uri", KEY_URI, "HOST=URI", 0,
-	  "where a host receives memory, such as host2=tcp://10.0.1.2 (= it says so itself)", 2 },
-	{ "shared", KEY_SHARED, "FOLDER", 0, "a folder of disks that all hosts share", 2 },
+	  "where a host receives memory, like host2=tcp://10.0.1.2 (= where it says itself)", 2 },
+	{ "shared", KEY_SHARED, "FOLDER", 0,
+	  "all hosts share the disks below this folder (may be given more than once)", 2 },
 	{ "strangers", KEY_STRANGERS, NULL, 0,
-	  "domains may run on the hosts that the cluster file does not know", 2 },
+	  "the hosts may run domains that the cluster file does not know", 2 },
 	{ 0 },
 };
 
@@ -223,12 +223,38 @@ static char *copy_text(const char *text)
 	return memcpy(memory_take(length + 1), text, length + 1);
 }
 
+/* SQLite's file format: how each of its files begins, and where its application's mark stands. */
+static const char sqlite_begins[16] = "SQLite format 3";
+enum { SQLITE_MARK_AT = 68, SQLITE_HEADER = 100 };
+
+int execution_check_journal(const char *path, struct error *error)
+{
+	static const char marks[2][4] = { "LKJ1", "" /* still in the -wal file */ };
+	int file = open(path, O_RDONLY | O_CLOEXEC);
+	char header[SQLITE_HEADER] = "";
+	struct stat status;
+	ssize_t length;
+
+	if (file < 0)
+		return error_set(error, ERROR_IO, "%s: %s", path, strerror(errno));
+	length = fstat(file, &status) == 0 && S_ISREG(status.st_mode) ? read(file, header, sizeof(header))
+	                                                              : 0;
+	close(file);
+	if (length == SQLITE_HEADER && !memcmp(header, sqlite_begins, sizeof(sqlite_begins)) &&
+	    (!memcmp(header + SQLITE_MARK_AT, marks[0], 4) || !memcmp(header + SQLITE_MARK_AT, marks[1], 4)))
+		return 0;
+	return error_set(error, ERROR_INPUT, "%s: not a journal of an execution, expected what execute wrote",
+	                 path);
+}
+
 int execution_open(struct execution *execution, const char *path, bool read_only, struct error *error)
 {
 	struct journal_head head;
 	bool stale;
-	int result = journal_open(&execution->journal, path, read_only, error);
+	int result = execution_check_journal(path, error);
 
+	if (!result)
+		result = journal_open(&execution->journal, path, read_only, error);
 	if (result)
 		return result;
 	head = journal_head(execution->journal);
@@ -239,6 +265,38 @@ int execution_open(struct execution *execution, const char *path, bool read_only
 	if (!result)
 		create_executor(execution);
 	return result;
+}
+
+static bool is_memory(const char *path)
+{
+	return !strcmp(path, ":memory:");
+}
+
+/* SQLite would add its tables to whatever database is there. */
+static int reserve(const char *path, struct error *error)
+{
+	int file = is_memory(path) ? -1 : open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
+
+	if (file >= 0)
+		close(file);
+	if (file >= 0 || is_memory(path))
+		return 0;
+	if (errno == EEXIST)
+		return error_set(error, ERROR_EXISTS, "%s: already there, a journal is never written over",
+		                 path);
+	return error_set(error, ERROR_IO, "%s: %s", path, strerror(errno));
+}
+
+/* Nothing of it is left when it cannot be begun, on a full disk. */
+static void forget(const char *path)
+{
+	static const char *const parts[] = { "", "-wal", "-shm" };
+	char part[4096];
+
+	for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]) && !is_memory(path); i++) {
+		snprintf(part, sizeof(part), "%s%s", path, parts[i]);
+		unlink(part);
+	}
 }
 
 int execution_create_journal(struct execution *execution, const char *path, const char *cluster_text,
@@ -252,7 +310,12 @@ int execution_create_journal(struct execution *execution, const char *path, cons
 	clock_gettime(CLOCK_REALTIME, &now);
 	head.options = text;
 	head.created_ns = (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
-	result = journal_create(&execution->journal, path, &head, error);
+	result = reserve(path, error);
+	if (!result) {
+		result = journal_create(&execution->journal, path, &head, error);
+		if (result)
+			forget(path);
+	}
 	free(text);
 	if (!result)
 		create_executor(execution);
@@ -277,18 +340,32 @@ void execution_free(struct execution *execution)
 
 /* ------------------------------------------------------------------ one driver a cluster */
 
-static int lock_host(const char *folder, const char *uri, struct error *error)
+static const char *lock_folder(void)
 {
-	char digest[65], path[4096], pid[32] = "";
-	ssize_t length;
-	int file;
+	const char *folder = getenv("LOCKKEEPER_LOCKS");
+
+	return folder && *folder ? folder : "/run/lock/lockkeeper";
+}
+
+static int lock_file(const char *folder, const char *uri, int flags, char *ret_path, size_t room)
+{
+	char digest[65];
 
 	digest_sha256(uri, strlen(uri), digest);
-	snprintf(path, sizeof(path), "%s/%s", folder, digest);
-	file = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+	snprintf(ret_path, room, "%s/%s", folder, digest);
+	return open(ret_path, flags | O_CLOEXEC | O_NOFOLLOW, 0600);
+}
+
+static int lock_host(const char *folder, const char *uri, struct error *error)
+{
+	struct flock lock = { .l_type = F_WRLCK, .l_whence = SEEK_SET };
+	char path[4096], pid[32] = "";
+	ssize_t length;
+	int file = lock_file(folder, uri, O_RDWR | O_CREAT, path, sizeof(path));
+
 	if (file < 0)
 		return error_set(error, ERROR_IO, "%s: %s", path, strerror(errno));
-	if (flock(file, LOCK_EX | LOCK_NB) == 0) {
+	if (fcntl(file, F_SETLK, &lock) == 0) {
 		snprintf(pid, sizeof(pid), "%ld\n", (long)getpid());
 		/* Who holds it is a help for people; the lock is what counts. It is held until the end. */
 		if (ftruncate(file, 0) != 0 || write(file, pid, strlen(pid)) < 0)
@@ -310,13 +387,11 @@ static int text_order(const void *a, const void *b)
 int execution_lock(const struct execution *execution, struct error *error)
 {
 	const struct cluster *cluster = &execution->cluster;
-	const char *folder = getenv("LOCKKEEPER_LOCKS");
+	const char *folder = lock_folder();
 	const char **uris = MEMORY_ARRAY(const char *, cluster->host_count);
 	uint32_t count = 0;
 	int result = 0;
 
-	if (!folder || !*folder)
-		folder = "/run/lock/lockkeeper";
 	if (mkdir(folder, 0700) != 0 && errno != EEXIST)
 		result = error_set(error, ERROR_IO, "%s: %s (LOCKKEEPER_LOCKS names another folder)", folder,
 		                   strerror(errno));
@@ -332,4 +407,26 @@ int execution_lock(const struct execution *execution, struct error *error)
 	}
 	free(uris);
 	return result;
+}
+
+/* Asks, and takes nothing: a driver that starts meanwhile must not be turned away. */
+bool execution_is_locked(const struct execution *execution)
+{
+	const struct cluster *cluster = &execution->cluster;
+	bool locked = false;
+
+	for (uint32_t i = 0; i < cluster->host_count && !locked; i++) {
+		struct flock lock = { .l_type = F_WRLCK, .l_whence = SEEK_SET };
+		char path[4096];
+		int file;
+
+		if (!cluster->hosts[i].uri)
+			continue;
+		file = lock_file(lock_folder(), cluster->hosts[i].uri, O_RDWR, path, sizeof(path));
+		if (file < 0)
+			continue;
+		locked = fcntl(file, F_GETLK, &lock) == 0 && lock.l_type != F_UNLCK;
+		close(file);
+	}
+	return locked;
 }

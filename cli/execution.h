@@ -41,6 +41,9 @@ int execution_read(struct execution *execution, const char *cluster_name, char *
                    size_t cluster_length, const char *plan_name, char *plan, size_t plan_length,
                    bool *ret_stale, struct error *error);
 
+/* Whether the file may be a journal: SQLite would say little, and change what belongs to somebody else. */
+int execution_check_journal(const char *path, struct error *error);
+
 /* Opens a journal and reads all that it was given. The executor is where it was before the first event. */
 int execution_open(struct execution *execution, const char *path, bool read_only, struct error *error);
 
@@ -72,5 +75,8 @@ int execution_exit(const struct execution *execution, enum executor_end end);
  * another process holds one.
  */
 int execution_lock(const struct execution *execution, struct error *error);
+
+/* Whether a driver is at work on one of its hosts, as far as the locks tell. */
+bool execution_is_locked(const struct execution *execution);
 
 #endif

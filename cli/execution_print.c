@@ -128,6 +128,7 @@ static json_t *move_json(const struct execution *execution, uint32_t move)
 	const struct migration *migration = &execution->executor.migrations[move];
 	json_t *object = json_object_new();
 	char buffer[256];
+	const char *why = note_of(execution, move, buffer, sizeof(buffer));
 
 	json_add_number(object, "id", (double)plan_move_id(&execution->plan, move));
 	json_add_text(object, "vm", cluster->vms[of->vm].name);
@@ -140,7 +141,7 @@ static json_t *move_json(const struct execution *execution, uint32_t move)
 		json_add_number(object, "remaining_bytes", migration->progress.remaining_bytes);
 		json_add_number(object, "processed_bytes", migration->progress.processed_bytes);
 	}
-	json_add_text(object, "why", note_of(execution, move, buffer, sizeof(buffer)));
+	json_add_text(object, "why", *why ? why : NULL);
 	if (execution->plan.predicted)
 		json_add(object, "predicted", predicted_json(&of->predicted));
 	if (is_observed(execution, move))

@@ -32,10 +32,10 @@ static struct journal_command begin(const char *documentation, int argc, char **
 }
 
 /* Goes over all that was written; where the core decides otherwise today, that is said. */
-static int go_over(struct journal_command *command, struct replay_difference *ret_difference,
+static int go_over(struct journal_command *command, bool read_only, struct replay_difference *ret_difference,
                    const struct run_watch *watch, struct error *error)
 {
-	int result = execution_open(&command->execution, command->path, false, error);
+	int result = execution_open(&command->execution, command->path, read_only, error);
 
 	if (result)
 		return result;
@@ -48,7 +48,7 @@ static int resume(struct journal_command *command, struct error *error)
 {
 	struct replay_difference difference;
 	enum executor_end end;
-	int result = go_over(command, &difference, NULL, error);
+	int result = go_over(command, false, &difference, NULL, error);
 
 	if (!result && difference.record)
 		result = error_set(
@@ -69,13 +69,16 @@ static int resume(struct journal_command *command, struct error *error)
 
 int command_resume(int argc, char **argv)
 {
-	struct journal_command command = begin(
-		"Goes on with an execution after a stop or a crash."
-		"\v"
-		"Asks both hosts of every move that was under way what is true there before anything else, then goes\n"
-		"on as execute does. Moves that had failed are tried again. Exit codes are those of execute.\n\n"
-		"Example: lockkeeper resume lock.journal",
-		argc, argv);
+	struct journal_command command =
+		begin("Goes on with an execution after a stop or a crash."
+	              "\v"
+	              "Before anything else both hosts of every move that was under way are asked\n"
+	              "what is true there; then it goes on as execute does, with the options that\n"
+	              "execute was given. Moves that had failed are tried again, what was unclear is\n"
+	              "looked at again. Exit codes are those of execute.\n\n"
+	              "Example:\n"
+	              "  lockkeeper resume lock.journal",
+	              argc, argv);
 	struct error error;
 	int result = resume(&command, &error);
 
@@ -87,23 +90,25 @@ int command_resume(int argc, char **argv)
 
 int command_status(int argc, char **argv)
 {
-	struct journal_command command = begin(
-		"Where an execution stands: each move, what was predicted, what was observed."
-		"\v"
-		"Reads the journal alone, beside a driver at work. Exit codes: 0 all moves done, 4 not all yet,\n"
-		"5 unclear which side runs a VM, 3 stale, 1 error.\n\n"
-		"Example: lockkeeper status lock.journal --output json",
-		argc, argv);
+	struct journal_command command =
+		begin("Where an execution stands: each move, what was predicted, what was observed."
+	              "\v"
+	              "Reads the journal alone, also beside a driver at work, and asks no host.\n\n"
+	              "Exit codes: 0 all moves done, 4 not all yet, 5 it is unclear which side runs a\n"
+	              "VM, 3 stale, 1 error.\n\n"
+	              "Example:\n"
+	              "  lockkeeper status lock.journal --output json",
+	              argc, argv);
 	struct replay_difference difference;
-	struct error error, lock_error;
+	struct error error;
 	enum executor_end end = EXECUTOR_GOING;
-	int result = go_over(&command, &difference, NULL, &error);
+	int result = go_over(&command, true, &difference, NULL, &error);
 
 	if (!result) {
 		end = executor_end(&command.execution.executor);
-		result = execution_print(
-			&command.execution, command.common.output,
-			end == EXECUTOR_GOING && execution_lock(&command.execution, &lock_error), &error);
+		result = execution_print(&command.execution, command.common.output,
+		                         end == EXECUTOR_GOING && execution_is_locked(&command.execution),
+		                         &error);
 	}
 	if (result)
 		result = cli_fail(&error);
@@ -119,16 +124,22 @@ int command_status(int argc, char **argv)
 
 int command_abort(int argc, char **argv)
 {
-	struct journal_command command = begin(
-		"Asks a driver at work to stop cleanly."
-		"\v"
-		"Nothing new starts; migrations that can still be given up are, the others go to their ends. The\n"
-		"driver notices within a second, and ends with exit code 4; `lockkeeper resume` goes on.\n\n"
-		"Example: lockkeeper abort lock.journal",
-		argc, argv);
+	struct journal_command command =
+		begin("Asks a driver at work to stop cleanly."
+	              "\v"
+	              "Nothing new starts; migrations that can still be given up are, the others go\n"
+	              "to their ends. The driver notices within a second, and ends with exit code 4\n"
+	              "when nothing is under way any more; `lockkeeper resume` goes on.\n\n"
+	              "Exit codes: 0 it was asked, 1 error.\n\n"
+	              "Example:\n"
+	              "  lockkeeper abort lock.journal",
+	              argc, argv);
 	struct error error;
+	int result = execution_check_journal(command.path, &error);
 
-	return journal_ask_abort(command.path, &error) ? cli_fail(&error) : EXIT_YES;
+	if (!result)
+		result = journal_ask_abort(command.path, &error);
+	return result ? cli_fail(&error) : EXIT_YES;
 }
 
 /* ------------------------------------------------------------------ replay */
@@ -195,7 +206,10 @@ static int print_verdict(const struct replaying *replaying, const struct replay_
 			json_add_number(root, "differs_at", (double)difference->record);
 		return cli_print_json(root, error);
 	}
-	if (difference->record)
+	if (difference->record && difference->was.kind == difference->is.kind)
+		printf("record %llu: %s was ordered otherwise than it would be now\n",
+		       (unsigned long long)difference->record, command_words[difference->was.kind]);
+	else if (difference->record)
 		printf("record %llu: %s was ordered, %s would be now\n",
 		       (unsigned long long)difference->record,
 		       difference->was.kind < COMMAND_COUNT ? command_words[difference->was.kind] : "nothing",
@@ -210,15 +224,16 @@ int command_replay(int argc, char **argv)
 	struct journal_command command = begin(
 		"Goes over a journal: every event is given to the core again, which must order the same."
 		"\v"
-		"Prints each event and what was ordered then; touches no host. Exit codes: 0 the same commands,\n"
-		"2 others, 1 error.\n\n"
-		"Example: lockkeeper replay lock.journal",
+		"Prints each event and what is ordered then; asks no host.\n\n"
+		"Exit codes: 0 the same commands, 2 others, 1 error.\n\n"
+		"Example:\n"
+		"  lockkeeper replay lock.journal",
 		argc, argv);
 	struct replaying replaying = { .command = &command };
 	struct run_watch watch = { print_record, &replaying };
 	struct replay_difference difference;
 	struct error error;
-	int result = go_over(&command, &difference, &watch, &error);
+	int result = go_over(&command, true, &difference, &watch, &error);
 
 	if (!result)
 		result = print_verdict(&replaying, &difference, &error);

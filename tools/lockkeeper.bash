@@ -11,6 +11,11 @@ _lockkeeper_options()
 	targets) echo "--to $common" ;;
 	plan) echo "--lock --rolling --max-parallel --limit --out --model $common" ;;
 	approve) echo "--cluster --key --expires --out $common" ;;
+	execute)
+		echo "--approval --approvals --signers --cluster --journal --dry-run --parallel --tries" \
+			"--patience --data-tls --migration-uri --shared --strangers $common"
+		;;
+	resume | status | abort | replay) echo "$common" ;;
 	simulate) echo "--lock --runs --model --plots --trace $common" ;;
 	import) echo "-o --name --measure-dirty --groups --shared $common" ;;
 	calibrate) echo "--out --hypervisor --model $common" ;;
@@ -25,13 +30,15 @@ _lockkeeper_value()
 	--profile) mapfile -t COMPREPLY < <(compgen -W 'titanium starlingx nova' -- "$2") ;;
 	--plots) mapfile -t COMPREPLY < <(compgen -d -- "$2") ;;
 	--hypervisor) mapfile -t COMPREPLY < <(compgen -W 'qemu-7.2 qemu-8.2 qemu-9.2 qemu-10.0' -- "$2") ;;
-	--model | --cluster | --groups)
+	--model | --cluster | --groups | --approval)
 		mapfile -t COMPREPLY < <(compgen -f -X '!*.json' -- "$2"; compgen -d -- "$2")
 		;;
 	--shared) mapfile -t COMPREPLY < <(compgen -d -- "$2") ;;
-	--trace | -o | --out | --key) mapfile -t COMPREPLY < <(compgen -f -- "$2") ;;
+	--trace | -o | --out | --key | --signers | --journal)
+		mapfile -t COMPREPLY < <(compgen -f -- "$2")
+		;;
 	--host | --to | --lock | --max-parallel | --window | --limit | --runs | --name | --seed | -j | \
-		--expires)
+		--expires | --approvals | --parallel | --tries | --patience | --migration-uri)
 		COMPREPLY=()
 		;;
 	*) return 1 ;;
@@ -42,8 +49,9 @@ _lockkeeper()
 {
 	local current=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD - 1]}
 	local command=${COMP_WORDS[1]}
-	local commands='check targets plan approve simulate import calibrate --help --version'
+	local commands='check targets plan approve execute resume status abort replay'
 
+	commands+=' simulate import calibrate --help --version'
 	COMPREPLY=()
 	compopt -o filenames 2>/dev/null
 	if [ "$COMP_CWORD" = 1 ]; then
@@ -60,6 +68,8 @@ _lockkeeper()
 			compgen -W 'qemu+tls:// qemu+ssh:// qemu+tcp:// qemu:///system' -- "$current")
 	elif [ "$command" = import ]; then
 		mapfile -t COMPREPLY < <(compgen -d -- "$current")
+	elif [[ $command == @(resume|status|abort|replay) ]]; then
+		mapfile -t COMPREPLY < <(compgen -f -- "$current")
 	elif [ "$command" = calibrate ]; then
 		mapfile -t COMPREPLY < <(compgen -f -X '!*.csv' -- "$current"; compgen -d -- "$current")
 	else
