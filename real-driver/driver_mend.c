@@ -55,7 +55,7 @@ static bool is_alone(struct task *task, uint32_t here, struct answer *answer)
 
 		if (host == here)
 			continue;
-		presence = place_open(driver, host, &task->tracked->who, reach_s, &place, why);
+		presence = place_open(driver, host, &task->tracked->who, DRIVER_REACH_S, &place, why);
 		has = presence == PRESENCE_THERE && place_active(&place);
 		place_close(driver, &place);
 		if (presence == PRESENCE_SILENT)
