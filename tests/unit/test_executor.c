@@ -13,10 +13,12 @@
 static const char CLUSTER[] =
 	"{\"schema\": \"lockkeeper.cluster/1\", \"name\": \"t\", \"profile\": \"nova\","
 	"\"migration\": {\"parallel_per_host\": 2, \"downtime_steps\": 0}, \"hosts\": ["
-	"{\"name\": \"a\", \"cpus\": 8, \"memory_mib\": 8192}, {\"name\": \"b\", \"cpus\": 8, \"memory_mib\": 8192},"
+	"{\"name\": \"a\", \"cpus\": 8, \"memory_mib\": 8192},"
+	"{\"name\": \"b\", \"cpus\": 8, \"memory_mib\": 8192},"
 	"{\"name\": \"c\", \"cpus\": 8, \"memory_mib\": 8192}],"
 	"\"flavors\": [{\"name\": \"f\", \"vcpus\": 1, \"memory_mib\": 1024}], \"vms\": ["
-	"{\"name\": \"v0\", \"host\": \"a\", \"flavor\": \"f\"}, {\"name\": \"v1\", \"host\": \"a\", \"flavor\": \"f\"},"
+	"{\"name\": \"v0\", \"host\": \"a\", \"flavor\": \"f\"},"
+	"{\"name\": \"v1\", \"host\": \"a\", \"flavor\": \"f\"},"
 	"{\"name\": \"v2\", \"host\": \"b\", \"flavor\": \"f\"}]}";
 
 /* 0: v2 b > c; 1: v0 a > b, after 0; 2: v1 a > c. */
