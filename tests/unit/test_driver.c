@@ -824,6 +824,14 @@ Test(driver, knows_its_own_doing)
 	fake_lifecycle(0, "w", VIR_DOMAIN_EVENT_SHUTDOWN, 0);
 	fake_lifecycle(0, "w", VIR_DOMAIN_EVENT_STOPPED, VIR_DOMAIN_EVENT_STOPPED_SHUTDOWN);
 	expect_quiet();
+	/* Once it is booted somewhere, its end is a change again. */
+	fake_lifecycle(1, "w", VIR_DOMAIN_EVENT_STARTED, VIR_DOMAIN_EVENT_STARTED_BOOTED);
+	fake_lifecycle(1, "w", VIR_DOMAIN_EVENT_STOPPED, VIR_DOMAIN_EVENT_STOPPED_CRASHED);
+	await(EVENT_CHANGED);
+	submit(COMMAND_BOOT_SOURCE, W);
+	await(EVENT_RETURNED);
+	fake_lifecycle(0, "w", VIR_DOMAIN_EVENT_STOPPED, VIR_DOMAIN_EVENT_STOPPED_CRASHED);
+	await(EVENT_CHANGED);
 }
 
 Test(driver, loses_a_host_and_finds_it_again)
