@@ -273,7 +273,8 @@ static void track(struct driver *driver, const struct command *command)
 	tracked->attempt = command->attempt;
 	driver->latest[tracked->vm] = command->move;
 	tracked->doing.begun = tracked->doing.begun || begins(command->kind);
-	tracked->doing.stopping = tracked->doing.stopping || command->kind == COMMAND_STOP;
+	if (command->kind == COMMAND_STOP || command->kind == COMMAND_BOOT_SOURCE)
+		tracked->doing.stopping = command->kind == COMMAND_STOP;
 	tracked->doing.ending_source = tracked->doing.ending_source ||
 	                               command->kind == COMMAND_DESTROY_SOURCE;
 	tracked->doing.ending_target = tracked->doing.ending_target ||

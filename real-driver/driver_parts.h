@@ -32,6 +32,7 @@ struct doing {
 	bool begun;     /* a migration was started or watched, or the guest told to stop */
 	bool under_way; /* the call has not come back */
 	bool switched;  /* EVENT_SWITCHED was given */
+	bool arrived;   /* it was seen to run at the target: what ends there from now on is the guest */
 	bool stopping, ending_source, ending_target; /* what happens to the guest is our own doing */
 	bool round;                                  /* a round has ended since the last look */
 	bool limited;                                /* `limit_ms` is not yet in force */

@@ -24,8 +24,9 @@ static const double alive_every_s = 5, backoff_first_s = 1, backoff_most_s = 30,
 struct slot {
 	struct hosts *hosts;
 	uint32_t index;
-	const char *uri; /* NULL: none */
-	virConnectPtr connection;
+	const char *uri;          /* NULL: none */
+	virConnectPtr connection; /* that others may use; NULL: none */
+	virConnectPtr current;    /* that is open, or being set up */
 	int lifecycle, iteration; /* handles of the events; -1: none */
 	bool tried, broken;
 	char why[WHY_ROOM];
@@ -99,11 +100,13 @@ static void closed(virConnectPtr connection, int reason, void *opaque)
 		                             "the host no longer answers", "the connection was closed" };
 	struct slot *slot = opaque;
 
-	(void)connection;
 	lock(slot->hosts);
-	slot->broken = true;
-	snprintf(slot->why, sizeof(slot->why), "%s: %s", slot->uri,
-	         words[reason >= 0 && reason < 4 ? reason : 0]);
+	/* It may be told late, when there is another one already. */
+	if (slot->current == connection) {
+		slot->broken = true;
+		snprintf(slot->why, sizeof(slot->why), "%s: %s", slot->uri,
+		         words[reason >= 0 && reason < 4 ? reason : 0]);
+	}
 	pthread_cond_broadcast(&slot->hosts->changed);
 	unlock(slot->hosts);
 }
@@ -174,6 +177,9 @@ static virConnectPtr slot_open(struct slot *slot, char *ret_why, size_t room)
 		snprintf(ret_why, room, "%s: %s", slot->uri, text);
 		return NULL;
 	}
+	lock(slot->hosts);
+	slot->current = connection;
+	unlock(slot->hosts);
 	/* Drivers within this process know none of these; they cannot be lost either. */
 	calls->virConnectSetKeepAlive(connection, KEEPALIVE_S, KEEPALIVE_COUNT);
 	hold(slot->hosts);
@@ -261,7 +267,7 @@ static void *slot_run(void *argument)
 		if (lost && !hosts->closing && hosts->listener.back)
 			hosts->listener.back(hosts->listener.context, slot->index);
 		slot_stay(slot, connection);
-		slot->connection = NULL;
+		slot->connection = slot->current = NULL;
 		lost = true;
 		if (!hosts->closing && hosts->listener.lost)
 			hosts->listener.lost(hosts->listener.context, slot->index, slot->why);

@@ -801,6 +801,31 @@ Test(driver, hears_of_what_others_do)
 	expect_quiet();
 }
 
+Test(driver, a_receiver_is_no_guest_before_it_runs)
+{
+	struct fake_domain *there = fake_add(1, "v");
+
+	expect_ok(COMMAND_START);
+	fake_lifecycle(1, "v", VIR_DOMAIN_EVENT_SHUTDOWN, 0);
+	fake_lifecycle(1, "v", VIR_DOMAIN_EVENT_STOPPED, VIR_DOMAIN_EVENT_STOPPED_DESTROYED);
+	expect_quiet();
+	fake_lifecycle(1, "v", VIR_DOMAIN_EVENT_RESUMED, VIR_DOMAIN_EVENT_RESUMED_MIGRATED);
+	fake_lifecycle(1, "v", VIR_DOMAIN_EVENT_STOPPED, VIR_DOMAIN_EVENT_STOPPED_DESTROYED);
+	await(EVENT_CHANGED);
+	cr_expect_str_eq(scene.why, "h1: v: somebody has ended it");
+	/* A driver that came later has only looked. */
+	scene.backend->close(scene.backend);
+	begin();
+	fake_state(there, VIR_DOMAIN_PAUSED, VIR_DOMAIN_PAUSED_MIGRATION);
+	order(COMMAND_LOOK);
+	fake_lifecycle(1, "v", VIR_DOMAIN_EVENT_STOPPED, VIR_DOMAIN_EVENT_STOPPED_DESTROYED);
+	expect_quiet();
+	fake_state(there, VIR_DOMAIN_RUNNING, VIR_DOMAIN_RUNNING_MIGRATED);
+	order(COMMAND_LOOK);
+	fake_lifecycle(1, "v", VIR_DOMAIN_EVENT_STOPPED, VIR_DOMAIN_EVENT_STOPPED_DESTROYED);
+	await(EVENT_CHANGED);
+}
+
 Test(driver, knows_its_own_doing)
 {
 	fake_state(scene.v, VIR_DOMAIN_PAUSED, VIR_DOMAIN_PAUSED_MIGRATION);
@@ -815,6 +840,14 @@ Test(driver, knows_its_own_doing)
 	fake_lifecycle(0, "w", VIR_DOMAIN_EVENT_SHUTDOWN, 0);
 	fake_lifecycle(0, "w", VIR_DOMAIN_EVENT_STOPPED, VIR_DOMAIN_EVENT_STOPPED_SHUTDOWN);
 	expect_quiet();
+	/* Once it is booted somewhere, its end is a change again. */
+	fake_lifecycle(1, "w", VIR_DOMAIN_EVENT_STARTED, VIR_DOMAIN_EVENT_STARTED_BOOTED);
+	fake_lifecycle(1, "w", VIR_DOMAIN_EVENT_STOPPED, VIR_DOMAIN_EVENT_STOPPED_CRASHED);
+	await(EVENT_CHANGED);
+	submit(COMMAND_BOOT_SOURCE, W);
+	await(EVENT_RETURNED);
+	fake_lifecycle(0, "w", VIR_DOMAIN_EVENT_STOPPED, VIR_DOMAIN_EVENT_STOPPED_CRASHED);
+	await(EVENT_CHANGED);
 }
 
 Test(driver, loses_a_host_and_finds_it_again)
@@ -830,6 +863,9 @@ Test(driver, loses_a_host_and_finds_it_again)
 	cr_expect_eq(scene.event.seen.source, SIDE_RUNNING);
 	fake_hosts[1].down = false;
 	await(EVENT_BACK);
+	/* What broke before is told late: it is not of this connection. */
+	fake_hosts[1].closed((virConnectPtr)(void *)&scene, 0, fake_hosts[1].closed_opaque);
+	expect_quiet();
 	cr_expect_eq(order(COMMAND_LOOK)->seen.target, SIDE_ABSENT);
 }
 
