@@ -100,10 +100,10 @@ static void finish(uint32_t move, bool arrives)
 {
 	tell((struct event){ .kind = EVENT_CHECKED, .move = move, .ok = true, .running = true });
 	tell((struct event){ .kind = EVENT_RETURNED, .move = move, .call = COMMAND_START, .ok = arrives });
-	tell((struct event){
-		.kind = EVENT_SEEN,
-		.move = move,
-		.seen = { arrives ? SIDE_ABSENT : SIDE_RUNNING, arrives ? SIDE_RUNNING : SIDE_ABSENT } });
+	tell((struct event){ .kind = EVENT_SEEN,
+	                     .move = move,
+	                     .seen = { .source = arrives ? SIDE_ABSENT : SIDE_RUNNING,
+	                               .target = arrives ? SIDE_RUNNING : SIDE_ABSENT } });
 }
 
 Test(executor, starts_what_may_and_looks_at_the_hosts_before_each_wave, .fini = destroy)
@@ -225,7 +225,9 @@ Test(executor, a_vm_that_a_person_must_look_at_lets_nothing_new_start, .fini = d
 	tell((struct event){ .kind = EVENT_CHECKED, .move = 0, .ok = true, .running = true });
 	tell((struct event){ .kind = EVENT_RETURNED, .move = 0, .call = COMMAND_START });
 	for (int i = 0; i < 2; i++) {
-		tell((struct event){ .kind = EVENT_SEEN, .move = 0, .seen = { SIDE_RUNNING, SIDE_RUNNING } });
+		tell((struct event){ .kind = EVENT_SEEN,
+		                     .move = 0,
+		                     .seen = { .source = SIDE_RUNNING, .target = SIDE_RUNNING } });
 		scene.now_ns += SECOND_NS;
 		tell((struct event){ .kind = EVENT_TIMER, .move = NONE });
 	}
@@ -246,7 +248,8 @@ Test(executor, an_operator_stops_it, .fini = destroy)
 	cr_assert(ordered(COMMAND_CANCEL, 0));
 	cr_assert_eq(scene.executor.standings[2], STANDING_FAILED, "it was only being checked");
 	tell((struct event){ .kind = EVENT_RETURNED, .move = 0, .call = COMMAND_START });
-	tell((struct event){ .kind = EVENT_SEEN, .move = 0, .seen = { SIDE_RUNNING, SIDE_ABSENT } });
+	tell((struct event){
+		.kind = EVENT_SEEN, .move = 0, .seen = { .source = SIDE_RUNNING, .target = SIDE_ABSENT } });
 	cr_assert_eq(executor_end(&scene.executor), EXECUTOR_STOPPED);
 	cr_assert_str_eq(scene.executor.why, "an operator stopped it");
 }
