@@ -243,7 +243,12 @@ static int carry_out(struct execute_command *command, struct error *error)
 		result = execution_drive(execution, EVENT_BEGIN, &end, error);
 	if (!result && !command->dry_run)
 		result = execution_print(execution, command->common.output, false, error);
-	return result ? cli_fail(error) : execution_exit(execution, end);
+	if (result)
+		return cli_fail(error);
+	if (!command->dry_run || end != EXECUTOR_STOPPED)
+		return execution_exit(execution, end);
+	fprintf(stderr, "lockkeeper: not all of its first moves could start: %s\n", execution->executor.why);
+	return EXIT_NO;
 }
 
 int command_execute(int argc, char **argv)

@@ -60,7 +60,10 @@ void execution_free(struct execution *execution);
 int execution_drive(struct execution *execution, enum event_kind first, enum executor_end *ret_end,
                     struct error *error);
 
-/* Looks at the hosts, has the plan proven from there, and checks each move's target; starts nothing. */
+/*
+ * Looks at the hosts, has the plan proven from there, and checks the target of each move that waits for no
+ * other; starts nothing. *ret_end: EXECUTOR_DONE, all could start; EXECUTOR_STALE; EXECUTOR_STOPPED: not all.
+ */
 int execution_rehearse(struct execution *execution, enum executor_end *ret_end, struct error *error);
 
 /* How it stands, on standard output: a table, CSV, or lockkeeper.execution/1. */

@@ -512,15 +512,19 @@ static void rehearse(struct drive *drive, enum executor_end *ret_end)
 		backend->wait(backend, TIME_FOREVER, &event);
 		if (event.kind == EVENT_STOCK) {
 			awaited--;
-			if (event.verdict != TAKING_PROVEN)
-				*ret_end = EXECUTOR_STALE;
+			if (event.verdict == TAKING_PROVEN)
+				continue;
+			*ret_end = EXECUTOR_STALE;
 			snprintf(execution->executor.why, sizeof(execution->executor.why), "%s",
 			         event.why ? event.why : "");
 		} else if (event.kind == EVENT_CHECKED) {
 			awaited--;
 			say_checked(execution, &event);
-			if (!event.ok && *ret_end == EXECUTOR_DONE)
-				*ret_end = EXECUTOR_STOPPED;
+			if (event.ok || *ret_end != EXECUTOR_DONE)
+				continue;
+			*ret_end = EXECUTOR_STOPPED;
+			snprintf(execution->executor.why, sizeof(execution->executor.why), "%s",
+			         event.why ? event.why : "");
 		}
 	}
 }

@@ -4,6 +4,7 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 struct journal_command {
 	struct cli_options common;
@@ -40,6 +41,12 @@ static int go_over(struct journal_command *command, bool read_only, struct repla
 	if (result)
 		return result;
 	return replay(&command->execution.executor, command->execution.journal, ret_difference, watch, error);
+}
+
+/* Who may not write to it reads it nevertheless; who may leaves no files of SQLite's behind. */
+static bool is_read_only(const struct journal_command *command)
+{
+	return access(command->path, W_OK) != 0;
 }
 
 /* ------------------------------------------------------------------ resume */
@@ -102,7 +109,7 @@ int command_status(int argc, char **argv)
 	struct replay_difference difference;
 	struct error error;
 	enum executor_end end = EXECUTOR_GOING;
-	int result = go_over(&command, true, &difference, NULL, &error);
+	int result = go_over(&command, is_read_only(&command), &difference, NULL, &error);
 
 	if (!result) {
 		end = executor_end(&command.execution.executor);
@@ -233,7 +240,7 @@ int command_replay(int argc, char **argv)
 	struct run_watch watch = { print_record, &replaying };
 	struct replay_difference difference;
 	struct error error;
-	int result = go_over(&command, true, &difference, &watch, &error);
+	int result = go_over(&command, is_read_only(&command), &difference, &watch, &error);
 
 	if (!result)
 		result = print_verdict(&replaying, &difference, &error);
