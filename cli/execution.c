@@ -107,6 +107,7 @@ static char *options_text(const struct execution_options *of)
 	json_add_number(object, "patience_s", of->patience_s);
 	json_add_bool(object, "data_tls", of->tls);
 	json_add_bool(object, "strangers", of->strangers);
+	json_add_bool(object, "simulated", of->simulated);
 	add_texts(object, "migration_uris", of->uris, of->uri_count);
 	add_texts(object, "shared", of->shared, of->shared_count);
 	json_add_number(object, "expires_unix_s", (double)of->expires_unix_s);
@@ -157,6 +158,7 @@ static int read_options(struct execution *execution, const char *text, struct er
 	of->patience_s = number_of(object, "patience_s");
 	of->tls = truth_of(object, "data_tls");
 	of->strangers = truth_of(object, "strangers");
+	of->simulated = truth_of(object, "simulated");
 	of->expires_unix_s = (int64_t)number_of(object, "expires_unix_s");
 	texts_of(&execution->cluster.arena, object, "migration_uris", &of->uris, &of->uri_count);
 	texts_of(&execution->cluster.arena, object, "shared", &of->shared, &of->shared_count);
@@ -309,7 +311,8 @@ int execution_create_journal(struct execution *execution, const char *path, cons
 
 	clock_gettime(CLOCK_REALTIME, &now);
 	head.options = text;
-	head.created_ns = (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
+	/* Virtual time begins at 0. */
+	head.created_ns = execution->options.simulated ? 0 : (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
 	result = reserve(path, error);
 	if (!result) {
 		result = journal_create(&execution->journal, path, &head, error);
