@@ -9,7 +9,15 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { KEY_APPROVAL = 0x100, KEY_APPROVALS, KEY_SIGNERS, KEY_CLUSTER, KEY_JOURNAL, KEY_DRY_RUN };
+enum {
+	KEY_APPROVAL = 0x100,
+	KEY_APPROVALS,
+	KEY_SIGNERS,
+	KEY_CLUSTER,
+	KEY_JOURNAL,
+	KEY_DRY_RUN,
+	KEY_SIMULATE
+};
 
 struct execute_command {
 	struct cli_options common;
@@ -30,6 +38,7 @@ static const struct argp_option options[] = {
 	{ "cluster", KEY_CLUSTER, "CLUSTER", 0, "the state of the cluster that the plan is for", 1 },
 	{ "journal", KEY_JOURNAL, "FILE", 0, "keep what happens there; must not be there yet", 1 },
 	{ "dry-run", KEY_DRY_RUN, NULL, 0, "look at the hosts, prove and check everything, move nothing", 1 },
+	{ "simulate", KEY_SIMULATE, NULL, 0, "in virtual time, by the same core; touches no host", 1 },
 	{ 0 },
 };
 
@@ -43,6 +52,8 @@ static void check_complete(const struct argp_state *state, const struct execute_
 		argp_error(state, "--approval is missing, expected what approve wrote");
 	if (!command->signers)
 		argp_error(state, "--signers is missing, expected a file of allowed signers");
+	if (command->dry_run && command->execution.options.simulated)
+		argp_error(state, "--dry-run looks at hosts, --simulate touches none: expected one of them");
 	if (!command->journal_path && !command->dry_run)
 		argp_error(state, "--journal is missing, expected a file that is not there yet");
 }
@@ -75,6 +86,9 @@ static error_t parse(int key, char *argument, struct argp_state *state)
 		return 0;
 	case KEY_DRY_RUN:
 		command->dry_run = true;
+		return 0;
+	case KEY_SIMULATE:
+		command->execution.options.simulated = true;
 		return 0;
 	case ARGP_KEY_END:
 		check_complete(state, command);
@@ -136,7 +150,7 @@ static int check_proven(struct execute_command *command, struct error *error)
 	struct verify_document plan = { NULL, command->plan_text, command->plan_length };
 	struct verify_answer answer;
 
-	if (verify_process(&cluster, &plan, command->common.profile, &answer, error))
+	if (verify_process(&cluster, &plan, command->execution.plan.profile, &answer, error))
 		return cli_fail(error);
 	if (answer.verdict == VERIFY_PROVEN)
 		return EXIT_YES;
@@ -149,7 +163,7 @@ static int check_uris(const struct execute_command *command, struct error *error
 {
 	const struct execution *execution = &command->execution;
 
-	for (uint32_t i = 0; i < execution->plan.move_count; i++) {
+	for (uint32_t i = 0; i < execution->plan.move_count && !execution->options.simulated; i++) {
 		const struct plan_move *of = &execution->plan.moves[i];
 		uint32_t host = execution->cluster.hosts[of->from].uri ? of->to : of->from;
 
@@ -233,12 +247,15 @@ static int carry_out(struct execute_command *command, struct error *error)
 {
 	struct execution *execution = &command->execution;
 	enum executor_end end;
-	int result = command->dry_run ? 0 : execution_lock(execution, error);
+	bool simulated = execution->options.simulated;
+	int result = command->dry_run || simulated ? 0 : execution_lock(execution, error);
 
 	if (!result)
 		result = create_journal(command, error);
 	if (!result && command->dry_run)
 		result = execution_rehearse(execution, &end, error);
+	else if (!result && simulated)
+		result = execution_simulate(execution, command->common.seed, &end, error);
 	else if (!result)
 		result = execution_drive(execution, EVENT_BEGIN, &end, error);
 	if (!result && !command->dry_run)

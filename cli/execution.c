@@ -107,6 +107,7 @@ static char *options_text(const struct execution_options *of)
 	json_add_number(object, "patience_s", of->patience_s);
 	json_add_bool(object, "data_tls", of->tls);
 	json_add_bool(object, "strangers", of->strangers);
+	json_add_bool(object, "simulated", of->simulated);
 	add_texts(object, "migration_uris", of->uris, of->uri_count);
 	add_texts(object, "shared", of->shared, of->shared_count);
 	json_add_number(object, "expires_unix_s", (double)of->expires_unix_s);
@@ -157,6 +158,7 @@ static int read_options(struct execution *execution, const char *text, struct er
 	of->patience_s = number_of(object, "patience_s");
 	of->tls = truth_of(object, "data_tls");
 	of->strangers = truth_of(object, "strangers");
+	of->simulated = truth_of(object, "simulated");
 	of->expires_unix_s = (int64_t)number_of(object, "expires_unix_s");
 	texts_of(&execution->cluster.arena, object, "migration_uris", &of->uris, &of->uri_count);
 	texts_of(&execution->cluster.arena, object, "shared", &of->shared, &of->shared_count);
@@ -179,19 +181,6 @@ static void create_executor(struct execution *execution)
 	execution->has_executor = true;
 }
 
-/* A plan is carried out by the rules that it was made for, whatever the cluster file says; PROFILE_COUNT: its
- * own. */
-static enum profile profile_of(const json_t *plan)
-{
-	const json_t *value = json_type(plan) == JSON_OBJECT ? json_get(plan, "profile") : NULL;
-	unsigned profile = 0;
-
-	while (profile < PROFILE_COUNT &&
-	       !(value && json_type(value) == JSON_TEXT && !strcmp(json_text(value), profile_words[profile])))
-		profile++;
-	return (enum profile)profile;
-}
-
 int execution_read(struct execution *execution, const char *cluster_name, char *cluster,
                    size_t cluster_length, const char *plan_name, char *plan, size_t plan_length,
                    bool *ret_stale, struct error *error)
@@ -207,8 +196,7 @@ int execution_read(struct execution *execution, const char *cluster_name, char *
 	}
 	result = json_doc_parse(&execution->plan_doc, plan_name, plan, plan_length, error);
 	if (!result)
-		result = cluster_read(&execution->cluster, execution->cluster_doc,
-		                      profile_of(json_doc_root(execution->plan_doc)), error);
+		result = cluster_read(&execution->cluster, execution->cluster_doc, PROFILE_COUNT, error);
 	if (result)
 		return result;
 	execution->has_cluster = true;
@@ -222,8 +210,12 @@ int execution_read(struct execution *execution, const char *cluster_name, char *
 		                 cluster_name);
 	}
 	result = plan_read(&execution->plan, execution->plan_doc, &execution->cluster, error);
-	execution->has_plan = !result;
-	return result;
+	if (result)
+		return result;
+	execution->has_plan = true;
+	/* The rules that it was made by, also where --profile had been given then. */
+	execution->cluster.profile = execution->plan.profile;
+	return 0;
 }
 
 static char *copy_text(const char *text)
@@ -319,7 +311,8 @@ int execution_create_journal(struct execution *execution, const char *path, cons
 
 	clock_gettime(CLOCK_REALTIME, &now);
 	head.options = text;
-	head.created_ns = (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
+	/* Virtual time begins at 0. */
+	head.created_ns = execution->options.simulated ? 0 : (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
 	result = reserve(path, error);
 	if (!result) {
 		result = journal_create(&execution->journal, path, &head, error);
@@ -378,8 +371,8 @@ static int lock_host(const char *folder, const char *uri, struct error *error)
 	if (fcntl(file, F_SETLK, &lock) == 0) {
 		snprintf(pid, sizeof(pid), "%ld\n", (long)getpid());
 		/* Who holds it is a help for people; the lock is what counts. It is held until the end. */
-		if (ftruncate(file, 0) == 0)
-			length = write(file, pid, strlen(pid));
+		if (ftruncate(file, 0) != 0 || write(file, pid, strlen(pid)) < 0)
+			return error_set(error, ERROR_IO, "%s: %s", path, strerror(errno));
 		return 0;
 	}
 	length = read(file, pid, sizeof(pid) - 1);

@@ -14,6 +14,7 @@ struct execution_options {
 	uint32_t tries;         /* of one move */
 	double patience_s;      /* so long what is unclear is looked at */
 	bool tls, strangers;
+	bool simulated; /* in virtual time: no host knows of it */
 	const char **uris; /* "HOST=tcp://…" */
 	uint32_t uri_count;
 	const char **shared;
@@ -65,6 +66,10 @@ int execution_drive(struct execution *execution, enum event_kind first, enum exe
  * other; starts nothing. *ret_end: EXECUTOR_DONE, all could start; EXECUTOR_STALE; EXECUTOR_STOPPED: not all.
  */
 int execution_rehearse(struct execution *execution, enum executor_end *ret_end, struct error *error);
+
+/* Carries it out in virtual time, on hosts that always answer (sim/fleet.h); the journal says so. */
+int execution_simulate(struct execution *execution, uint64_t seed, enum executor_end *ret_end,
+                       struct error *error);
 
 /* How it stands, on standard output: a table, CSV, or lockkeeper.execution/1. */
 int execution_print(const struct execution *execution, enum output output, bool is_running,

@@ -104,9 +104,9 @@ static json_t *observed_json(const struct migration *migration)
 {
 	json_t *object = json_object_new();
 
-	json_add_number(object, "duration_s", migration->progress.elapsed_s);
-	json_add_number(object, "downtime_ms", migration->progress.downtime_ms);
-	json_add_number(object, "bytes", migration->progress.processed_bytes);
+	json_add_number(object, "duration_s", round(migration->progress.elapsed_s * 1e6) / 1e6);
+	json_add_number(object, "downtime_ms", round(migration->progress.downtime_ms * 1e6) / 1e6);
+	json_add_number(object, "bytes", round(migration->progress.processed_bytes));
 	json_add_number(object, "iterations", migration->progress.iterations);
 	return object;
 }

@@ -131,10 +131,14 @@ static void take_source(struct import_options *options, const struct argp_state 
 
 static void check_usage(const struct import_options *options, const struct argp_state *state)
 {
-	if (options->source_count == 0 && options->kind && !strcmp(options->kind, "libvirt"))
-		argp_error(state, "no host, expected libvirt URI…");
-	if (options->source_count == 0)
+	if (!options->kind) {
 		argp_error(state, "nothing to read, expected openstack DIR, openstack - or libvirt URI…");
+		return;
+	}
+	if (options->source_count == 0)
+		argp_error(state, "nothing to read, expected %s",
+		           strcmp(options->kind, "libvirt") ? "openstack DIR or openstack -"
+		                                            : "libvirt URI…");
 	if (strcmp(options->kind, "libvirt") != 0 &&
 	    (options->groups || options->shared_count || options->period_count))
 		argp_error(state, "--groups, --shared and --measure-dirty are for libvirt");

@@ -63,6 +63,11 @@ static int resume(struct journal_command *command, struct error *error)
 			"%s: record %llu was decided otherwise than this version would: finish it with "
 			"the version that began it",
 			command->path, (unsigned long long)difference.record);
+	if (!result && command->execution.options.simulated)
+		result = error_set(
+			error, ERROR_INPUT,
+			"%s: carried out in virtual time, there is nothing on any host to go on with",
+			command->path);
 	if (!result)
 		result = execution_lock(&command->execution, error);
 	if (!result)

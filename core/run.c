@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "core/run.h"
 
-#include <string.h>
 
 static bool is_watched(const struct run_watch *watch, const struct event *event,
                        const struct executor_commands *commands)
@@ -47,7 +46,7 @@ int run(struct backend *backend, struct executor *executor, struct journal *jour
 static bool same_command(const struct command *a, const struct command *b)
 {
 	return a->kind == b->kind && a->move == b->move && a->attempt == b->attempt && a->token == b->token &&
-	       memcmp(&a->number, &b->number, sizeof(a->number)) == 0;
+	       a->number == b->number;
 }
 
 static const struct command no_command = { .kind = COMMAND_COUNT, .move = NONE };

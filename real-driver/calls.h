@@ -10,6 +10,7 @@
 
 #define LIBVIRT_CALLS(X)                      \
 	/* the event loop */                  \
+	X(virInitialize)                      \
 	X(virEventRegisterDefaultImpl)        \
 	X(virEventRunDefaultImpl)             \
 	X(virEventAddTimeout)                 \

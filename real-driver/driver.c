@@ -273,7 +273,8 @@ static void track(struct driver *driver, const struct command *command)
 	tracked->attempt = command->attempt;
 	driver->latest[tracked->vm] = command->move;
 	tracked->doing.begun = tracked->doing.begun || begins(command->kind);
-	tracked->doing.stopping = tracked->doing.stopping || command->kind == COMMAND_STOP;
+	if (command->kind == COMMAND_STOP || command->kind == COMMAND_BOOT_SOURCE)
+		tracked->doing.stopping = command->kind == COMMAND_STOP;
 	tracked->doing.ending_source = tracked->doing.ending_source ||
 	                               command->kind == COMMAND_DESTROY_SOURCE;
 	tracked->doing.ending_target = tracked->doing.ending_target ||
@@ -372,6 +373,7 @@ static void copy_hosts(struct driver *driver, const struct driver_options *optio
 
 	driver->host_names = ARENA_ARRAY(&driver->arena, const char *, cluster->host_count + 1);
 	driver->uris = ARENA_ARRAY(&driver->arena, const char *, cluster->host_count + 1);
+	driver->host_count = cluster->host_count;
 	for (uint32_t i = 0; i < cluster->host_count; i++) {
 		driver->host_names[i] = copy(driver, cluster->hosts[i].name);
 		driver->uris[i] = copy(driver, cluster->hosts[i].uri);

@@ -6,9 +6,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Hosts are waited for so long when something is to be done on them. */
-static const double reach_s = 10;
-
 #define MIB 1048576.0
 
 /* ------------------------------------------------------------------ looking on */
@@ -241,8 +238,8 @@ static void migrate(struct task *task, const struct place *place, const struct c
 /* Where a migration begins: the VM at its source. False: the answer says why not. */
 static bool at_source(struct task *task, struct place *ret_place, struct answer *answer)
 {
-	enum presence presence = place_open(task->driver, task->tracked->from, &task->tracked->who, reach_s,
-	                                    ret_place, answer->why);
+	enum presence presence = place_open(task->driver, task->tracked->from, &task->tracked->who,
+	                                    DRIVER_REACH_S, ret_place, answer->why);
 
 	answer->event.ok = false;
 	answer->event.lasting = presence == PRESENCE_ABSENT;

@@ -6,8 +6,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const double reach_s = 10;
-
 /* What is asked of the target. */
 struct checking {
 	struct task *task;
@@ -318,7 +316,7 @@ static bool check_source(struct checking *checking)
 	struct answer *answer = checking->answer;
 	const char *host = driver->host_names[checking->task->tracked->from];
 	enum presence presence = place_open(driver, checking->task->tracked->from,
-	                                    &checking->task->tracked->who, reach_s, &checking->source,
+	                                    &checking->task->tracked->who, DRIVER_REACH_S, &checking->source,
 	                                    answer->why);
 	char *text;
 
@@ -352,7 +350,7 @@ static bool check_reach(struct checking *checking)
 {
 	struct driver *driver = checking->driver;
 
-	checking->target = hosts_take(driver->hosts, checking->task->tracked->to, reach_s,
+	checking->target = hosts_take(driver->hosts, checking->task->tracked->to, DRIVER_REACH_S,
 	                              checking->answer->why, sizeof(checking->answer->why));
 	if (!checking->target)
 		checking->answer->event.lasting = !driver->uris[checking->task->tracked->to];

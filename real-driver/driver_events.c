@@ -94,7 +94,11 @@ static const char *suspended_words(int detail)
 /* What somebody else did, or the guest by itself; NULL: neither. */
 static const char *changed_words(const struct doing *doing, bool source, int event, int detail)
 {
-	bool ours = doing->stopping || (source ? doing->ending_source : doing->ending_target);
+	bool ours = source ? doing->stopping || doing->ending_source : doing->ending_target;
+
+	/* A receiver that ends before it ran is libvirt's own doing: the migration's call says why. */
+	if (!source && !doing->arrived)
+		return NULL;
 
 	switch (event) {
 	case VIR_DOMAIN_EVENT_STOPPED:
@@ -130,6 +134,12 @@ void events_lifecycle(void *context, uint32_t host, const unsigned char uuid[16]
 	else if ((event == VIR_DOMAIN_EVENT_SUSPENDED && detail == VIR_DOMAIN_EVENT_SUSPENDED_POSTCOPY) ||
 	         (event == VIR_DOMAIN_EVENT_RESUMED && detail == VIR_DOMAIN_EVENT_RESUMED_POSTCOPY))
 		switched(driver, move);
+	if (!source && (event == VIR_DOMAIN_EVENT_RESUMED ||
+	                (event == VIR_DOMAIN_EVENT_STARTED && detail == VIR_DOMAIN_EVENT_STARTED_BOOTED))) {
+		pthread_mutex_lock(&driver->lock);
+		driver->moves[move].doing.arrived = true;
+		pthread_mutex_unlock(&driver->lock);
+	}
 	words = changed_words(&doing, source, event, detail);
 	if (!words)
 		return;

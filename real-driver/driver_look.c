@@ -62,7 +62,7 @@ static void look_run(struct ask *ask)
 {
 	struct driver *driver = ask->driver;
 	struct place place;
-	enum presence presence = place_open(driver, ask->host, ask->who, driver->options.look_s, &place,
+	enum presence presence = place_open(driver, ask->host, ask->who, ask_connect_s(driver), &place,
 	                                    ask->why);
 
 	ask->side = presence == PRESENCE_SILENT ? SIDE_SILENT : SIDE_ABSENT;
@@ -118,6 +118,11 @@ void task_look(struct task *task, struct answer *answer)
 
 	if (!answer->why[0])
 		memcpy(answer->why, why, sizeof(why));
+	if (target.side == SIDE_RUNNING || target.side == SIDE_PAUSED || target.side == SIDE_POSTCOPY) {
+		pthread_mutex_lock(&task->driver->lock);
+		task->tracked->doing.arrived = true;
+		pthread_mutex_unlock(&task->driver->lock);
+	}
 	answer->event.seen = (struct seen){
 		.source = source.side,
 		.target = target.side,

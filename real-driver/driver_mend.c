@@ -9,12 +9,10 @@
  * guest: the core has decided by what it saw a moment ago. Each is done when it is done already.
  */
 
-static const double reach_s = 10;
-
 static bool reach(struct task *task, uint32_t host, struct place *ret_place, struct answer *answer)
 {
-	enum presence presence = place_open(task->driver, host, &task->tracked->who, reach_s, ret_place,
-	                                    answer->why);
+	enum presence presence = place_open(task->driver, host, &task->tracked->who, DRIVER_REACH_S,
+	                                    ret_place, answer->why);
 
 	answer->event.ok = false;
 	answer->event.lasting = presence == PRESENCE_ABSENT;
@@ -41,6 +39,38 @@ static bool is_running(const struct place *place)
 	return place->state == VIR_DOMAIN_RUNNING || place->state == VIR_DOMAIN_BLOCKED;
 }
 
+/*
+ * Whether no other host of the cluster has it in any way: others may have moved it on since both of its own
+ * hosts were looked at. A host that cannot be asked may have it.
+ */
+static bool is_alone(struct task *task, uint32_t here, struct answer *answer)
+{
+	struct driver *driver = task->driver;
+	char why[DRIVER_WHY_ROOM];
+
+	for (uint32_t host = 0; host < driver->host_count; host++) {
+		enum presence presence;
+		struct place place;
+		bool has;
+
+		if (host == here)
+			continue;
+		presence = place_open(driver, host, &task->tracked->who, DRIVER_REACH_S, &place, why);
+		has = presence == PRESENCE_THERE && place_active(&place);
+		place_close(driver, &place);
+		if (presence == PRESENCE_SILENT)
+			answer_no(answer, false, "%s cannot be asked whether %s is active there",
+			          driver->host_names[host], task->tracked->who.name);
+		else if (has)
+			answer_no(answer, true, "%s: %s is active there, it is not started on %s as well",
+			          driver->host_names[host], task->tracked->who.name,
+			          driver->host_names[here]);
+		if (presence == PRESENCE_SILENT || has)
+			return false;
+	}
+	return true;
+}
+
 /* Not once it has gone over to post-copy: its memory is elsewhere. */
 void task_resume_source(struct task *task, struct answer *answer)
 {
@@ -55,7 +85,7 @@ void task_resume_source(struct task *task, struct answer *answer)
 	         place.reason == VIR_DOMAIN_PAUSED_POSTCOPY_FAILED)
 		answer_no(answer, true, "%s: %s is in no state to be resumed", task->driver->host_names[host],
 		          task->tracked->who.name);
-	else
+	else if (is_alone(task, host, answer))
 		finish(task, host, task->driver->calls->virDomainResume(place.domain), answer);
 out:
 	place_close(task->driver, &place);
@@ -66,9 +96,8 @@ static void destroy(struct task *task, uint32_t host, bool never_ran, struct ans
 	struct place place;
 	bool there = reach(task, host, &place, answer);
 
-	if (!there && answer->event.lasting) {
-		done(answer);
-	} else if (there && !place_active(&place)) {
+	/* The host does not know it, or it is off. */
+	if (there ? !place_active(&place) : answer->event.lasting) {
 		done(answer);
 	} else if (there && (is_running(&place) || (never_ran && look_side(place.state, place.reason, true,
 	                                                                   true) != SIDE_INCOMING))) {
@@ -193,52 +222,42 @@ void task_stop(struct task *task, struct answer *answer)
 
 	if (!reach(task, host, &place, answer))
 		goto out;
-	if (!place_active(&place))
+	if (!place_active(&place)) {
 		done(answer);
-	else if (driver->calls->virDomainIsPersistent(place.domain) != 1)
+	} else if (driver->calls->virDomainIsPersistent(place.domain) != 1) {
 		answer_no(answer, true, "%s: %s has no definition that would outlive its shut-down",
 		          driver->host_names[host], task->tracked->who.name);
-	else if (driver->calls->virDomainShutdownFlags(place.domain, 0) < 0)
+	} else if (driver->calls->virDomainShutdownFlags(place.domain, 0) < 0) {
 		answer_error(driver, host, answer);
-	else if (wait_off(task, &place, driver->options.stop_s))
+	} else {
 		done(answer);
-	else
-		answer_no(answer, false, "%s: %s has not shut down within %.3g s", driver->host_names[host],
-		          task->tracked->who.name, driver->options.stop_s);
+		if (!wait_off(task, &place, driver->options.stop_s))
+			answer_no(answer, false, "%s: %s has not shut down within %.3g s",
+			          driver->host_names[host], task->tracked->who.name, driver->options.stop_s);
+	}
 out:
 	place_close(driver, &place);
 }
 
-/* Never twice: where the other host can be asked, it must not run there. */
-static void boot(struct task *task, uint32_t host, uint32_t other, struct answer *answer)
+static void boot(struct task *task, uint32_t host, struct answer *answer)
 {
-	struct driver *driver = task->driver;
-	char why[DRIVER_WHY_ROOM];
-	struct place place, twin;
+	struct place place;
 
-	if (!reach(task, host, &place, answer))
-		goto out;
-	if (place_active(&place)) {
-		done(answer);
-		goto out;
+	if (reach(task, host, &place, answer)) {
+		if (place_active(&place))
+			done(answer);
+		else if (is_alone(task, host, answer))
+			finish(task, host, task->driver->calls->virDomainCreate(place.domain), answer);
 	}
-	if (place_open(driver, other, &task->tracked->who, 0, &twin, why) == PRESENCE_THERE &&
-	    place_active(&twin))
-		answer_no(answer, true, "%s: %s is active there, it is not started on %s as well",
-		          driver->host_names[other], task->tracked->who.name, driver->host_names[host]);
-	else
-		finish(task, host, driver->calls->virDomainCreate(place.domain), answer);
-	place_close(driver, &twin);
-out:
-	place_close(driver, &place);
+	place_close(task->driver, &place);
 }
 
 void task_boot_target(struct task *task, struct answer *answer)
 {
-	boot(task, task->tracked->to, task->tracked->from, answer);
+	boot(task, task->tracked->to, answer);
 }
 
 void task_boot_source(struct task *task, struct answer *answer)
 {
-	boot(task, task->tracked->from, task->tracked->to, answer);
+	boot(task, task->tracked->from, answer);
 }

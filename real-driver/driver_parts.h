@@ -7,7 +7,10 @@
 #include "real-driver/driver.h"
 #include "real-driver/hosts.h"
 
-enum { DRIVER_WHY_ROOM = 400 };
+enum {
+	DRIVER_WHY_ROOM = 400,
+	DRIVER_REACH_S = 10, /* a host is waited for so long when something is to be done on it */
+};
 
 /* An event with what it points to. */
 struct answer {
@@ -29,6 +32,7 @@ struct doing {
 	bool begun;     /* a migration was started or watched, or the guest told to stop */
 	bool under_way; /* the call has not come back */
 	bool switched;  /* EVENT_SWITCHED was given */
+	bool arrived;   /* it was seen to run at the target: what ends there from now on is the guest */
 	bool stopping, ending_source, ending_target; /* what happens to the guest is our own doing */
 	bool round;                                  /* a round has ended since the last look */
 	bool limited;                                /* `limit_ms` is not yet in force */
@@ -52,6 +56,7 @@ struct driver {
 	struct driver_options options; /* its paths and URIs are copies too */
 	struct arena arena;
 	const char **host_names, **uris;
+	uint32_t host_count;
 	struct hosts *hosts;
 	pthread_mutex_t lock; /* of all below; hosts_… must not be called with it */
 	pthread_cond_t changed;
@@ -149,6 +154,8 @@ struct ask *ask_start(struct driver *driver, const struct ask *pattern);
 /* Whether it was answered by then; only then may its members be looked at. */
 bool ask_wait(struct ask *ask, int64_t deadline_ns);
 void ask_drop(struct ask *ask);
+/* How long it may wait for a connection: enough of its time is left to say that there is none. */
+double ask_connect_s(const struct driver *driver);
 
 /* ------------------------------------------------------------------ commands */
 

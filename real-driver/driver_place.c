@@ -209,3 +209,8 @@ void ask_drop(struct ask *ask)
 {
 	ask_unref(ask);
 }
+
+double ask_connect_s(const struct driver *driver)
+{
+	return 0.8 * driver->options.look_s;
+}

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "real-driver/driver_parts.h"
+#include "real-driver/inventory.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -48,17 +49,7 @@ static bool stock_one(const struct libvirt_calls *calls, virDomainPtr domain, st
 		return false;
 	into->name = strdup(name);
 	into->active = state != VIR_DOMAIN_SHUTOFF && state != VIR_DOMAIN_CRASHED;
-	into->state = VM_STOPPED;
-	if (state == VIR_DOMAIN_RUNNING || state == VIR_DOMAIN_BLOCKED)
-		into->state = VM_ACTIVE;
-	else if (state == VIR_DOMAIN_PMSUSPENDED)
-		into->state = VM_SUSPENDED;
-	else if (into->active)
-		into->state = VM_PAUSED;
-	else if (state == VIR_DOMAIN_CRASHED)
-		into->state = VM_ERROR;
-	else if (calls->virDomainHasManagedSaveImage(domain, 0) == 1)
-		into->state = VM_SUSPENDED;
+	into->state = inventory_state(calls, domain, state);
 	into->passing = state == VIR_DOMAIN_PAUSED &&
 	                (reason == VIR_DOMAIN_PAUSED_MIGRATION || reason == VIR_DOMAIN_PAUSED_POSTCOPY ||
 	                 reason == VIR_DOMAIN_PAUSED_POSTCOPY_FAILED ||
@@ -70,7 +61,7 @@ static void stock_run(struct ask *ask)
 {
 	struct driver *driver = ask->driver;
 	const struct libvirt_calls *calls = driver->calls;
-	virConnectPtr connection = hosts_take(driver->hosts, ask->host, driver->options.look_s, ask->why,
+	virConnectPtr connection = hosts_take(driver->hosts, ask->host, ask_connect_s(driver), ask->why,
 	                                      sizeof(ask->why));
 	virDomainPtr *domains = NULL;
 	int count = connection ? calls->virConnectListAllDomains(connection, &domains, 0) : -1;

@@ -24,8 +24,9 @@ static const double alive_every_s = 5, backoff_first_s = 1, backoff_most_s = 30,
 struct slot {
 	struct hosts *hosts;
 	uint32_t index;
-	const char *uri; /* NULL: none */
-	virConnectPtr connection;
+	const char *uri;          /* NULL: none */
+	virConnectPtr connection; /* that others may use; NULL: none */
+	virConnectPtr current;    /* that is open, or being set up */
 	int lifecycle, iteration; /* handles of the events; -1: none */
 	bool tried, broken;
 	char why[WHY_ROOM];
@@ -61,6 +62,15 @@ static void hold(struct hosts *hosts)
 	unlock(hosts);
 }
 
+/* Gives back a reference that cannot be the last. */
+static void unhold(struct hosts *hosts)
+{
+	lock(hosts);
+	must(hosts->references > 1);
+	hosts->references--;
+	unlock(hosts);
+}
+
 void hosts_free(struct hosts *hosts)
 {
 	uint32_t left;
@@ -90,11 +100,13 @@ static void closed(virConnectPtr connection, int reason, void *opaque)
 		                             "the host no longer answers", "the connection was closed" };
 	struct slot *slot = opaque;
 
-	(void)connection;
 	lock(slot->hosts);
-	slot->broken = true;
-	snprintf(slot->why, sizeof(slot->why), "%s: %s", slot->uri,
-	         words[reason >= 0 && reason < 4 ? reason : 0]);
+	/* It may be told late, when there is another one already. */
+	if (slot->current == connection) {
+		slot->broken = true;
+		snprintf(slot->why, sizeof(slot->why), "%s: %s", slot->uri,
+		         words[reason >= 0 && reason < 4 ? reason : 0]);
+	}
 	pthread_cond_broadcast(&slot->hosts->changed);
 	unlock(slot->hosts);
 }
@@ -150,7 +162,7 @@ static int listen_for(struct slot *slot, virConnectPtr connection, int event,
 	hold(slot->hosts);
 	handle = calls->virConnectDomainEventRegisterAny(connection, NULL, event, callback, slot, forget);
 	if (handle < 0)
-		hosts_free(slot->hosts);
+		unhold(slot->hosts);
 	return handle;
 }
 
@@ -165,11 +177,14 @@ static virConnectPtr slot_open(struct slot *slot, char *ret_why, size_t room)
 		snprintf(ret_why, room, "%s: %s", slot->uri, text);
 		return NULL;
 	}
+	lock(slot->hosts);
+	slot->current = connection;
+	unlock(slot->hosts);
 	/* Drivers within this process know none of these; they cannot be lost either. */
 	calls->virConnectSetKeepAlive(connection, KEEPALIVE_S, KEEPALIVE_COUNT);
 	hold(slot->hosts);
 	if (calls->virConnectRegisterCloseCallback(connection, closed, slot, forget) < 0)
-		hosts_free(slot->hosts);
+		unhold(slot->hosts);
 	slot->lifecycle = slot->iteration = -1;
 	if (slot->hosts->listener.lifecycle)
 		slot->lifecycle = listen_for(slot, connection, VIR_DOMAIN_EVENT_ID_LIFECYCLE,
@@ -252,7 +267,7 @@ static void *slot_run(void *argument)
 		if (lost && !hosts->closing && hosts->listener.back)
 			hosts->listener.back(hosts->listener.context, slot->index);
 		slot_stay(slot, connection);
-		slot->connection = NULL;
+		slot->connection = slot->current = NULL;
 		lost = true;
 		if (!hosts->closing && hosts->listener.lost)
 			hosts->listener.lost(hosts->listener.context, slot->index, slot->why);
@@ -305,7 +320,7 @@ static bool start_thread(struct hosts *hosts, void *(*run)(void *), void *argume
 
 	hold(hosts);
 	if (pthread_create(&thread, NULL, run, argument)) {
-		hosts_free(hosts);
+		unhold(hosts);
 		return false;
 	}
 	pthread_detach(thread);
@@ -327,6 +342,8 @@ struct hosts *hosts_open(const struct libvirt_calls *calls, const char *const *u
 	pthread_mutex_init(&hosts->lock, NULL);
 	clock_condition(&hosts->changed);
 	hosts->slots = ARENA_ARRAY(&hosts->arena, struct slot, count ? count : 1);
+	/* Before there are threads: each keeps its errors apart by what this sets up. */
+	calls->virInitialize();
 	calls->virSetErrorFunc(NULL, say_nothing);
 	calls->virEventRegisterDefaultImpl();
 	hosts->timer = calls->virEventAddTimeout(LOOP_MS, wake, NULL, NULL);

@@ -65,6 +65,9 @@ int inventory_read(const struct libvirt_calls *calls, virConnectPtr connection, 
                    const struct shared_paths *shared, const struct inventory_notes *notes,
                    struct arena *arena, struct inventory_host *ret_host, struct error *error);
 
+/* The platform's word for a domain in that state of libvirt's: enum vm_state. */
+uint8_t inventory_state(const struct libvirt_calls *calls, virDomainPtr domain, int state);
+
 /* One domain; false when it vanished meanwhile. */
 bool inventory_read_domain(const struct libvirt_calls *calls, virConnectPtr connection, virDomainPtr domain,
                            const struct shared_paths *shared, struct arena *arena,

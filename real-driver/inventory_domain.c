@@ -151,6 +151,24 @@ static void read_xml(struct reading *reading, const struct xml *xml)
 	};
 }
 
+uint8_t inventory_state(const struct libvirt_calls *calls, virDomainPtr domain, int state)
+{
+	switch (state) {
+	case VIR_DOMAIN_RUNNING:
+	case VIR_DOMAIN_BLOCKED:
+		return VM_ACTIVE;
+	case VIR_DOMAIN_PAUSED:
+	case VIR_DOMAIN_SHUTDOWN:
+		return VM_PAUSED;
+	case VIR_DOMAIN_PMSUSPENDED:
+		return VM_SUSPENDED;
+	case VIR_DOMAIN_CRASHED:
+		return VM_ERROR;
+	default:
+		return calls->virDomainHasManagedSaveImage(domain, 0) == 1 ? VM_SUSPENDED : VM_STOPPED;
+	}
+}
+
 static void read_state(const struct libvirt_calls *calls, virDomainPtr domain, struct inventory_domain *into)
 {
 	int state = VIR_DOMAIN_NOSTATE, reason = 0, type = VIR_DOMAIN_JOB_NONE, count_of = 0;
@@ -159,14 +177,7 @@ static void read_state(const struct libvirt_calls *calls, virDomainPtr domain, s
 	calls->virDomainGetState(domain, &state, &reason, 0);
 	into->active = state != VIR_DOMAIN_SHUTOFF && state != VIR_DOMAIN_CRASHED &&
 	               state != VIR_DOMAIN_NOSTATE;
-	into->state = state == VIR_DOMAIN_CRASHED ? VM_ERROR : VM_STOPPED;
-	if (state == VIR_DOMAIN_RUNNING || state == VIR_DOMAIN_BLOCKED)
-		into->state = VM_ACTIVE;
-	else if (state == VIR_DOMAIN_PAUSED)
-		into->state = VM_PAUSED;
-	else if (state == VIR_DOMAIN_PMSUSPENDED ||
-	         (!into->active && calls->virDomainHasManagedSaveImage(domain, 0) == 1))
-		into->state = VM_SUSPENDED;
+	into->state = inventory_state(calls, domain, state);
 	into->persistent = calls->virDomainIsPersistent(domain) == 1;
 	into->incoming = state == VIR_DOMAIN_PAUSED &&
 	                 (reason == VIR_DOMAIN_PAUSED_MIGRATION || reason == VIR_DOMAIN_PAUSED_STARTING_UP);

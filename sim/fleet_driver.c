@@ -114,16 +114,30 @@ static uint32_t move_of_call(const struct fleet_driver *driver, uint32_t vm)
 	return NONE;
 }
 
+/* The statistics of a job that is over. */
+static struct progress completed(const struct flight *flight)
+{
+	return (struct progress){ .elapsed_s = flight->precopy.now_s,
+		                  .processed_bytes = flight->precopy.sent_bytes,
+		                  .total_bytes = flight->precopy.sent_bytes,
+		                  .downtime_ms = 1000 * flight->precopy.downtime_s,
+		                  .throttle_percent = 100 * flight->precopy.throttle,
+		                  .iterations = flight->precopy.iterations };
+}
+
 /* Calls that wait for the end of the VM's flight come back. */
 static void return_calls(struct fleet_driver *driver, uint32_t vm, bool ok, const char *why)
 {
 	for (uint32_t i = 0; i < driver->order_count; i++) {
 		struct fleet_order order = driver->orders[i];
+		struct event event;
 
 		if (order.kind != ORDER_CALL || move_of(driver, order.command.move)->vm != vm)
 			continue;
 		driver->orders[i--] = driver->orders[--driver->order_count];
-		answer_returned(driver, &order.command, ok ? NULL : why);
+		event = returned(&order.command, ok ? NULL : why);
+		event.progress = completed(&driver->fleet->flights[vm]);
+		answer(driver, event);
 	}
 }
 

@@ -12,7 +12,8 @@ _lockkeeper_options()
 	plan) echo "--lock --rolling --max-parallel --limit --out --model $common" ;;
 	approve) echo "--cluster --key --expires --out $common" ;;
 	execute)
-		echo "--approval --approvals --signers --cluster --journal --dry-run --parallel --tries" \
+		echo "--approval --approvals --signers --cluster --journal --dry-run" \
+			"--simulate --parallel --tries" \
 			"--patience --data-tls --migration-uri --shared --strangers $common"
 		;;
 	resume | status | abort | replay) echo "$common" ;;

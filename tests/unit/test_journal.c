@@ -82,9 +82,13 @@ Test(journal, gives_back_what_was_written)
 		  .move = 3,
 		  .at_ns = 6,
 		  .token = 9,
-		  .seen = { SIDE_SENT, SIDE_POSTCOPY, .target_job = true, .source_persistent = true } },
+		  .seen = { .source = SIDE_SENT,
+		            .target = SIDE_POSTCOPY,
+		            .target_job = true,
+		            .source_persistent = true } },
 	};
-	struct command command = { .kind = COMMAND_LIMIT, .move = 3, .attempt = 2, .number = 1.0 / 3 };
+	struct command commands[2] = { { .kind = COMMAND_LIMIT, .move = 3, .attempt = 2, .number = 1.0 / 3 },
+		                       { .kind = COMMAND_STOCK, .move = NONE, .token = 7 } };
 	struct journal *journal;
 	struct journal_record record;
 	struct error error;
@@ -96,7 +100,7 @@ Test(journal, gives_back_what_was_written)
 	events[3].progress = (struct progress){ 1.5, 1e9 / 3, 7, 8, 9.25, 0.1, 20, 4 };
 	cr_assert_eq(journal_create(&journal, path, &HEAD, &error), 0, "%s", error.text);
 	for (size_t i = 0; i < sizeof(events) / sizeof(events[0]); i++)
-		cr_assert_eq(journal_write(journal, &events[i], &command, i % 3, &error), 0);
+		cr_assert_eq(journal_write(journal, &events[i], commands, i % 3, &error), 0);
 	journal_close(journal);
 	cr_assert_eq(journal_open(&journal, path, false, &error), 0, "%s", error.text);
 	cr_assert_str_eq(journal_head(journal).plan, HEAD.plan);
@@ -107,7 +111,8 @@ Test(journal, gives_back_what_was_written)
 		expect_same(&events[i], &record.event);
 		cr_assert_eq(record.command_count, i % 3);
 		if (record.command_count > 0)
-			cr_assert_eq(memcmp(&record.commands[0].number, &command.number, sizeof(double)), 0);
+			cr_assert_eq(memcmp(&record.commands[0].number, &commands[0].number, sizeof(double)),
+			             0);
 	}
 	cr_assert_eq(journal_next(journal, &record, &error), 0);
 	journal_close(journal);

@@ -254,9 +254,10 @@ Test(migration, lost_contact_is_looked_into_before_anything_else)
 	tell(&d, (struct event){ .kind = EVENT_LOST });
 	cr_assert_eq(d.m.state, MIGRATION_UNKNOWN);
 	cr_assert(ordered(&d, COMMAND_LOOK));
-	tell(&d, (struct event){ .kind = EVENT_SEEN,
-	                         .token = d.m.token,
-	                         .seen = { SIDE_RUNNING, SIDE_INCOMING, .source_job = true } });
+	tell(&d, (struct event){
+			 .kind = EVENT_SEEN,
+			 .token = d.m.token,
+			 .seen = { .source = SIDE_RUNNING, .target = SIDE_INCOMING, .source_job = true } });
 	cr_assert_eq(d.m.state, MIGRATION_COPYING);
 	cr_assert(ordered(&d, COMMAND_WATCH));
 }
@@ -366,7 +367,7 @@ Test(migration, answers_of_an_earlier_attempt_and_old_looks_change_nothing)
 		             .attempt = d.m.attempt,
 		             .token = d.m.token - 1,
 		             .at_ns = d.now_ns,
-		             .seen = { SIDE_ABSENT, SIDE_RUNNING } };
+		             .seen = { .source = SIDE_ABSENT, .target = SIDE_RUNNING } };
 
 	migration_step(&d.m, &old, &d.commands);
 	cr_assert_eq(d.m.state, MIGRATION_CONFIRMING);
@@ -394,9 +395,10 @@ Test(migration, a_cold_guest_goes_step_by_step)
 	returned(&d, COMMAND_CARRY, true);
 	cr_assert(ordered(&d, COMMAND_BOOT_TARGET));
 	returned(&d, COMMAND_BOOT_TARGET, true);
-	tell(&d, (struct event){ .kind = EVENT_SEEN,
-	                         .token = d.m.token,
-	                         .seen = { SIDE_OFF, SIDE_RUNNING, .target_persistent = true } });
+	tell(&d, (struct event){
+			 .kind = EVENT_SEEN,
+			 .token = d.m.token,
+			 .seen = { .source = SIDE_OFF, .target = SIDE_RUNNING, .target_persistent = true } });
 	cr_assert(ordered(&d, COMMAND_UNDEFINE_SOURCE));
 }
 
