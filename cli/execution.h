@@ -14,7 +14,7 @@ struct execution_options {
 	uint32_t tries;         /* of one move */
 	double patience_s;      /* so long what is unclear is looked at */
 	bool tls, strangers;
-	bool simulated; /* in virtual time: no host knows of it */
+	bool simulated;    /* in virtual time: no host knows of it */
 	const char **uris; /* "HOST=tcp://…" */
 	uint32_t uri_count;
 	const char **shared;
