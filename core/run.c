@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "core/run.h"
 
-
 static bool is_watched(const struct run_watch *watch, const struct event *event,
                        const struct executor_commands *commands)
 {
