@@ -157,29 +157,41 @@ static int read_heads(struct journal *journal, struct error *error)
 	sqlite3_finalize(statement);
 	if (!journal->head.plan || !journal->head.cluster || !journal->head.options ||
 	    !journal->head.approvals)
-		return fail(journal, "it does not say what was to be carried out", error);
+		return error_set(error, ERROR_INPUT, "%s: it does not say what was to be carried out",
+		                 sqlite3_db_filename(journal->database, "main"));
 	return 0;
+}
+
+/* Whether the database has no tables: SQLite would write to any that is there. */
+static bool is_empty(struct journal *journal)
+{
+	sqlite3_stmt *statement;
+	bool empty = false;
+
+	if (sqlite3_prepare_v2(journal->database, "SELECT 1 FROM sqlite_master", -1, &statement, NULL) ==
+	    SQLITE_OK)
+		empty = sqlite3_step(statement) == SQLITE_DONE;
+	sqlite3_finalize(statement);
+	return empty;
 }
 
 int journal_create(struct journal **ret_journal, const char *path, const struct journal_head *head,
                    struct error *error)
 {
-	bool memory = !strcmp(path, ":memory:");
 	struct journal *journal;
 	int result;
 
-	/* SQLite would write to what is there: O_EXCL makes sure that nothing is. */
-	result = open_database(
-		&journal, path,
-		SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | (memory ? 0 : SQLITE_OPEN_EXCLUSIVE), error);
+	result = open_database(&journal, path, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE, error);
 	if (result)
 		return result;
 	result = execute(journal, "BEGIN IMMEDIATE", error);
+	if (!result && !is_empty(journal))
+		result = error_set(error, ERROR_EXISTS, "%s: already there, nothing is ever written over",
+		                   path);
 	if (!result)
 		result = execute(journal, "PRAGMA application_id=1280002609; PRAGMA user_version=1;", error);
 	if (!result && sqlite3_exec(journal->database, SCHEMA, NULL, NULL, NULL) != SQLITE_OK)
-		result = error_set(error, ERROR_EXISTS, "%s: already there, a journal is never written over",
-		                   path);
+		result = fail(journal, "cannot be written", error);
 	if (!result)
 		result = write_heads(journal, head, error);
 	if (!result)
@@ -470,13 +482,16 @@ static bool insert_commands(struct journal *journal, const struct command *comma
 int journal_write(struct journal *journal, const struct event *event, const struct command *commands,
                   uint32_t count, struct error *error)
 {
-	int result;
+	sqlite3_mutex *mutex = sqlite3_db_mutex(journal->database);
+	int result = 0;
 
-	if (step(journal, STATEMENT_BEGIN) && insert_event(journal, event) &&
-	    insert_commands(journal, commands, count) && step(journal, STATEMENT_COMMIT))
-		return 0;
-	result = fail(journal, "cannot be written", error);
-	(void)step(journal, STATEMENT_ROLLBACK);
+	sqlite3_mutex_enter(mutex);
+	if (!step(journal, STATEMENT_BEGIN) || !insert_event(journal, event) ||
+	    !insert_commands(journal, commands, count) || !step(journal, STATEMENT_COMMIT)) {
+		result = fail(journal, "cannot be written", error);
+		(void)step(journal, STATEMENT_ROLLBACK);
+	}
+	sqlite3_mutex_leave(mutex);
 	return result;
 }
 
@@ -495,9 +510,14 @@ int journal_ask_abort(const char *path, struct error *error)
 bool journal_abort_asked(struct journal *journal)
 {
 	sqlite3_stmt *statement = journal->statements[STATEMENT_ASKED];
-	bool asked = sqlite3_step(statement) == SQLITE_ROW;
+	sqlite3_mutex *mutex = sqlite3_db_mutex(journal->database);
+	bool asked;
 
+	/* By another thread than the one that writes: a transaction must not begin in between. */
+	sqlite3_mutex_enter(mutex);
+	asked = sqlite3_step(statement) == SQLITE_ROW;
 	sqlite3_reset(statement);
+	sqlite3_mutex_leave(mutex);
 	return asked;
 }
 

@@ -36,7 +36,7 @@ struct journal_head journal_head(const struct journal *journal);
 int journal_write(struct journal *journal, const struct event *event, const struct command *commands,
                   uint32_t count, struct error *error);
 
-/* Whether somebody asked for the execution to stop (`lockkeeper abort`), and asking for it. */
+/* Whether somebody asked for the execution to stop (`lockkeeper abort`), by any thread, and asking for it. */
 int journal_ask_abort(const char *path, struct error *error);
 bool journal_abort_asked(struct journal *journal);
 
