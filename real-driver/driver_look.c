@@ -77,6 +77,8 @@ static void look_run(struct ask *ask)
 			reason = place.reason;
 		}
 		ask->side = look_side(state, reason, ask->target, ask->job);
+		/* libvirt keeps the job of a post-copy that broke off: nothing is under way. */
+		ask->job = ask->job && ask->side != SIDE_BROKEN;
 	}
 	place_close(driver, &place);
 }

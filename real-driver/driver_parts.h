@@ -153,6 +153,7 @@ struct ask {
 struct ask *ask_start(struct driver *driver, const struct ask *pattern);
 /* Whether it was answered by then; only then may its members be looked at. */
 bool ask_wait(struct ask *ask, int64_t deadline_ns);
+
 void ask_drop(struct ask *ask);
 /* How long it may wait for a connection: enough of its time is left to say that there is none. */
 double ask_connect_s(const struct driver *driver);
