@@ -783,7 +783,7 @@ static enum condition judge(const struct migration *m, const struct seen *seen, 
 			return seen->source == SIDE_BROKEN ? NOT_CLEAR : UNDER_WAY_SWITCHED;
 		if (seen->source != SIDE_POSTCOPY && seen->source != SIDE_BROKEN)
 			return NOT_CLEAR;
-		/* What broke it is seldom gone at once, and a try that breaks, too, may cost the target's QEMU. */
+		/* What broke it is seldom gone at once, and a try that fails may cost the target's QEMU. */
 		return m->recoveries < m->patience->recoveries && seen_before(m, seen) ? BROKEN_OFF
 		                                                                       : NOT_CLEAR;
 	}

@@ -77,8 +77,7 @@ static void look_run(struct ask *ask)
 			reason = place.reason;
 		}
 		ask->side = look_side(state, reason, ask->target, ask->job);
-		/* libvirt keeps the job of a post-copy that broke off, lest others begin one: nothing is under
-		 * way. */
+		/* libvirt keeps the job of a post-copy that broke off; nothing is under way. */
 		ask->job = ask->job && ask->side != SIDE_BROKEN;
 	}
 	place_close(driver, &place);
