@@ -315,6 +315,7 @@ class Stage:
         states = monitor.states(guest) if guest.monitored else \
             {one.name: "running" for one in monitor.exists_on(guest)}
         assert states == {host.name: "running"}, f"{states}, not running on {host.name}"
+        host.reconnect()
         guest.look_up(host)
         assert guest.domain.isPersistent(), f"{host.name} would forget it"
         assert guest.domain.state()[0] == libvirt.VIR_DOMAIN_RUNNING, f"libvirt says {guest.domain.state()}"
@@ -350,6 +351,7 @@ def is_active(domain):
 
 def find(host, name):
     """The domain of that name there; None: there is none."""
+    host.reconnect()
     try:
         return host.connection.lookupByName(name)
     except libvirt.libvirtError as wrong:

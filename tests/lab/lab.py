@@ -153,6 +153,11 @@ migration_port_max = {last}
                         raise LabError(f"{self.name}: {wrong}: {log.read()[-2000:]}") from wrong
             time.sleep(0.05)
 
+    def reconnect(self):
+        """When its link was cut for so long that libvirt has given our connection up."""
+        if not self.connection.isAlive():
+            self.connection = libvirt.open(self.uri)
+
     def end_daemon(self, how=signal.SIGTERM):
         """Ends libvirtd; its guests run on."""
         self.daemon.send_signal(how)

@@ -16,7 +16,8 @@ class Proxy(threading.Thread):
     libvirt has the target listen on the port that the URI names, so it is the same one on both sides. The
     first of these ends it: `reset_at` bytes from the source (a reset to both ends), `stall_at` bytes (all
     stays open, nothing moves any more, until go_on()), `cut_after_s` (a proper end of the connection, as of a
-    process that closes it), or reset(), reset_source(), stall() and close_stream() at any moment. mib_s: slow.
+    process that closes it), or reset(), reset_source(), stall() and close_stream() at any moment. mib_s slows
+    it down.
     """
 
     def __init__(self, target, port=49300, reset_at=None, stall_at=None, cut_after_s=None, mib_s=0):
