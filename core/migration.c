@@ -778,11 +778,14 @@ static enum condition judge(const struct migration *m, const struct seen *seen, 
 	if (lives(seen->target))
 		return judge_arrived(m, seen);
 	if (seen->target == SIDE_POSTCOPY || seen->target == SIDE_BROKEN) {
+		/* A target that has not noticed that nothing comes any more can take nothing up again. */
 		if (seen->target_job && seen->target == SIDE_POSTCOPY)
-			return UNDER_WAY_SWITCHED;
+			return seen->source == SIDE_BROKEN ? NOT_CLEAR : UNDER_WAY_SWITCHED;
 		if (seen->source != SIDE_POSTCOPY && seen->source != SIDE_BROKEN)
 			return NOT_CLEAR;
-		return m->recoveries < m->patience->recoveries ? BROKEN_OFF : NOT_CLEAR;
+		/* What broke it is seldom gone at once, and a try that fails may cost the target's QEMU. */
+		return m->recoveries < m->patience->recoveries && seen_before(m, seen) ? BROKEN_OFF
+		                                                                       : NOT_CLEAR;
 	}
 	return judge_source(m, seen, now_ns);
 }

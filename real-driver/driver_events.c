@@ -86,6 +86,9 @@ static const char *suspended_words(int detail)
 		return "somebody has restored it";
 	case VIR_DOMAIN_EVENT_SUSPENDED_API_ERROR:
 		return "it stands still by an error of libvirt";
+	case VIR_DOMAIN_EVENT_SUSPENDED_POSTCOPY_FAILED:
+		/* libvirt's call returns no sooner than the target notices, too, if ever. */
+		return "its post-copy broke off";
 	default: /* for a migration */
 		return NULL;
 	}

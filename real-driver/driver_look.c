@@ -62,7 +62,7 @@ static void look_run(struct ask *ask)
 {
 	struct driver *driver = ask->driver;
 	struct place place;
-	enum presence presence = place_open(driver, ask->host, ask->who, driver->options.look_s, &place,
+	enum presence presence = place_open(driver, ask->host, ask->who, ask_reach_s(driver), &place,
 	                                    ask->why);
 
 	ask->side = presence == PRESENCE_SILENT ? SIDE_SILENT : SIDE_ABSENT;
@@ -77,6 +77,8 @@ static void look_run(struct ask *ask)
 			reason = place.reason;
 		}
 		ask->side = look_side(state, reason, ask->target, ask->job);
+		/* libvirt keeps the job of a post-copy that broke off; nothing is under way. */
+		ask->job = ask->job && ask->side != SIDE_BROKEN;
 	}
 	place_close(driver, &place);
 }
