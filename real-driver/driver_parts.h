@@ -148,6 +148,9 @@ struct ask {
 struct ask *ask_start(struct driver *driver, const struct ask *pattern);
 /* Whether it was answered by then; only then may its members be looked at. */
 bool ask_wait(struct ask *ask, int64_t deadline_ns);
+
+/* So long an ask may wait for a connection: less than it is waited for, so that it can say what is wrong. */
+double ask_reach_s(const struct driver *driver);
 void ask_drop(struct ask *ask);
 
 /* ------------------------------------------------------------------ commands */

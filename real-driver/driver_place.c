@@ -205,6 +205,11 @@ bool ask_wait(struct ask *ask, int64_t deadline_ns)
 	return done;
 }
 
+double ask_reach_s(const struct driver *driver)
+{
+	return 0.8 * driver->options.look_s;
+}
+
 void ask_drop(struct ask *ask)
 {
 	ask_unref(ask);

@@ -70,7 +70,7 @@ static void stock_run(struct ask *ask)
 {
 	struct driver *driver = ask->driver;
 	const struct libvirt_calls *calls = driver->calls;
-	virConnectPtr connection = hosts_take(driver->hosts, ask->host, driver->options.look_s, ask->why,
+	virConnectPtr connection = hosts_take(driver->hosts, ask->host, ask_reach_s(driver), ask->why,
 	                                      sizeof(ask->why));
 	virDomainPtr *domains = NULL;
 	int count = connection ? calls->virConnectListAllDomains(connection, &domains, 0) : -1;
