@@ -153,6 +153,11 @@ migration_port_max = {last}
                         raise LabError(f"{self.name}: {wrong}: {log.read()[-2000:]}") from wrong
             time.sleep(0.05)
 
+    def reconnect(self):
+        """When its link was cut for so long that libvirt has given our connection up."""
+        if not self.connection.isAlive():
+            self.connection = libvirt.open(self.uri)
+
     def end_daemon(self, how=signal.SIGTERM):
         """Ends libvirtd; its guests run on."""
         self.daemon.send_signal(how)
@@ -277,7 +282,7 @@ DOMAIN = """<domain type='qemu' xmlns:qemu='http://libvirt.org/schemas/domain/qe
   <os><type arch='x86_64' machine='pc-i440fx-7.2'>hvm</type>
     <kernel>{kernel}</kernel><initrd>{initramfs}</initrd><cmdline>{cmdline}</cmdline></os>
   <features><acpi/></features>
-  <cpu mode='custom' match='exact'><model>qemu64</model></cpu>
+  {cpu}
   <on_reboot>destroy</on_reboot>
   <devices>
     <emulator>/usr/bin/qemu-system-x86_64</emulator>
@@ -290,6 +295,7 @@ DOMAIN = """<domain type='qemu' xmlns:qemu='http://libvirt.org/schemas/domain/qe
   </devices>
   {extra}
 </domain>"""
+CPU = "<cpu mode='custom' match='exact'><model>qemu64</model></cpu>"
 VIF = "<interface type='bridge'><source bridge='guests'/><mac address='{mac}'/><model type='virtio'/>" \
     "</interface>"
 MONITOR = "<qemu:commandline><qemu:arg value='-qmp'/>" \
@@ -300,14 +306,15 @@ class Guest:
     """One guest; `orders` are tests/lab/guest.c's, without their "lk.".
 
     disks: definitions of disks (see storage.py); ip: the address of its interface on the guests' network;
-    monitor: QEMU can be asked beside libvirt (see monitor.py), on any host where the guest is.
+    monitor: QEMU can be asked beside libvirt (see monitor.py), on any host where the guest is. cpu: the
+    definition of its processor.
     """
 
-    def __init__(self, lab, host, name, memory_mib, orders, extra="", disks=(), ip=None, monitor=False):
+    def __init__(self, lab, host, name, memory_mib, orders, extra="", disks=(), ip=None, monitor=False,
+                 cpu=CPU):
         self.lab, self.host, self.name, self.memory_mib, self.ip = lab, host, name, memory_mib, ip
-        for one in lab.hosts:
-            with contextlib.suppress(FileNotFoundError):
-                os.unlink(f"{one.folder}/here/{name}.log")
+        self.monitored = monitor
+        self._forget_log()
         self.beats = Beats(lab, name)
         devices = list(disks)
         if ip:
@@ -318,7 +325,7 @@ class Guest:
         words = " ".join(f"lk.{key}={value}" for key, value in orders.items())
         xml = DOMAIN.format(name=name, uuid=uuid.uuid4(), memory=memory_mib, kernel=lab.kernel,
                             initramfs=lab.initramfs_modules if devices else lab.initramfs,
-                            here=WORK + "/here", extra=extra, devices="\n    ".join(devices),
+                            here=WORK + "/here", extra=extra, cpu=cpu, devices="\n    ".join(devices),
                             cmdline="console=ttyS0 quiet panic=-1 pti=on " + words)
         # Persistent, here and (see Migration) wherever it goes: a transient domain's statistics go with it.
         self.domain = host.connection.defineXML(xml)
@@ -328,6 +335,17 @@ class Guest:
         except LabError:
             self.close()
             raise
+
+    def _forget_log(self):
+        for host in self.lab.hosts:
+            with contextlib.suppress(FileNotFoundError):
+                os.unlink(f"{host.folder}/here/{self.name}.log")
+
+    def start_again(self, host=None):
+        """Boots it there, where it is defined and off."""
+        self._forget_log()
+        self.look_up(host).create()
+        self._wait_ready()
 
     def look_up(self, host=None):
         """Takes it to be on that host (else where it was), by the host's connection of now."""

@@ -9,8 +9,11 @@ Who started the migration does not matter: QEMU is asked, not libvirt. Phases (m
   post-copy    it runs at the target, which fetches what it lacks
   finish       all is sent, and libvirt has not yet let the target run
 """
+import contextlib
 import threading
 import time
+
+import libvirt
 
 import faults
 from monitor import PHASES, phase_of, runs_on
@@ -95,7 +98,9 @@ class Hold:
     def _post_copy(self):
         self._copying()
         if self.open:
-            self.source.connection.lookupByName(self.guest.name).migrateStartPostCopy(0)
+            # Who started the migration may have gone over to it by now.
+            with contextlib.suppress(libvirt.libvirtError):
+                self.source.connection.lookupByName(self.guest.name).migrateStartPostCopy(0)
             while self.open and self.target not in runs_on(self.guest, 0):
                 time.sleep(0.005)
             self.target.data.set_speed(HOLD_MBIT)

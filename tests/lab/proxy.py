@@ -16,7 +16,8 @@ class Proxy(threading.Thread):
     libvirt has the target listen on the port that the URI names, so it is the same one on both sides. The
     first of these ends it: `reset_at` bytes from the source (a reset to both ends), `stall_at` bytes (all
     stays open, nothing moves any more, until go_on()), `cut_after_s` (a proper end of the connection, as of a
-    process that closes it), or reset(), stall() and close_stream() at any moment. mib_s slows it down.
+    process that closes it), or reset(), reset_source(), stall() and close_stream() at any moment. mib_s slows
+    it down.
     """
 
     def __init__(self, target, port=49300, reset_at=None, stall_at=None, cut_after_s=None, mib_s=0):
@@ -28,6 +29,7 @@ class Proxy(threading.Thread):
         self.bytes = self.answered = self.connections = 0
         self.stalled, self.broken, self.open = threading.Event(), threading.Event(), True
         self._order, self._lock = None, threading.Lock()
+        self._kept = []
         self.listener = socket.socket()
         self.listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         self.listener.bind((self.address, port))
@@ -52,6 +54,10 @@ class Proxy(threading.Thread):
 
     def reset(self):
         self._order = "reset"
+
+    def reset_source(self):
+        """The source alone hears of it: to the target the connection is open, and silent."""
+        self._order = "reset source"
 
     def stall(self):
         self._order = "stall"
@@ -90,7 +96,10 @@ class Proxy(threading.Thread):
                     self.stalled.set()
                     time.sleep(0.01)
                 elif due:
-                    if due == "reset":
+                    if due == "reset source":
+                        self._kept.append(target)
+                        target = source
+                    if due.startswith("reset"):
                         for one in (source, target):
                             one.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
                     self.broken.set()
@@ -134,3 +143,5 @@ class Proxy(threading.Thread):
     def close(self):
         self.open = False
         self.join()
+        for one in self._kept:
+            one.close()
