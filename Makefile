@@ -230,8 +230,15 @@ ci: deps-check deps-lint
 lint: deps-lint
 	@$(RUN) $(LINT_SUITES)
 
-.PHONY: $(foreach s,$(CHECK_SUITES),check-$(s)) $(foreach s,$(LINT_SUITES),lint-$(s))
-$(foreach s,$(CHECK_SUITES),check-$(s)): check-%: deps-check
+.PHONY: check-lab check-faults $(foreach s,$(CHECK_SUITES),check-$(s)) $(foreach s,$(LINT_SUITES),lint-$(s))
+# The lab, and what real faults do to an execution, which `make check` has no time for.
+check-lab: deps-check
+	@$(RUN) build lab faults
+
+check-faults: deps-check
+	@$(RUN) build faults
+
+$(foreach s,$(filter-out lab,$(CHECK_SUITES)),check-$(s)): check-%: deps-check
 	@$(RUN) $(if $(filter build clang asan fuzz house,$*),,build) $*
 
 $(foreach s,$(LINT_SUITES),lint-$(s)): lint-%: deps-lint

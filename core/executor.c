@@ -655,12 +655,24 @@ int64_t executor_due_ns(const struct executor *executor)
 	return due_ns;
 }
 
+static bool is_all_settled(const struct executor *executor)
+{
+	for (uint32_t i = 0; i < executor->plan->move_count; i++) {
+		if (!is_settled(executor->standings[i]))
+			return false;
+	}
+	return true;
+}
+
 enum executor_end executor_end(const struct executor *executor)
 {
 	uint32_t later = 0;
 
 	if (!executor->begun || executor->going > 0)
 		return EXECUTOR_GOING;
+	/* Whoever wanted it to stop came too late. */
+	if (executor->end == EXECUTOR_STOPPED && is_all_settled(executor))
+		return EXECUTOR_DONE;
 	for (uint32_t i = 0; i < executor->plan->move_count; i++) {
 		if (executor->standings[i] != STANDING_WAITING)
 			continue;
@@ -670,9 +682,5 @@ enum executor_end executor_end(const struct executor *executor)
 	}
 	if (executor->end != EXECUTOR_GOING)
 		return (enum executor_end)executor->end;
-	for (uint32_t i = 0; i < executor->plan->move_count; i++) {
-		if (!is_settled(executor->standings[i]) && executor->standings[i] != STANDING_WAITING)
-			return EXECUTOR_STOPPED;
-	}
-	return later > 0 ? EXECUTOR_STOPPED : EXECUTOR_DONE;
+	return later > 0 || !is_all_settled(executor) ? EXECUTOR_STOPPED : EXECUTOR_DONE;
 }

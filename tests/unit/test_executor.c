@@ -254,6 +254,22 @@ Test(executor, an_operator_stops_it, .fini = destroy)
 	cr_assert_str_eq(scene.executor.why, "an operator stopped it");
 }
 
+Test(executor, who_stops_it_when_all_is_done_comes_too_late, .fini = destroy)
+{
+	create(1);
+	begin();
+	stock(TAKING_PROVEN, NULL, 0);
+	finish(0, true);
+	stock(TAKING_PROVEN, NULL, 0);
+	finish(1, true);
+	tell((struct event){ .kind = EVENT_CHECKED, .move = 2, .ok = true, .running = true });
+	tell((struct event){ .kind = EVENT_ABORT, .move = NONE });
+	tell((struct event){ .kind = EVENT_RETURNED, .move = 2, .call = COMMAND_START, .ok = true });
+	tell((struct event){
+		.kind = EVENT_SEEN, .move = 2, .seen = { .source = SIDE_ABSENT, .target = SIDE_RUNNING } });
+	cr_assert_eq(executor_end(&scene.executor), EXECUTOR_DONE);
+}
+
 Test(executor, a_silent_host_is_waited_for, .fini = destroy)
 {
 	create(1);
