@@ -300,10 +300,12 @@ class Guest:
     """One guest; `orders` are tests/lab/guest.c's, without their "lk.".
 
     disks: definitions of disks (see storage.py); ip: the address of its interface on the guests' network;
-    monitor: QEMU can be asked beside libvirt (see monitor.py), on any host where the guest is.
+    monitor: QEMU can be asked beside libvirt (see monitor.py), on any host where the guest is. transient: no
+    host keeps its definition once it has ended.
     """
 
-    def __init__(self, lab, host, name, memory_mib, orders, extra="", disks=(), ip=None, monitor=False):
+    def __init__(self, lab, host, name, memory_mib, orders, extra="", disks=(), ip=None, monitor=False,
+                 transient=False):
         self.lab, self.host, self.name, self.memory_mib, self.ip = lab, host, name, memory_mib, ip
         for one in lab.hosts:
             with contextlib.suppress(FileNotFoundError):
@@ -321,8 +323,11 @@ class Guest:
                             here=WORK + "/here", extra=extra, devices="\n    ".join(devices),
                             cmdline="console=ttyS0 quiet panic=-1 pti=on " + words)
         # Persistent, here and (see Migration) wherever it goes: a transient domain's statistics go with it.
-        self.domain = host.connection.defineXML(xml)
-        self.domain.create()
+        if transient:
+            self.domain = host.connection.createXML(xml)
+        else:
+            self.domain = host.connection.defineXML(xml)
+            self.domain.create()
         try:
             self._wait_ready()
         except LabError:
