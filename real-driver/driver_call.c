@@ -283,10 +283,10 @@ static bool start_copying(struct task *task, const struct place *place, const st
 }
 
 /*
- * A file that all hosts share, unknown to us, must not be copied: onto itself, with old data over new (seen in
- * the lab, on a share without locks; QEMU's locks prevent it on others). libvirt knows a share by its file
- * system, and refuses to leave a disk behind that is on none before anything has begun. So it is asked for the
- * fewest copies first: what it then takes has copies of the host's own disks alone.
+ * A file that all hosts share, unknown to us, must not be copied: onto itself, with old data over new (seen
+ * in the lab, on a share without locks; QEMU's locks prevent it on others). libvirt knows a share by its file
+ * system, and refuses to leave a disk behind that is on none before anything has begun. So it is asked for
+ * the fewest copies first: what it then takes has copies of the host's own disks alone.
  */
 static void start_with_fewest(struct task *task, const struct place *place, const struct disks *disks,
                               struct answer *answer)
@@ -297,8 +297,8 @@ static void start_with_fewest(struct task *task, const struct place *place, cons
 		unsaid += disks->at[i].local && disks->at[i].unsaid;
 	if (unsaid > UNSAID_MOST) {
 		answer_no(answer, true,
-		          "%s: %s has %u disks of which it cannot be told whether hosts share them, at most %d "
-		          "are taken (--shared names shares)",
+		          "%s: %s has %u disks of which it cannot be told whether hosts share them, at most "
+		          "%d are taken (--shared names shares)",
 		          task->driver->host_names[task->tracked->from], task->tracked->who.name, unsaid,
 		          UNSAID_MOST);
 		return;

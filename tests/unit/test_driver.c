@@ -272,7 +272,8 @@ Test(driver, does_not_copy_what_libvirt_knows_to_be_shared, .init = set_unsaid)
 	scene.v->own = "vdc";
 	expect_ok(COMMAND_START);
 	cr_expect_eq(fake_parameter_count(VIR_MIGRATE_PARAM_MIGRATE_DISKS), 1);
-	cr_expect_str_eq(fake_parameter(VIR_MIGRATE_PARAM_MIGRATE_DISKS), "vdc", "a block device is no share");
+	cr_expect_str_eq(fake_parameter(VIR_MIGRATE_PARAM_MIGRATE_DISKS), "vdc",
+	                 "a block device is no share");
 }
 
 Test(driver, what_is_unsafe_in_any_case_does_not_start, .init = set_unsaid)
