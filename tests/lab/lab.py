@@ -280,7 +280,7 @@ DOMAIN = """<domain type='qemu' xmlns:qemu='http://libvirt.org/schemas/domain/qe
   <cpu mode='custom' match='exact'><model>qemu64</model></cpu>
   <on_reboot>destroy</on_reboot>
   <devices>
-    <emulator>/usr/bin/qemu-system-x86_64</emulator>
+    <emulator>{emulator}</emulator>
     <controller type='usb' model='none'/>
     <serial type='file'><source path='{here}/{name}.log'/><target port='0'/></serial>
     <serial type='unix'><source mode='connect' path='{here}/{name}.beat'/><target port='1'/></serial>
@@ -301,11 +301,11 @@ class Guest:
 
     disks: definitions of disks (see storage.py); ip: the address of its interface on the guests' network;
     monitor: QEMU can be asked beside libvirt (see monitor.py), on any host where the guest is. transient: no
-    host keeps its definition once it has ended.
+    host keeps its definition once it has ended. emulator: what libvirt runs as its QEMU.
     """
 
     def __init__(self, lab, host, name, memory_mib, orders, extra="", disks=(), ip=None, monitor=False,
-                 transient=False):
+                 transient=False, emulator="/usr/bin/qemu-system-x86_64"):
         self.lab, self.host, self.name, self.memory_mib, self.ip = lab, host, name, memory_mib, ip
         for one in lab.hosts:
             with contextlib.suppress(FileNotFoundError):
@@ -320,7 +320,8 @@ class Guest:
         words = " ".join(f"lk.{key}={value}" for key, value in orders.items())
         xml = DOMAIN.format(name=name, uuid=uuid.uuid4(), memory=memory_mib, kernel=lab.kernel,
                             initramfs=lab.initramfs_modules if devices else lab.initramfs,
-                            here=WORK + "/here", extra=extra, devices="\n    ".join(devices),
+                            here=WORK + "/here", extra=extra, emulator=emulator,
+                            devices="\n    ".join(devices),
                             cmdline="console=ttyS0 quiet panic=-1 pti=on " + words)
         # Persistent, here and (see Migration) wherever it goes: a transient domain's statistics go with it.
         if transient:
