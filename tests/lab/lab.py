@@ -285,7 +285,7 @@ DOMAIN = """<domain type='qemu' xmlns:qemu='http://libvirt.org/schemas/domain/qe
   {cpu}
   <on_reboot>destroy</on_reboot>
   <devices>
-    <emulator>/usr/bin/qemu-system-x86_64</emulator>
+    <emulator>{emulator}</emulator>
     <controller type='usb' model='none'/>
     <serial type='file'><source path='{here}/{name}.log'/><target port='0'/></serial>
     <serial type='unix'><source mode='connect' path='{here}/{name}.beat'/><target port='1'/></serial>
@@ -307,11 +307,12 @@ class Guest:
 
     disks: definitions of disks (see storage.py); ip: the address of its interface on the guests' network;
     monitor: QEMU can be asked beside libvirt (see monitor.py), on any host where the guest is. cpu: the
-    definition of its processor.
+    definition of its processor. transient: no host keeps its definition once it has ended. emulator: what
+    libvirt runs as its QEMU.
     """
 
     def __init__(self, lab, host, name, memory_mib, orders, extra="", disks=(), ip=None, monitor=False,
-                 cpu=CPU):
+                 cpu=CPU, transient=False, emulator="/usr/bin/qemu-system-x86_64"):
         self.lab, self.host, self.name, self.memory_mib, self.ip = lab, host, name, memory_mib, ip
         self.monitored = monitor
         self._forget_log()
@@ -325,11 +326,15 @@ class Guest:
         words = " ".join(f"lk.{key}={value}" for key, value in orders.items())
         xml = DOMAIN.format(name=name, uuid=uuid.uuid4(), memory=memory_mib, kernel=lab.kernel,
                             initramfs=lab.initramfs_modules if devices else lab.initramfs,
-                            here=WORK + "/here", extra=extra, cpu=cpu, devices="\n    ".join(devices),
+                            here=WORK + "/here", extra=extra, cpu=cpu, emulator=emulator,
+                            devices="\n    ".join(devices),
                             cmdline="console=ttyS0 quiet panic=-1 pti=on " + words)
         # Persistent, here and (see Migration) wherever it goes: a transient domain's statistics go with it.
-        self.domain = host.connection.defineXML(xml)
-        self.domain.create()
+        if transient:
+            self.domain = host.connection.createXML(xml)
+        else:
+            self.domain = host.connection.defineXML(xml)
+            self.domain.create()
         try:
             self._wait_ready()
         except LabError:

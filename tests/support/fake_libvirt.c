@@ -677,10 +677,30 @@ static void fake_virDomainStatsRecordListFree(virDomainStatsRecordPtr *records)
 
 /* ------------------------------------------------------------------ what changes something */
 
+/* Whether all of a domain's own disks are copied. */
+static bool copies_own(virDomainPtr domain, const virTypedParameterPtr parameters, unsigned count)
+{
+	const char *own = handle_of(domain)->domain->own;
+	bool all = true;
+
+	for (const char *at = own; at && *at; at += strcspn(at, ","), at += *at == ',') {
+		bool found = false;
+
+		for (unsigned i = 0; i < count; i++)
+			found = found || (!strcmp(parameters[i].field, VIR_MIGRATE_PARAM_MIGRATE_DISKS) &&
+			                  !strncmp(parameters[i].value.s, at, strlen(parameters[i].value.s)));
+		all = all && found;
+	}
+	return all;
+}
+
 static int fake_virDomainMigrateToURI3(virDomainPtr domain, const char *uri, virTypedParameterPtr parameters,
                                        unsigned count, unsigned flags)
 {
-	(void)domain;
+	if (!copies_own(domain, parameters, count)) {
+		say(VIR_ERR_MIGRATE_UNSAFE);
+		return -1;
+	}
 	pthread_mutex_lock(&lock);
 	world.flags = flags;
 	snprintf(world.text, sizeof(world.text), "%s", uri);
@@ -931,6 +951,15 @@ const char *fake_parameter(const char *name)
 			return world.parameters[i][1];
 	}
 	return NULL;
+}
+
+unsigned fake_parameter_count(const char *name)
+{
+	unsigned count = 0;
+
+	for (int i = 0; i < 16; i++)
+		count += !strcmp(world.parameters[i][0], name);
+	return count;
 }
 
 void fake_state(struct fake_domain *domain, int state, int reason)

@@ -19,6 +19,7 @@ struct fake_domain {
 	int job, operation; /* VIR_DOMAIN_JOB_… */
 	unsigned long long left, total, iterations;
 	const char *xml; /* NULL: fake_xml */
+	const char *own; /* "vda,vdb": disks that do not migrate but as copies; NULL: none */
 	double rss_mib;
 };
 
@@ -66,6 +67,8 @@ const char *fake_text(void);
 unsigned long long fake_number(void);
 /* A typed parameter of the last migration: its text or number; NULL: not given. */
 const char *fake_parameter(const char *name);
+/* How often it was given. */
+unsigned fake_parameter_count(const char *name);
 
 void fake_lifecycle(uint32_t host, const char *name, int event, int detail);
 void fake_iteration(uint32_t host, const char *name);

@@ -230,6 +230,7 @@ static void set_everything(void)
 		"<disk type='file'><target dev='fda'/></disk>"
 		"<disk type='volume'><source pool='p' volume='v'/><target dev='vdg'/></disk>"
 		"</devices></domain>";
+	scene.v->own = "vda";
 	fake_hosts[0].pool_xml = "<pool type='netfs'/>";
 	begin();
 }
@@ -244,6 +245,63 @@ Test(driver, gives_a_migration_all_that_its_timing_says, .init = set_everything)
 	cr_expect_str_eq(fake_parameter(VIR_MIGRATE_PARAM_URI), "tcp://10.0.0.1");
 	cr_expect_str_eq(fake_parameter(VIR_MIGRATE_PARAM_MIGRATE_DISKS), "vda",
 	                 "only what is the host's own");
+}
+
+static void set_unsaid(void)
+{
+	set(true);
+	scene.v->xml = "<domain type='kvm'><devices>"
+		       "<disk type='file'><source file='/a/a.img'/><target dev='vda'/></disk>"
+		       "<disk type='file'><source file='/b/b.img'/><target dev='vdb'/></disk>"
+		       "<disk type='block'><source dev='/dev/sdc'/><target dev='vdc'/></disk>"
+		       "<disk type='file'><source file='/d/d.img'/><target dev='vdd'/></disk>"
+		       "</devices></domain>";
+	begin();
+}
+
+/* It would be copied onto itself. */
+Test(driver, does_not_copy_what_libvirt_knows_to_be_shared, .init = set_unsaid)
+{
+	scene.v->own = "vdb,vdc";
+	expect_ok(COMMAND_START);
+	cr_expect_eq(fake_parameter_count(VIR_MIGRATE_PARAM_MIGRATE_DISKS), 2);
+	cr_expect_str_eq(fake_parameter(VIR_MIGRATE_PARAM_MIGRATE_DISKS), "vdb");
+	scene.v->own = "vda,vdb,vdc,vdd";
+	expect_ok(COMMAND_START);
+	cr_expect_eq(fake_parameter_count(VIR_MIGRATE_PARAM_MIGRATE_DISKS), 4);
+	scene.v->own = "vdc";
+	expect_ok(COMMAND_START);
+	cr_expect_eq(fake_parameter_count(VIR_MIGRATE_PARAM_MIGRATE_DISKS), 1);
+	cr_expect_str_eq(fake_parameter(VIR_MIGRATE_PARAM_MIGRATE_DISKS), "vdc",
+	                 "a block device is no share");
+}
+
+Test(driver, what_is_unsafe_in_any_case_does_not_start, .init = set_unsaid)
+{
+	scene.v->own = "vdz";
+	expect_no(COMMAND_START, true, "h0: ");
+	cr_expect_eq(scene.event.progress.total_bytes, 0);
+}
+
+static void set_many_unsaid(void)
+{
+	set(true);
+	scene.v->xml = "<domain type='kvm'><devices>"
+		       "<disk type='file'><source file='/a/1'/><target dev='vda'/></disk>"
+		       "<disk type='file'><source file='/a/2'/><target dev='vdb'/></disk>"
+		       "<disk type='file'><source file='/a/3'/><target dev='vdc'/></disk>"
+		       "<disk type='file'><source file='/a/4'/><target dev='vdd'/></disk>"
+		       "<disk type='file'><source file='/a/5'/><target dev='vde'/></disk>"
+		       "<disk type='file'><source file='/a/6'/><target dev='vdf'/></disk>"
+		       "<disk type='file'><source file='/a/7'/><target dev='vdg'/></disk>"
+		       "</devices></domain>";
+	begin();
+}
+
+Test(driver, too_many_disks_that_may_be_shared_are_named, .init = set_many_unsaid)
+{
+	expect_no(COMMAND_START, true, "h0: v has 7 disks of which it cannot be told");
+	cr_expect_eq(fake_called("virDomainMigrateToURI3"), 0);
 }
 
 Test(driver, tells_how_far_a_migration_is)
