@@ -43,6 +43,7 @@ bool libvirt_error_lasts(int code)
 	case VIR_ERR_CPU_INCOMPATIBLE:
 	case VIR_ERR_ACCESS_DENIED:
 	case VIR_ERR_NO_NETWORK:
+	case VIR_ERR_NO_STORAGE_POOL:
 		return true;
 	default:
 		return false;
