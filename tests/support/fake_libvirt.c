@@ -678,7 +678,7 @@ static void fake_virDomainStatsRecordListFree(virDomainStatsRecordPtr *records)
 /* ------------------------------------------------------------------ what changes something */
 
 /* Whether all of a domain's own disks are copied. */
-static bool copies_own(virDomainPtr domain, const virTypedParameterPtr parameters, unsigned count)
+static bool copies_own(virDomainPtr domain, const virTypedParameter *parameters, unsigned count)
 {
 	const char *own = handle_of(domain)->domain->own;
 	bool all = true;
