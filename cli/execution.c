@@ -116,20 +116,6 @@ static char *options_text(const struct execution_options *of)
 	return text;
 }
 
-static double number_of(const json_t *object, const char *name)
-{
-	const json_t *value = json_get(object, name);
-
-	return value && json_type(value) == JSON_NUMBER ? json_number(value) : 0;
-}
-
-static bool truth_of(const json_t *object, const char *name)
-{
-	const json_t *value = json_get(object, name);
-
-	return value && json_type(value) == JSON_BOOL && json_bool(value);
-}
-
 static void texts_of(struct arena *arena, const json_t *object, const char *name, const char ***ret_texts,
                      uint32_t *ret_count)
 {
@@ -153,13 +139,13 @@ static int read_options(struct execution *execution, const char *text, struct er
 	if (result)
 		return result;
 	object = json_doc_root(doc);
-	of->parallel_most = (uint32_t)number_of(object, "parallel");
-	of->tries = (uint32_t)number_of(object, "tries");
-	of->patience_s = number_of(object, "patience_s");
-	of->tls = truth_of(object, "data_tls");
-	of->strangers = truth_of(object, "strangers");
-	of->simulated = truth_of(object, "simulated");
-	of->expires_unix_s = (int64_t)number_of(object, "expires_unix_s");
+	of->parallel_most = (uint32_t)json_member_number(object, "parallel");
+	of->tries = (uint32_t)json_member_number(object, "tries");
+	of->patience_s = json_member_number(object, "patience_s");
+	of->tls = json_member_bool(object, "data_tls");
+	of->strangers = json_member_bool(object, "strangers");
+	of->simulated = json_member_bool(object, "simulated");
+	of->expires_unix_s = (int64_t)json_member_number(object, "expires_unix_s");
 	texts_of(&execution->cluster.arena, object, "migration_uris", &of->uris, &of->uri_count);
 	texts_of(&execution->cluster.arena, object, "shared", &of->shared, &of->shared_count);
 	json_doc_free(doc);

@@ -204,8 +204,7 @@ static void release(struct executor *executor, uint32_t move, bool arrived)
 		state_unclaim(&executor->state, of->vm);
 	state_set_vm_busy(&executor->state, of->vm, false);
 	if (of->method == METHOD_LIVE)
-		turns_give(&executor->turns, of->from, of->to,
-		           (int64_t)(of->reserve_mbit_s * BYTES_PER_MBIT));
+		turns_give(&executor->turns, of->from, of->to, plan_reserve_bytes_s(of));
 	executor->fresh = false;
 }
 
@@ -463,8 +462,7 @@ static bool has_turn(struct executor *executor, uint32_t move)
 	if (of->method != METHOD_LIVE)
 		return true;
 	return turns_host_open(&executor->turns, of->from, most_of(executor, move)) &&
-	       turns_short(&executor->turns, of->from, of->to,
-	                   (int64_t)(of->reserve_mbit_s * BYTES_PER_MBIT)) == NONE;
+	       turns_short(&executor->turns, of->from, of->to, plan_reserve_bytes_s(of)) == NONE;
 }
 
 /* What is really there must still allow what the plan says. */
@@ -494,8 +492,7 @@ static void start_move(struct executor *executor, uint32_t move, struct executor
 	state_claim(&executor->state, of->vm, of->to);
 	state_set_vm_busy(&executor->state, of->vm, true);
 	if (of->method == METHOD_LIVE)
-		turns_take(&executor->turns, of->from, of->to,
-		           (int64_t)(of->reserve_mbit_s * BYTES_PER_MBIT));
+		turns_take(&executor->turns, of->from, of->to, plan_reserve_bytes_s(of));
 	executor->retry_due_ns[move] = TIME_FOREVER;
 	set_standing(executor, move, STANDING_GOING);
 	migration_go(&executor->migrations[move], executor->now_ns, &commands);

@@ -331,23 +331,9 @@ static uint8_t word_index(const json_t *object, const char *name, const char *co
 	return UINT8_MAX;
 }
 
-static bool truth(const json_t *object, const char *name)
-{
-	const json_t *value = json_get(object, name);
-
-	return value && json_type(value) == JSON_BOOL && json_bool(value);
-}
-
-static double number(const json_t *object, const char *name)
-{
-	const json_t *value = json_get(object, name);
-
-	return value && json_type(value) == JSON_NUMBER ? json_number(value) : 0;
-}
-
 static uint32_t whole(const json_t *object, const char *name)
 {
-	double value = number(object, name);
+	double value = json_member_number(object, name);
 
 	return value >= 0 && value <= UINT32_MAX ? (uint32_t)value : 0;
 }
@@ -356,21 +342,21 @@ static void read_seen(const json_t *object, struct seen *seen)
 {
 	*seen = (struct seen){ .source = word_index(object, "source", side_words),
 		               .target = word_index(object, "target", side_words),
-		               .source_job = truth(object, "source_job"),
-		               .target_job = truth(object, "target_job"),
-		               .source_persistent = truth(object, "source_persistent"),
-		               .target_persistent = truth(object, "target_persistent") };
+		               .source_job = json_member_bool(object, "source_job"),
+		               .target_job = json_member_bool(object, "target_job"),
+		               .source_persistent = json_member_bool(object, "source_persistent"),
+		               .target_persistent = json_member_bool(object, "target_persistent") };
 }
 
 static void read_progress(const json_t *object, struct progress *progress)
 {
-	*progress = (struct progress){ .elapsed_s = number(object, "elapsed_s"),
-		                       .remaining_bytes = number(object, "remaining_bytes"),
-		                       .processed_bytes = number(object, "processed_bytes"),
-		                       .total_bytes = number(object, "total_bytes"),
-		                       .rate_bytes_s = number(object, "rate_bytes_s"),
-		                       .downtime_ms = number(object, "downtime_ms"),
-		                       .throttle_percent = number(object, "throttle_percent"),
+	*progress = (struct progress){ .elapsed_s = json_member_number(object, "elapsed_s"),
+		                       .remaining_bytes = json_member_number(object, "remaining_bytes"),
+		                       .processed_bytes = json_member_number(object, "processed_bytes"),
+		                       .total_bytes = json_member_number(object, "total_bytes"),
+		                       .rate_bytes_s = json_member_number(object, "rate_bytes_s"),
+		                       .downtime_ms = json_member_number(object, "downtime_ms"),
+		                       .throttle_percent = json_member_number(object, "throttle_percent"),
 		                       .iterations = whole(object, "iterations") };
 }
 
@@ -390,7 +376,7 @@ static bool read_changes(struct journal *journal, const json_t *object, struct e
 		change->vm = whole(row, "vm");
 		change->host = host && json_type(host) == JSON_NUMBER ? whole(row, "host") : NONE;
 		change->state = word_index(row, "state", vm_state_words);
-		change->twice = truth(row, "twice");
+		change->twice = json_member_bool(row, "twice");
 		if (change->state == UINT8_MAX)
 			return false;
 	}
@@ -406,10 +392,10 @@ static bool read_body(struct journal *journal, const json_t *object, struct even
 
 	event->attempt = whole(object, "attempt");
 	event->token = whole(object, "token");
-	event->ok = truth(object, "ok");
-	event->lasting = truth(object, "lasting");
-	event->persistent = truth(object, "persistent");
-	event->running = truth(object, "running");
+	event->ok = json_member_bool(object, "ok");
+	event->lasting = json_member_bool(object, "lasting");
+	event->persistent = json_member_bool(object, "persistent");
+	event->running = json_member_bool(object, "running");
 	event->why = why && json_type(why) == JSON_TEXT ? json_text(why) : NULL;
 	if (json_get(object, "elapsed_s"))
 		read_progress(object, &event->progress);

@@ -624,3 +624,17 @@ char *json_canonical(const json_t *value, size_t *ret_length)
 	*ret_length = output.length;
 	return output.text;
 }
+
+double json_member_number(const json_t *object, const char *key)
+{
+	const json_t *value = json_get(object, key);
+
+	return value && json_type(value) == JSON_NUMBER ? json_number(value) : 0;
+}
+
+bool json_member_bool(const json_t *object, const char *key)
+{
+	const json_t *value = json_get(object, key);
+
+	return value && json_type(value) == JSON_BOOL && json_bool(value);
+}

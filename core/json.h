@@ -55,6 +55,10 @@ const char *json_text(const json_t *value);                    /* must be JSON_T
 double json_number(const json_t *value);                       /* must be JSON_NUMBER */
 bool json_bool(const json_t *value);                           /* must be JSON_BOOL */
 
+/* A member of that type; 0 and false when it is absent or of another: for what we have written ourselves. */
+double json_member_number(const json_t *object, const char *key);
+bool json_member_bool(const json_t *object, const char *key);
+
 /* Building values; what is added to a container belongs to it. Keys and texts are copied. */
 json_t *json_object_new(void);
 json_t *json_array_new(void);

@@ -1111,11 +1111,6 @@ bool migration_is_over(const struct migration *m)
 	       (m->state == MIGRATION_UNKNOWN && m->stuck);
 }
 
-bool migration_under_way(const struct migration *m)
-{
-	return !migration_is_over(m) && (m->state != MIGRATION_QUEUED || m->asked);
-}
-
 const struct migration_edge *migration_edges(size_t *ret_count)
 {
 	static struct migration_edge shown[EDGES];
@@ -1125,11 +1120,6 @@ const struct migration_edge *migration_edges(size_t *ret_count)
 			                            edges[i].when };
 	*ret_count = EDGES;
 	return shown;
-}
-
-size_t migration_last_edge(void)
-{
-	return last_edge;
 }
 
 const uint64_t *migration_edge_counts(void)

@@ -142,9 +142,6 @@ bool migration_can_abort(const struct migration *migration);
 /* Whether it has come to its end: DONE, FAILED, or stuck. */
 bool migration_is_over(const struct migration *migration);
 
-/* Whether it has begun and is not over. */
-bool migration_under_way(const struct migration *migration);
-
 /* Why it ended, or is being given up, as a sentence without a full stop; in buffer where it has numbers. */
 const char *migration_why(const struct migration *migration, char *buffer, size_t room);
 
@@ -158,13 +155,10 @@ struct migration_edge {
 /* All edges; every pair of state and event has at least one. */
 const struct migration_edge *migration_edges(size_t *ret_count);
 
-/* Which edge the last step of this thread took: index into the table. */
-size_t migration_last_edge(void);
-
 /* How often each edge was taken by this thread. */
 const uint64_t *migration_edge_counts(void);
 
-/* That edge's `when`; empty: it has none. */
+/* The `when` of the edge that the last step of this thread took; empty: it has none. */
 const char *migration_last_why(void);
 
 #endif

@@ -2,6 +2,7 @@
 #include "core/plan.h"
 
 #include "core/moment.h"
+#include "core/network.h"
 #include "core/plan_read.h"
 #include "core/rules.h"
 
@@ -127,4 +128,9 @@ json_t *plan_json(const struct plan *plan, const struct cluster *cluster)
 		json_add_text(root, "expires_at", text);
 	}
 	return root;
+}
+
+int64_t plan_reserve_bytes_s(const struct plan_move *move)
+{
+	return (int64_t)(move->reserve_mbit_s * BYTES_PER_MBIT);
 }

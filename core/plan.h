@@ -85,6 +85,9 @@ struct plan {
 
 void plan_free(struct plan *plan);
 
+/* What a move reserves of each link that it crosses, in bytes/s on the wire. */
+int64_t plan_reserve_bytes_s(const struct plan_move *move);
+
 /* The id by which documents and messages know a move. */
 int64_t plan_move_id(const struct plan *plan, uint32_t move);
 

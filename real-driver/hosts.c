@@ -430,13 +430,3 @@ virConnectPtr hosts_take(struct hosts *hosts, uint32_t host, double timeout_s, c
 	unlock(hosts);
 	return connection;
 }
-
-bool hosts_connected(struct hosts *hosts, uint32_t host)
-{
-	bool connected;
-
-	lock(hosts);
-	connected = hosts->slots[host].connection && !hosts->slots[host].broken;
-	unlock(hosts);
-	return connected;
-}

@@ -46,7 +46,4 @@ void hosts_settle(struct hosts *hosts, double timeout_s);
  */
 virConnectPtr hosts_take(struct hosts *hosts, uint32_t host, double timeout_s, char *ret_why, size_t room);
 
-/* Whether there is a connection. */
-bool hosts_connected(struct hosts *hosts, uint32_t host);
-
 #endif

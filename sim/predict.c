@@ -307,19 +307,18 @@ static struct action *plan_actions(const struct plan *plan)
 	for (uint32_t i = 0; i < plan->move_count; i++) {
 		const struct plan_move *move = &plan->moves[i];
 
-		actions[i] = (struct action){
-			.kind = move->method == METHOD_LIVE ? ACTION_LIVE_MIGRATE : ACTION_COLD_MIGRATE,
-			.host = NONE,
-			.vm = move->vm,
-			.to = move->to,
-			.flavor = NONE,
-			.group = NONE,
-			.vm_first = NONE,
-			.concurrent = true,
-			.after = move->after,
-			.after_count = move->after_count,
-			.reserve_bytes_s = (int64_t)(move->reserve_mbit_s * BYTES_PER_MBIT)
-		};
+		actions[i] = (struct action){ .kind = move->method == METHOD_LIVE ? ACTION_LIVE_MIGRATE
+			                                                          : ACTION_COLD_MIGRATE,
+			                      .host = NONE,
+			                      .vm = move->vm,
+			                      .to = move->to,
+			                      .flavor = NONE,
+			                      .group = NONE,
+			                      .vm_first = NONE,
+			                      .concurrent = true,
+			                      .after = move->after,
+			                      .after_count = move->after_count,
+			                      .reserve_bytes_s = plan_reserve_bytes_s(move) };
 	}
 	return actions;
 }
