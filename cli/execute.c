@@ -252,6 +252,8 @@ static int carry_out(struct execute_command *command, struct error *error)
 
 	if (!result)
 		result = create_journal(command, error);
+	if (!result && !command->dry_run && !simulated)
+		result = execution_lock_journal(command->journal_path, error);
 	if (!result && command->dry_run)
 		result = execution_rehearse(execution, &end, error);
 	else if (!result && simulated)

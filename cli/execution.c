@@ -336,21 +336,22 @@ static const char *lock_folder(void)
 	return folder && *folder ? folder : "/run/lock/lockkeeper";
 }
 
-static int lock_file(const char *folder, const char *uri, int flags, char *ret_path, size_t room)
+/* What is locked is a host's URI, or a journal's path. */
+static int lock_file(const char *folder, const char *name, int flags, char *ret_path, size_t room)
 {
 	char digest[65];
 
-	digest_sha256(uri, strlen(uri), digest);
+	digest_sha256(name, strlen(name), digest);
 	snprintf(ret_path, room, "%s/%s", folder, digest);
 	return open(ret_path, flags | O_CLOEXEC | O_NOFOLLOW, 0600);
 }
 
-static int lock_host(const char *folder, const char *uri, struct error *error)
+static int lock(const char *folder, const char *name, const char *what, struct error *error)
 {
 	struct flock lock = { .l_type = F_WRLCK, .l_whence = SEEK_SET };
 	char path[4096], pid[32] = "";
 	ssize_t length;
-	int file = lock_file(folder, uri, O_RDWR | O_CREAT, path, sizeof(path));
+	int file = lock_file(folder, name, O_RDWR | O_CREAT, path, sizeof(path));
 
 	if (file < 0)
 		return error_set(error, ERROR_IO, "%s: %s", path, strerror(errno));
@@ -364,7 +365,7 @@ static int lock_host(const char *folder, const char *uri, struct error *error)
 	length = read(file, pid, sizeof(pid) - 1);
 	pid[length > 0 ? strcspn(pid, "\n") : 0] = '\0';
 	close(file);
-	return error_set(error, ERROR_IO, "%s: another driver is at work on this host (process %s)", uri,
+	return error_set(error, ERROR_IO, "%s: another driver is at work on this %s (process %s)", name, what,
 	                 pid[0] ? pid : "unknown");
 }
 
@@ -392,30 +393,32 @@ int execution_lock(const struct execution *execution, struct error *error)
 	qsort(uris, count, sizeof(*uris), text_order);
 	for (uint32_t i = 0; i < count && !result; i++) {
 		if (i == 0 || strcmp(uris[i], uris[i - 1]))
-			result = lock_host(folder, uris[i], error);
+			result = lock(folder, uris[i], "host", error);
 	}
 	free(uris);
 	return result;
 }
 
-/* Asks, and takes nothing: a driver that starts meanwhile must not be turned away. */
-bool execution_is_locked(const struct execution *execution)
+int execution_lock_journal(const char *path, struct error *error)
 {
-	const struct cluster *cluster = &execution->cluster;
-	bool locked = false;
+	char *real = realpath(path, NULL);
+	int result = real ? lock(lock_folder(), real, "journal", error)
+	                  : error_set(error, ERROR_IO, "%s: %s", path, strerror(errno));
 
-	for (uint32_t i = 0; i < cluster->host_count && !locked; i++) {
-		struct flock lock = { .l_type = F_WRLCK, .l_whence = SEEK_SET };
-		char path[4096];
-		int file;
+	free(real);
+	return result;
+}
 
-		if (!cluster->hosts[i].uri)
-			continue;
-		file = lock_file(lock_folder(), cluster->hosts[i].uri, O_RDWR, path, sizeof(path));
-		if (file < 0)
-			continue;
-		locked = fcntl(file, F_GETLK, &lock) == 0 && lock.l_type != F_UNLCK;
+/* Asks, and takes nothing: a driver that starts meanwhile must not be turned away. */
+bool execution_is_carried_on(const char *path)
+{
+	struct flock lock = { .l_type = F_WRLCK, .l_whence = SEEK_SET };
+	char *real = realpath(path, NULL), lock_path[4096];
+	int file = real ? lock_file(lock_folder(), real, O_RDWR, lock_path, sizeof(lock_path)) : -1;
+	bool locked = file >= 0 && fcntl(file, F_GETLK, &lock) == 0 && lock.l_type != F_UNLCK;
+
+	if (file >= 0)
 		close(file);
-	}
+	free(real);
 	return locked;
 }

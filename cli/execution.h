@@ -84,7 +84,10 @@ int execution_exit(const struct execution *execution, enum executor_end end);
  */
 int execution_lock(const struct execution *execution, struct error *error);
 
-/* Whether a driver is at work on one of its hosts, as far as the locks tell. */
-bool execution_is_locked(const struct execution *execution);
+/* Says to others that this process carries on what the journal is of, until it ends; fails as above. */
+int execution_lock_journal(const char *path, struct error *error);
+
+/* Whether a process does, as far as the locks tell. */
+bool execution_is_carried_on(const char *path);
 
 #endif

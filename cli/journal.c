@@ -71,6 +71,8 @@ static int resume(struct journal_command *command, struct error *error)
 	if (!result)
 		result = execution_lock(&command->execution, error);
 	if (!result)
+		result = execution_lock_journal(command->path, error);
+	if (!result)
 		result = journal_forget_abort(command->execution.journal, error);
 	if (!result)
 		result = execution_drive(&command->execution, EVENT_RESUMED, &end, error);
@@ -119,7 +121,7 @@ int command_status(int argc, char **argv)
 	if (!result) {
 		end = executor_end(&command.execution.executor);
 		result = execution_print(&command.execution, command.common.output,
-		                         end == EXECUTOR_GOING && execution_is_locked(&command.execution),
+		                         end == EXECUTOR_GOING && execution_is_carried_on(command.path),
 		                         &error);
 	}
 	if (result)

@@ -9,7 +9,7 @@
 #include <string.h>
 
 /* "LKJ1": what kind of database this is (PRAGMA application_id). */
-enum { APPLICATION_ID = 0x4c4b4a31, BUSY_MS = 10000 };
+enum { APPLICATION_ID = 0x4c4b4a31, VERSION = 1, BUSY_MS = 10000 };
 
 static const char SCHEMA[] =
 	"CREATE TABLE head (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;"
@@ -79,6 +79,12 @@ static int execute(struct journal *journal, const char *text, struct error *erro
 	return 0;
 }
 
+/* Changes what kind of database it is: only of what is ours. */
+static int set_safe(struct journal *journal, struct error *error)
+{
+	return execute(journal, "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL;", error);
+}
+
 static int open_database(struct journal **ret_journal, const char *path, int flags, struct error *error)
 {
 	struct journal *journal = MEMORY_ARRAY(struct journal, 1);
@@ -87,8 +93,6 @@ static int open_database(struct journal **ret_journal, const char *path, int fla
 	if (sqlite3_open_v2(path, &journal->database, flags, NULL) != SQLITE_OK)
 		result = error_set(error, ERROR_IO, "%s: %s", path, sqlite3_errmsg(journal->database));
 	sqlite3_busy_timeout(journal->database, BUSY_MS);
-	if (!result && !(flags & SQLITE_OPEN_READONLY))
-		result = execute(journal, "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL;", error);
 	if (result)
 		journal_close(journal);
 	else
@@ -184,7 +188,9 @@ int journal_create(struct journal **ret_journal, const char *path, const struct 
 	result = open_database(&journal, path, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE, error);
 	if (result)
 		return result;
-	result = execute(journal, "BEGIN IMMEDIATE", error);
+	result = set_safe(journal, error);
+	if (!result)
+		result = execute(journal, "BEGIN IMMEDIATE", error);
 	if (!result && !is_empty(journal))
 		result = error_set(error, ERROR_EXISTS, "%s: already there, nothing is ever written over",
 		                   path);
@@ -207,6 +213,31 @@ int journal_create(struct journal **ret_journal, const char *path, const struct 
 	return result;
 }
 
+/* The marks that journal_create gives it: others' databases are left as they are. */
+static int check_marks(const struct journal *journal, const char *path, struct error *error)
+{
+	static const char query[] = "SELECT application_id, user_version FROM pragma_application_id,"
+				    " pragma_user_version";
+	sqlite3_stmt *statement;
+	int id = 0, version = 0;
+
+	if (sqlite3_prepare_v2(journal->database, query, -1, &statement, NULL) == SQLITE_OK &&
+	    sqlite3_step(statement) == SQLITE_ROW) {
+		id = sqlite3_column_int(statement, 0);
+		version = sqlite3_column_int(statement, 1);
+	}
+	if (sqlite3_finalize(statement) != SQLITE_OK)
+		return error_set(error, ERROR_IO, "%s: not a journal of an execution: %s", path,
+		                 sqlite3_errmsg(journal->database));
+	if (id != APPLICATION_ID)
+		return error_set(error, ERROR_INPUT,
+		                 "%s: not a journal of an execution, expected what execute wrote", path);
+	if (version != VERSION)
+		return error_set(error, ERROR_INPUT, "%s: a journal of version %d, expected %d", path,
+		                 version, VERSION);
+	return 0;
+}
+
 int journal_open(struct journal **ret_journal, const char *path, bool read_only, struct error *error)
 {
 	struct journal *journal;
@@ -216,7 +247,11 @@ int journal_open(struct journal **ret_journal, const char *path, bool read_only,
 	                       error);
 	if (result)
 		return result;
-	result = read_heads(journal, error);
+	result = check_marks(journal, path, error);
+	if (!result && !read_only)
+		result = set_safe(journal, error);
+	if (!result)
+		result = read_heads(journal, error);
 	if (!result)
 		result = prepare(journal, error);
 	if (result)

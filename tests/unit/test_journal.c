@@ -14,7 +14,7 @@ static const struct journal_head HEAD = { "{\"plan\":1}", "{\"cluster\":1}", "{}
 /* A path in a folder of its own. */
 static char *fresh_path(void)
 {
-	static char folder[] = "/tmp/lockkeeper-journal-XXXXXX";
+	char folder[] = "/tmp/lockkeeper-journal-XXXXXX";
 	static char path[128];
 
 	cr_assert(mkdtemp(folder));
