@@ -54,6 +54,7 @@
 	X(virStoragePoolLookupByName)         \
 	X(virStoragePoolLookupByTargetPath)   \
 	X(virStoragePoolGetXMLDesc)           \
+	X(virStoragePoolGetInfo)              \
 	X(virStoragePoolFree)                 \
 	X(virStorageVolLookupByPath)          \
 	X(virStorageVolFree)                  \

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "real-driver/inventory.h"
 
+#include <errno.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
+#include <time.h>
 
 /* The answer is there a moment after the time is over; hosts that are busy take longer. */
 enum { LATE_MS = 5000, LOOK_MS = 100 };
@@ -17,7 +18,10 @@ struct probe {
 
 static void nap_ms(unsigned ms)
 {
-	usleep(ms * 1000);
+	struct timespec left = { ms / 1000, (long)(ms % 1000) * 1000000 };
+
+	while (nanosleep(&left, &left) != 0 && errno == EINTR)
+		;
 }
 
 /* MiB dirtied in the period; negative: not measured yet. */

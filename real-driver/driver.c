@@ -398,6 +398,7 @@ static void copy_moves(struct driver *driver, const struct driver_options *optio
 		tracked->vm = plan->moves[i].vm;
 		tracked->from = plan->moves[i].from;
 		tracked->to = plan->moves[i].to;
+		tracked->overcommitted = driver->cluster->hosts[tracked->to].memory_ratio > RATIO_ONE;
 		tracked->timing = options->timings[i];
 		tracked->who.name = copy(driver, vm->name);
 		tracked->who.has_uuid = vm->id && uuid_parse(vm->id, tracked->who.uuid);

@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define MIB 1048576.0
+
 /* What is asked of the target. */
 struct checking {
 	struct task *task;
@@ -250,11 +252,29 @@ static void check_hugepages(struct checking *checking, double need_kib)
 		       checking->vm, need_kib / kib);
 }
 
-/* What the kernel would give up for it counts as free. */
+/* What the guest has at its source now; 0: it does not say. */
+static double resident_kib(struct checking *checking)
+{
+	virDomainMemoryStatStruct stats[VIR_DOMAIN_MEMORY_STAT_NR];
+	int found = checking->driver->calls->virDomainMemoryStats(checking->source.domain, stats,
+	                                                          VIR_DOMAIN_MEMORY_STAT_NR, 0);
+
+	for (int i = 0; i < found; i++) {
+		if (stats[i].tag == VIR_DOMAIN_MEMORY_STAT_RSS)
+			return (double)stats[i].val;
+	}
+	return 0;
+}
+
+/*
+ * What the kernel would give up for it counts as free. Where the target promises more than it has, what the
+ * guest uses must be there, else all that it may use.
+ */
 static void check_memory(struct checking *checking)
 {
 	const struct libvirt_calls *calls = checking->driver->calls;
 	double need_kib = (double)xml_kib(checking->xml, "/domain/memory"), there_kib = 0;
+	double used_kib = checking->task->tracked->overcommitted ? resident_kib(checking) : 0;
 	virNodeMemoryStats stats[16];
 	int count = 0;
 
@@ -276,6 +296,8 @@ static void check_memory(struct checking *checking)
 		    !strcmp(stats[i].field, VIR_NODE_MEMORY_STATS_CACHED))
 			there_kib += (double)stats[i].value;
 	}
+	if (used_kib > 0 && used_kib < need_kib)
+		need_kib = used_kib;
 	if (there_kib < need_kib)
 		refuse(checking, false, "it has %.0f MiB free, %s needs %.0f", there_kib / 1024, checking->vm,
 		       need_kib / 1024);
@@ -283,7 +305,45 @@ static void check_memory(struct checking *checking)
 
 /* ------------------------------------------------------------------ disks */
 
-/* Shared disks must be there; that a host sees a path is known of storage pools alone. */
+static void note_unsaid(struct checking *checking, const char *what, const char *path)
+{
+	if (!checking->unsaid[0])
+		snprintf(checking->unsaid, sizeof(checking->unsaid), "%s: not checked: %s %s",
+		         checking->target_name, what, path);
+}
+
+/* The pool of the target in which libvirt makes the copy of a file, NULL: none. */
+static virStoragePoolPtr find_pool(struct checking *checking, const char *path, struct arena *arena)
+{
+	size_t length = (size_t)(strrchr(path, '/') - path);
+
+	return checking->driver->calls->virStoragePoolLookupByTargetPath(
+		checking->target, length ? arena_text(arena, path, length) : "/");
+}
+
+/* A disk that will be copied, as far as can be told, and of which the target has nothing yet. */
+static void check_room(struct checking *checking, const struct disk *disk, struct arena *arena)
+{
+	const struct libvirt_calls *calls = checking->driver->calls;
+	virStoragePoolPtr pool = find_pool(checking, disk->source, arena);
+	virStoragePoolInfo info;
+	virDomainBlockInfo block;
+
+	/* It may be a file that is made by hand before, or on a share that has no pool. */
+	if (!pool)
+		note_unsaid(checking, "whether it has a place for", disk->source);
+	else if (!calls->virStoragePoolGetInfo(pool, &info) &&
+	         !calls->virDomainGetBlockInfo(checking->source.domain, disk->target, &block, 0) &&
+	         info.available < block.allocation)
+		refuse(checking, false,
+		       "its storage pool has %.0f MiB free, %s of %s needs %.0f (--shared names shares)",
+		       (double)info.available / MIB, disk->target, checking->vm,
+		       (double)block.allocation / MIB);
+	if (pool)
+		calls->virStoragePoolFree(pool);
+}
+
+/* Shared disks must be there, others have room there; that a host sees a path is known of pools alone. */
 static void check_disks(struct checking *checking)
 {
 	const struct libvirt_calls *calls = checking->driver->calls;
@@ -292,17 +352,18 @@ static void check_disks(struct checking *checking)
 	                                &checking->driver->options.shared, &arena);
 
 	for (uint32_t i = 0; i < disks.count; i++) {
+		const struct disk *disk = &disks.at[i];
 		virStorageVolPtr volume;
 
-		if (disks.at[i].local || !disks.at[i].source || disks.at[i].source[0] != '/')
+		if (!disk->source || disk->source[0] != '/')
 			continue;
-		volume = calls->virStorageVolLookupByPath(checking->target, disks.at[i].source);
+		volume = calls->virStorageVolLookupByPath(checking->target, disk->source);
 		if (volume)
 			calls->virStorageVolFree(volume);
-		else if (!checking->unsaid[0])
-			snprintf(checking->unsaid, sizeof(checking->unsaid),
-			         "%s: not checked: whether it reaches %s", checking->target_name,
-			         disks.at[i].source);
+		else if (disk->local)
+			check_room(checking, disk, &arena);
+		else
+			note_unsaid(checking, "whether it reaches", disk->source);
 	}
 	arena_free(&arena);
 }

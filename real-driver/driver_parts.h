@@ -42,6 +42,7 @@ struct doing {
 /* A move, in copies of what the caller may free after close(). */
 struct tracked {
 	uint32_t vm, from, to;
+	bool overcommitted; /* the target's memory: more may be promised than it has */
 	struct who who;
 	struct timing timing;
 	uint32_t attempt;

@@ -469,6 +469,12 @@ static char *fake_virStoragePoolGetXMLDesc(virStoragePoolPtr pool, unsigned flag
 	return FAILS ? NULL : text_copy(((struct fake_host *)(void *)pool)->pool_xml);
 }
 
+static int fake_virStoragePoolGetInfo(virStoragePoolPtr pool, virStoragePoolInfoPtr info)
+{
+	*info = (virStoragePoolInfo){ .available = ((struct fake_host *)(void *)pool)->pool_bytes };
+	return FAILS ? -1 : 0;
+}
+
 static int fake_virStoragePoolFree(virStoragePoolPtr pool)
 {
 	(void)pool;
@@ -608,7 +614,7 @@ static int fake_virDomainGetBlockInfo(virDomainPtr domain, const char *disk, vir
 	(void)domain;
 	(void)disk;
 	(void)flags;
-	*info = (virDomainBlockInfo){ .capacity = 10737418240ull };
+	*info = (virDomainBlockInfo){ .capacity = 10737418240ull, .allocation = 1048576 };
 	return FAILS ? -1 : 0;
 }
 

@@ -35,7 +35,7 @@ struct fake_host {
 	virFreeCallback closed_forget;
 	bool alive, no_network, network_down, no_interface, interface_down, volume_missing;
 	int compare; /* virCPUCompareResult */
-	unsigned long long free_kib, free_pages;
+	unsigned long long free_kib, free_pages, pool_bytes;
 	const char *capabilities, *pool_xml;
 };
 

@@ -618,6 +618,8 @@ Test(driver, memory_must_be_free)
 	expect_ok(COMMAND_CHECK);
 	fake_hosts[1].free_kib = 1048575;
 	expect_no(COMMAND_CHECK, false, "h1: it has 1024 MiB free, v needs 1024");
+	scene.v->rss_mib = 100;
+	expect_no(COMMAND_CHECK, false, "v needs 1024");
 	fake_fail("virNodeGetMemoryStats", VIR_ERR_NO_SUPPORT);
 	expect_ok(COMMAND_CHECK);
 	scene.v->xml = "<domain type='kvm'><memory unit='MiB'>64</memory><memoryBacking><hugepages>"
@@ -633,6 +635,47 @@ Test(driver, memory_must_be_free)
 	cr_expect_eq(fake_number(), 1048576);
 	fake_fail("virNodeGetFreePages", VIR_ERR_RPC);
 	expect_no(COMMAND_CHECK, false, "its huge pages");
+}
+
+/* As clouds do it: what the guest uses has to be there. */
+Test(driver, a_host_may_promise_more_memory_than_it_has)
+{
+	set(true);
+	scene.cluster.hosts[1].memory_ratio = RATIO_ONE * 3 / 2;
+	begin();
+	fake_hosts[1].free_kib = 102400;
+	scene.v->rss_mib = 0;
+	expect_no(COMMAND_CHECK, false, "h1: it has 100 MiB free, v needs 1024");
+	scene.v->rss_mib = 100;
+	expect_ok(COMMAND_CHECK);
+	scene.v->rss_mib = 101;
+	expect_no(COMMAND_CHECK, false, "h1: it has 100 MiB free, v needs 101");
+	fake_hosts[1].free_kib = 1048576;
+	scene.v->rss_mib = 2000;
+	expect_ok(COMMAND_CHECK);
+	fake_hosts[1].free_kib = 102400;
+	fake_fail("virDomainMemoryStats", VIR_ERR_NO_SUPPORT);
+	expect_no(COMMAND_CHECK, false, "v needs 1024");
+}
+
+Test(driver, copies_of_disks_must_have_room)
+{
+	scene.v->xml = "<domain type='kvm'><memory>4</memory><devices><disk type='file'>"
+		       "<source file='/pool/v.img'/><target dev='vda'/></disk></devices></domain>";
+	fake_hosts[1].pool_xml = "<pool type='dir'/>";
+	expect_ok(COMMAND_CHECK);
+	cr_expect_str_eq(scene.why, "", "it is there already");
+	fake_hosts[1].volume_missing = true;
+	fake_hosts[1].pool_bytes = 1048576;
+	expect_ok(COMMAND_CHECK);
+	cr_expect_str_eq(scene.why, "");
+	fake_hosts[1].pool_bytes = 524288;
+	expect_no(COMMAND_CHECK, false, "h1: its storage pool has 0 MiB free, vda of v needs 1");
+	fake_fail("virStoragePoolGetInfo", VIR_ERR_NO_SUPPORT);
+	expect_ok(COMMAND_CHECK);
+	fake_hosts[1].pool_xml = NULL;
+	expect_ok(COMMAND_CHECK);
+	cr_expect_str_eq(scene.why, "h1: not checked: whether it has a place for /pool/v.img");
 }
 
 Test(driver, shared_disks_are_looked_for)
