@@ -2,6 +2,7 @@
 #include "cli/approval.h"
 #include "cli/execution.h"
 #include "cli/verify_process.h"
+#include "core/rules.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -158,21 +159,48 @@ static int check_proven(struct execute_command *command, struct error *error)
 	return EXIT_NO;
 }
 
-/* A plan that moves something needs to know where its hosts are. */
+/* The first host that cannot be asked; NULL: there is none. */
+static const struct host *find_mute(const struct cluster *cluster)
+{
+	for (uint32_t i = 0; i < cluster->host_count; i++) {
+		if (!cluster->hosts[i].uri)
+			return &cluster->hosts[i];
+	}
+	return NULL;
+}
+
+/* A plan that moves something needs to know where its hosts are; a cold one, where all are. */
 static int check_uris(const struct execute_command *command, struct error *error)
 {
 	const struct execution *execution = &command->execution;
+	const struct host *hosts = execution->cluster.hosts, *mute = find_mute(&execution->cluster);
 
-	for (uint32_t i = 0; i < execution->plan.move_count && !execution->options.simulated; i++) {
+	for (uint32_t i = 0; i < execution->plan.move_count && mute && !execution->options.simulated; i++) {
 		const struct plan_move *of = &execution->plan.moves[i];
-		uint32_t host = execution->cluster.hosts[of->from].uri ? of->to : of->from;
+		const struct host *host = &hosts[hosts[of->from].uri ? of->to : of->from];
 
-		if (!execution->cluster.hosts[host].uri)
+		if (!host->uri)
 			return error_set(error, ERROR_INPUT,
 			                 "%s: host %s has no uri, expected its libvirt connection",
-			                 command->cluster_path, execution->cluster.hosts[host].name);
+			                 command->cluster_path, host->name);
+		if (of->method != METHOD_LIVE)
+			return error_set(error, ERROR_INPUT,
+			                 "%s: host %s has no uri, expected its libvirt connection: before a "
+			                 "guest is started after a cold move, all hosts are asked for it",
+			                 command->cluster_path, mute->name);
 	}
 	return 0;
+}
+
+static void note_mute(const struct execution *execution)
+{
+	const struct host *mute = find_mute(&execution->cluster);
+
+	if (mute && !execution->options.simulated)
+		fprintf(stderr,
+		        "lockkeeper: note: host %s has no uri: what others bring there is not seen, and a "
+		        "guest that was left standing still is not resumed without a person\n",
+		        mute->name);
 }
 
 static char *copy_of(const char *text, size_t length)
@@ -252,6 +280,8 @@ static int carry_out(struct execute_command *command, struct error *error)
 
 	if (!result)
 		result = create_journal(command, error);
+	if (!result)
+		note_mute(execution);
 	if (!result && !command->dry_run && !simulated)
 		result = execution_lock_journal(command->journal_path, error);
 	if (!result && command->dry_run)

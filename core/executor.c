@@ -250,11 +250,12 @@ static void take_end(struct executor *executor, uint32_t move)
 		/* Both ends stay claimed: nobody knows. */
 		set_standing(executor, move, STANDING_UNCLEAR);
 		fail_waiters(executor);
-		stop_for(executor, EXECUTOR_UNCLEAR, "%s, from %s to %s: %s (%s at %s, %s at %s)",
+		stop_for(executor, EXECUTOR_UNCLEAR, "%s, from %s to %s: %s (%s at %s, %s at %s)%s%s",
 		         vm_name(executor, of->vm), host_name(executor, of->from),
 		         host_name(executor, of->to), migration_reason_words[migration->reason],
 		         side_words[migration->last_side_source], host_name(executor, of->from),
-		         side_words[migration->last_side_target], host_name(executor, of->to));
+		         side_words[migration->last_side_target], host_name(executor, of->to),
+		         migration->why[0] ? ": " : "", migration->why);
 		break;
 	}
 }

@@ -379,6 +379,7 @@ static void look_again(struct context *c)
 		m->leftover_since_ns = c->now_ns;
 	m->last_side_source = c->event->seen.source;
 	m->last_side_target = c->event->seen.target;
+	note_why(m, c->event->why);
 	look_later(c);
 }
 
