@@ -207,7 +207,7 @@ ALL_OBJECTS := $(call object,$(SOURCES) $(VERIFIER_SOURCES) $(SUPPORT_SOURCES) $
 .PHONY: demo check ci lint asan valgrind fuzz bench accuracy golden-update format help
 .PHONY: deps-build deps-check deps-lint
 SUITES := build unit property golden cli verifier swarm house schema
-CHECK_SUITES := $(SUITES) clang asan fuzz valgrind lab
+CHECK_SUITES := $(SUITES) clang asan fuzz valgrind lab faults
 LINT_SUITES := format tidy cppcheck shell man
 RUN = O='$(O)' CC='$(CC)' MAKE='$(MAKE)' JOBS='$(JOBS)' WERROR='$(WERROR)' tests/run
 
@@ -230,13 +230,10 @@ ci: deps-check deps-lint
 lint: deps-lint
 	@$(RUN) $(LINT_SUITES)
 
-.PHONY: check-lab check-faults $(foreach s,$(CHECK_SUITES),check-$(s)) $(foreach s,$(LINT_SUITES),lint-$(s))
-# The lab, and what real faults do to an execution, which `make check` has no time for.
+.PHONY: check-lab $(foreach s,$(CHECK_SUITES),check-$(s)) $(foreach s,$(LINT_SUITES),lint-$(s))
+# All that needs real hosts: the lab, and what real faults do to an execution.
 check-lab: deps-check
 	@$(RUN) build lab faults
-
-check-faults: deps-check
-	@$(RUN) build faults
 
 $(foreach s,$(filter-out lab,$(CHECK_SUITES)),check-$(s)): check-%: deps-check
 	@$(RUN) $(if $(filter build clang asan fuzz house,$*),,build) $*
