@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const double poll_s = 0.5, look_s = 10, stop_s = 120, grace_s = 3;
+static const double poll_s = 0.5, look_s = 10, reach_s = 10, stop_s = 120, grace_s = 3;
 
 /* What does each command, and the event that answers it. */
 static const struct {
@@ -414,6 +414,7 @@ struct backend *driver_open(const struct cluster *cluster, const struct plan *pl
 	driver->options = *options;
 	driver->options.poll_s = or_else(options->poll_s, poll_s);
 	driver->options.look_s = or_else(options->look_s, look_s);
+	driver->options.reach_s = or_else(options->reach_s, reach_s);
 	driver->options.stop_s = or_else(options->stop_s, stop_s);
 	driver->options.grace_s = or_else(options->grace_s, grace_s);
 	driver->calls = options->calls ? options->calls : &libvirt_calls_real;

@@ -35,6 +35,7 @@ struct driver_options {
 	/* Seconds; 0: what stands behind. */
 	double poll_s;  /* between two looks at a migration's statistics: 0.5 */
 	double look_s;  /* a host that takes longer to say what it has is silent: 10 */
+	double reach_s; /* a host is waited for so long when something is to be done on it: 10 */
 	double stop_s;  /* a guest that takes longer to shut down does not: 120 */
 	double grace_s; /* at the end, calls that libvirt has not answered are waited for: 3 */
 };

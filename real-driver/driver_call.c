@@ -256,7 +256,7 @@ static int migrate(struct task *task, const struct place *place, const struct ca
 static bool at_source(struct task *task, struct place *ret_place, struct answer *answer)
 {
 	enum presence presence = place_open(task->driver, task->tracked->from, &task->tracked->who,
-	                                    DRIVER_REACH_S, ret_place, answer->why);
+	                                    task->driver->options.reach_s, ret_place, answer->why);
 
 	answer->event.ok = false;
 	answer->event.lasting = presence == PRESENCE_ABSENT;

@@ -377,8 +377,8 @@ static bool check_source(struct checking *checking)
 	struct answer *answer = checking->answer;
 	const char *host = driver->host_names[checking->task->tracked->from];
 	enum presence presence = place_open(driver, checking->task->tracked->from,
-	                                    &checking->task->tracked->who, DRIVER_REACH_S, &checking->source,
-	                                    answer->why);
+	                                    &checking->task->tracked->who, driver->options.reach_s,
+	                                    &checking->source, answer->why);
 	char *text;
 
 	answer->event.ok = false;
@@ -411,7 +411,7 @@ static bool check_reach(struct checking *checking)
 {
 	struct driver *driver = checking->driver;
 
-	checking->target = hosts_take(driver->hosts, checking->task->tracked->to, DRIVER_REACH_S,
+	checking->target = hosts_take(driver->hosts, checking->task->tracked->to, driver->options.reach_s,
 	                              checking->answer->why, sizeof(checking->answer->why));
 	if (!checking->target)
 		checking->answer->event.lasting = !driver->uris[checking->task->tracked->to];

@@ -11,8 +11,8 @@
 
 static bool reach(struct task *task, uint32_t host, struct place *ret_place, struct answer *answer)
 {
-	enum presence presence = place_open(task->driver, host, &task->tracked->who, DRIVER_REACH_S,
-	                                    ret_place, answer->why);
+	enum presence presence = place_open(task->driver, host, &task->tracked->who,
+	                                    task->driver->options.reach_s, ret_place, answer->why);
 
 	answer->event.ok = false;
 	answer->event.lasting = presence == PRESENCE_ABSENT;
@@ -55,7 +55,8 @@ static bool is_alone(struct task *task, uint32_t here, struct answer *answer)
 
 		if (host == here)
 			continue;
-		presence = place_open(driver, host, &task->tracked->who, DRIVER_REACH_S, &place, why);
+		presence = place_open(driver, host, &task->tracked->who, driver->options.reach_s, &place,
+		                      why);
 		has = presence == PRESENCE_THERE && place_active(&place);
 		place_close(driver, &place);
 		if (presence == PRESENCE_SILENT)

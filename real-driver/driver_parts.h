@@ -7,10 +7,7 @@
 #include "real-driver/driver.h"
 #include "real-driver/hosts.h"
 
-enum {
-	DRIVER_WHY_ROOM = 400,
-	DRIVER_REACH_S = 10, /* a host is waited for so long when something is to be done on it */
-};
+enum { DRIVER_WHY_ROOM = 400 };
 
 /* An event with what it points to. */
 struct answer {

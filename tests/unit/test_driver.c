@@ -69,6 +69,7 @@ static void set(bool uris)
 		                                 .timings = scene.timings,
 		                                 .poll_s = 0.01,
 		                                 .look_s = 0.2,
+		                                 .reach_s = 0.2,
 		                                 .stop_s = 0.1,
 		                                 .grace_s = 1 };
 }
@@ -569,6 +570,9 @@ Test(driver, who_is_in_the_way)
 	twin->here = false;
 	fake_fail("virDomainLookupByName", VIR_ERR_RPC);
 	expect_no(COMMAND_CHECK, false, "what is there by that name");
+	fake_fail("virDomainLookupByName", VIR_ERR_OK);
+	fake_fail("virDomainGetUUID", VIR_ERR_RPC);
+	expect_no(COMMAND_CHECK, false, "the guest's name");
 }
 
 Test(driver, processors_and_machines)
@@ -726,6 +730,17 @@ Test(driver, starts_nothing_that_any_host_may_have)
 	cr_expect_eq(fake_called("virDomainCreate"), 0);
 	fake_state(third, VIR_DOMAIN_SHUTOFF, 0);
 	expect_ok(COMMAND_BOOT_SOURCE);
+}
+
+/* Silence is not absence. */
+Test(driver, starts_nothing_while_a_host_cannot_be_asked)
+{
+	set(true);
+	fake_hosts[2].down = true;
+	begin();
+	fake_state(scene.v, VIR_DOMAIN_PAUSED, VIR_DOMAIN_PAUSED_MIGRATION);
+	expect_no(COMMAND_RESUME_SOURCE, false, "h2 cannot be asked whether v is active there");
+	cr_expect_eq(fake_called("virDomainResume"), 0);
 }
 
 Test(driver, destroys_what_is_left)

@@ -283,6 +283,47 @@ Test(inventory, flavors_say_what_guests_are)
 	free(text);
 }
 
+/* As found on machines that no test has: made by hand. */
+Test(inventory, nodes_and_their_pages_and_measured_guests_are_exported)
+{
+	static const struct inventory_cell cells[] = { { .cpus = 4, .memory_mib = 2048, .pages_2m = 512 },
+		                                       { .cpus = 4, .memory_mib = 4096, .pages_1g = 2 } };
+	static const double points[][2] = { { 1, 10 }, { 2, 15.5 } };
+	struct inventory_domain domain = { .name = "a",
+		                           .uuid = "00000000-0000-0000-0000-000000000001",
+		                           .state = VM_PAUSED,
+		                           .active = true,
+		                           .vcpus = 1,
+		                           .memory_mib = 64,
+		                           .used_mib = 32,
+		                           .points = points,
+		                           .point_count = 2 };
+	struct inventory_host hosts[2] = { { .uri = "x://0",
+		                             .name = "h",
+		                             .cpus = 8,
+		                             .memory_mib = 6144,
+		                             .cells = cells,
+		                             .cell_count = 2,
+		                             .domains = &domain,
+		                             .domain_count = 1 },
+		                           { .uri = "x://1", .name = "h", .cpus = 1, .memory_mib = 64 } };
+	json_t *cluster;
+	size_t length;
+	char *text;
+
+	cr_assert_eq(export_cluster(hosts, 2, &(struct export_options){ 0 }, &notes, &cluster, &error), 0);
+	text = json_print(cluster, false, &length);
+	json_free(cluster);
+	read_back(text);
+	expect_in(text, "\"numa\":[{\"cpus\":4,\"memory_mib\":2048,\"hugepages\":{\"2048\":512}},"
+	                "{\"cpus\":4,\"memory_mib\":4096,\"hugepages\":{\"1048576\":2}}]");
+	expect_in(text, "\"state\":\"paused\"");
+	expect_in(text, "\"dirty\":{\"model\":\"measured\",\"points\":[[1,10],[2,15.5]]}");
+	expect_in(text, "\"name\":\"h-2\",\"uri\":\"x://1\"");
+	expect_in(notes_text, "x://1 says that its name is h, as another does: h-2 here");
+	free(text);
+}
+
 Test(inventory, one_guest_that_two_hosts_know)
 {
 	struct fake_domain *left;
