@@ -179,6 +179,20 @@ static bool is_empty(struct journal *journal)
 	return empty;
 }
 
+/* The last steps of creating and of opening; result: of those before. */
+static int deliver(struct journal *journal, int result, struct journal **ret_journal, struct error *error)
+{
+	if (!result)
+		result = read_heads(journal, error);
+	if (!result)
+		result = prepare(journal, error);
+	if (result)
+		journal_close(journal);
+	else
+		*ret_journal = journal;
+	return result;
+}
+
 int journal_create(struct journal **ret_journal, const char *path, const struct journal_head *head,
                    struct error *error)
 {
@@ -202,15 +216,7 @@ int journal_create(struct journal **ret_journal, const char *path, const struct 
 		result = write_heads(journal, head, error);
 	if (!result)
 		result = execute(journal, "COMMIT", error);
-	if (!result)
-		result = read_heads(journal, error);
-	if (!result)
-		result = prepare(journal, error);
-	if (result)
-		journal_close(journal);
-	else
-		*ret_journal = journal;
-	return result;
+	return deliver(journal, result, ret_journal, error);
 }
 
 /* The marks that journal_create gives it: others' databases are left as they are. */
@@ -250,15 +256,7 @@ int journal_open(struct journal **ret_journal, const char *path, bool read_only,
 	result = check_marks(journal, path, error);
 	if (!result && !read_only)
 		result = set_safe(journal, error);
-	if (!result)
-		result = read_heads(journal, error);
-	if (!result)
-		result = prepare(journal, error);
-	if (result)
-		journal_close(journal);
-	else
-		*ret_journal = journal;
-	return result;
+	return deliver(journal, result, ret_journal, error);
 }
 
 void journal_close(struct journal *journal)
