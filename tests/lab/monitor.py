@@ -15,6 +15,8 @@ from world import LabError, state_of_process
 PHASES = ("set-up", "copying", "switch-over", "post-copy", "finish")
 # A QEMU that completes a migration holds its big lock while it sends, and answers nothing.
 ANSWER_S = 0.5
+# One that waits for a page in post-copy may hold it as well, for longer than 5 s on a link of 4 Mbit/s.
+SILENT_S = 15
 MARKS = itertools.count(1)
 
 
@@ -51,7 +53,7 @@ def next_line(stream, wanted):
             return line
 
 
-def states(guest, patience_s=5):
+def states(guest, patience_s=SILENT_S):
     """{host's name: the state that its QEMU of the guest says}; "stopped" as a process, or "silent".
 
     In post-copy the target's QEMU may wait for a page before it answers: so long it is asked again.
@@ -68,7 +70,7 @@ def states(guest, patience_s=5):
     return found
 
 
-def runs_on(guest, patience_s=5):
+def runs_on(guest, patience_s=SILENT_S):
     """The hosts whose QEMU lets the guest run. More than one must never be."""
     found = states(guest, patience_s)
     return [host for host in guest.lab.hosts if found.get(host.name) == "running"]
