@@ -156,7 +156,7 @@ static void say_plan(const struct approve_command *command)
 	fputc('\n', stderr);
 	if (plan->predicted)
 		fprintf(stderr,
-		        "lockkeeper: takes %.1f s (p10 %.1f, p90 %.1f), worst downtime %.0f ms (p90)\n",
+		        "lockkeeper: takes %.1f s (p10 %.1f, p90 %.1f), no downtime (p90) is over %.0f ms\n",
 		        plan->makespan_s[1], plan->makespan_s[0], plan->makespan_s[2], worst_ms);
 	for (uint32_t i = 0; i < plan->broken_count; i++)
 		fprintf(stderr, "lockkeeper: note: best-effort group %s does not hold afterwards\n",

@@ -32,6 +32,7 @@ void fleet_create(struct fleet *ret_fleet, const struct cluster *cluster, uint64
 	fleet->hosts = MEMORY_ARRAY(struct fleet_host, cluster->host_count);
 	fleet->copies = MEMORY_ARRAY(struct fleet_copy, (size_t)cluster->vm_count * cluster->host_count);
 	fleet->flights = MEMORY_ARRAY(struct flight, cluster->vm_count);
+	fleet->left_over = MEMORY_ARRAY(bool, cluster->vm_count);
 	fleet->touched = MEMORY_ARRAY(bool, cluster->vm_count);
 	fleet->doubled = MEMORY_ARRAY(bool, cluster->vm_count);
 	fleet->full = MEMORY_ARRAY(bool, cluster->host_count);
@@ -64,6 +65,7 @@ void fleet_free(struct fleet *fleet)
 	free(fleet->hosts);
 	free(fleet->copies);
 	free(fleet->flights);
+	free(fleet->left_over);
 	free(fleet->touched);
 	free(fleet->doubled);
 	free(fleet->full);
@@ -160,8 +162,10 @@ static void clean_target(struct fleet *fleet, const struct flight *flight, doubl
 {
 	struct fleet_copy *target = fleet_copy(fleet, flight->vm, flight->to);
 
-	if (target->side == SIDE_INCOMING && fleet_draw(fleet) >= fleet->stubborn)
-		target->clean_ns = later(fleet, 0, most_s);
+	if (target->side != SIDE_INCOMING || fleet_draw(fleet) < fleet->stubborn)
+		return;
+	target->clean_ns = later(fleet, 0, most_s);
+	fleet->left_over[flight->vm] = true;
 }
 
 /* The post-copy's connection is gone: the guest stands still, a part of its memory on either side. */
@@ -319,7 +323,7 @@ int64_t fleet_next_ns(struct fleet *fleet)
 		int64_t due_ns = flight_due_ns(fleet, &fleet->flights[vm]);
 
 		next_ns = due_ns < next_ns ? due_ns : next_ns;
-		for (uint32_t host = 0; host < cluster->host_count; host++) {
+		for (uint32_t host = 0; fleet->left_over[vm] && host < cluster->host_count; host++) {
 			const struct fleet_copy *copy = fleet_copy(fleet, vm, host);
 
 			if (copy->clean_ns < next_ns && fleet_answers(fleet, host))
@@ -353,7 +357,7 @@ static void pass_due(struct fleet *fleet)
 			confirm_flight(fleet, flight);
 		else if (sends(flight) && precopy_next_s(&flight->precopy) <= SECONDS_PER_NS)
 			pass_flight(fleet, flight);
-		for (uint32_t host = 0; host < cluster->host_count; host++) {
+		for (uint32_t host = 0; fleet->left_over[vm] && host < cluster->host_count; host++) {
 			struct fleet_copy *copy = fleet_copy(fleet, vm, host);
 
 			if (copy->clean_ns <= fleet->now_ns && fleet_answers(fleet, host))

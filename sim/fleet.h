@@ -67,6 +67,7 @@ struct fleet {
 	struct fleet_host *hosts;
 	struct fleet_copy *copies; /* vm * host_count + host */
 	struct flight *flights;    /* by VM */
+	bool *left_over;           /* by VM: what one of its copies was receiving is to be ended, or was */
 	bool *touched;             /* by VM: somebody else did something to it, or it ended … */
 	int64_t *touched_ns;       /* … last at that time */
 	uint32_t flight_number;
