@@ -25,12 +25,12 @@ int libvirt_error(const struct libvirt_calls *calls, char *ret_text, size_t room
 	return error->code;
 }
 
+/* Not "no such domain": a migration says so of what its target has lost. Who looks for one knows anyway. */
 bool libvirt_error_lasts(int code)
 {
 	switch (code) {
 	case VIR_ERR_NO_SUPPORT:
 	case VIR_ERR_INVALID_ARG:
-	case VIR_ERR_NO_DOMAIN:
 	case VIR_ERR_DOM_EXIST:
 	case VIR_ERR_XML_ERROR:
 	case VIR_ERR_XML_DETAIL:

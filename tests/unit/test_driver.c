@@ -329,6 +329,9 @@ Test(driver, says_why_a_migration_failed)
 {
 	fake_fail("virDomainMigrateToURI3", VIR_ERR_OPERATION_FAILED);
 	expect_no(COMMAND_START, false, "h0: fake error 9");
+	/* The target's word, when its QEMU died after all was sent: seen in the lab. */
+	fake_fail("virDomainMigrateToURI3", VIR_ERR_NO_DOMAIN);
+	expect_no(COMMAND_START, false, "h0: ");
 	fake_fail("virDomainMigrateToURI3", VIR_ERR_MIGRATE_UNSAFE);
 	expect_no(COMMAND_START, true, "h0: ");
 	fake_fail("virDomainMigrateToURI3", VIR_ERR_OK);
