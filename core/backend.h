@@ -13,7 +13,8 @@ enum command_kind {
 	COMMAND_STOCK, /* look at all hosts afresh, and have the rest of the plan proven: EVENT_STOCK */
 	/* of one move */
 	COMMAND_CHECK,    /* whether the target can take the VM, and what the VM is now: EVENT_CHECKED */
-	COMMAND_START,    /* migrate it live: EVENT_PROGRESS, … meanwhile, EVENT_RETURNED at the end */
+	COMMAND_START,    /* migrate it live, its first downtime limit being `number` ms: EVENT_PROGRESS, …
+	                     meanwhile, EVENT_RETURNED at the end */
 	COMMAND_WATCH,    /* as START, for a migration that is already under way: EVENT_RETURNED at its end */
 	COMMAND_LIMIT,    /* its downtime limit is `number` ms from now on: no answer */
 	COMMAND_POSTCOPY, /* go over to post-copy: EVENT_RETURNED */
@@ -43,7 +44,7 @@ struct command {
 	uint32_t move;    /* index into the plan's moves; NONE: of all */
 	uint32_t attempt; /* of the move: counts from 1 */
 	uint32_t token;   /* LOOK, STOCK: its answer bears the same */
-	double number;    /* LIMIT: ms */
+	double number;    /* START, LIMIT: ms */
 };
 
 enum event_kind {

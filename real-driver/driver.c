@@ -279,7 +279,7 @@ static void track(struct driver *driver, const struct command *command)
 	                               command->kind == COMMAND_DESTROY_SOURCE;
 	tracked->doing.ending_target = tracked->doing.ending_target ||
 	                               command->kind == COMMAND_DESTROY_TARGET;
-	if (command->kind == COMMAND_LIMIT) {
+	if (command->kind == COMMAND_LIMIT || (command->kind == COMMAND_START && command->number > 0)) {
 		tracked->doing.limit_ms = command->number;
 		tracked->doing.limited = true;
 		pthread_cond_broadcast(&driver->changed);

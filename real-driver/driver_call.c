@@ -42,11 +42,11 @@ static bool looker_wait(struct looker *looker, bool *ret_limited, double *ret_li
 	return goes_on;
 }
 
-static void limit(struct driver *driver, virDomainPtr domain, double limit_ms)
+/* Refused before there is a migration by some, and after it by all: then false. */
+static bool limit(struct driver *driver, virDomainPtr domain, double limit_ms)
 {
-	/* Refused before there is a migration by some, and after it by all: the limit is a wish. */
-	driver->calls->virDomainMigrateSetMaxDowntime(domain, (unsigned long long)fmax(1, round(limit_ms)),
-	                                              0);
+	return driver->calls->virDomainMigrateSetMaxDowntime(
+		       domain, (unsigned long long)fmax(1, round(limit_ms)), 0) == 0;
 }
 
 static void post_progress(struct task *task, const struct progress *progress)
@@ -63,17 +63,20 @@ static void *looker_run(void *argument)
 {
 	struct looker *looker = argument;
 	struct driver *driver = looker->task->driver;
-	double limit_ms;
+	double limit_ms, wanted_ms = 0; /* not yet in force */
 	bool limited;
 
 	while (looker_wait(looker, &limited, &limit_ms)) {
 		struct progress progress;
 
 		if (limited)
-			limit(driver, looker->domain, limit_ms);
+			wanted_ms = limit_ms;
+		if (place_job(driver, looker->domain, 0, &progress) != JOB_MIGRATION)
+			continue;
+		if (wanted_ms > 0 && limit(driver, looker->domain, wanted_ms))
+			wanted_ms = 0;
 		/* Before the first byte there is nothing to tell. */
-		if (place_job(driver, looker->domain, 0, &progress) == JOB_MIGRATION &&
-		    progress.total_bytes > 0)
+		if (progress.total_bytes > 0)
 			post_progress(looker->task, &progress);
 	}
 	return NULL;
@@ -205,21 +208,26 @@ static void set_under_way(struct task *task, bool under_way)
 	pthread_mutex_unlock(&task->driver->lock);
 }
 
-/* The limit that was asked for before there was anything to limit. */
-static void limit_early(struct task *task, virDomainPtr domain)
+static void want_limit(struct task *task, double limit_ms)
+{
+	pthread_mutex_lock(&task->driver->lock);
+	task->tracked->doing.limited = true;
+	task->tracked->doing.limit_ms = limit_ms;
+	pthread_mutex_unlock(&task->driver->lock);
+}
+
+/* The limit that is not yet in force; 0: there is none, or now it is; else it is still wanted. */
+static double limit_now(struct task *task, virDomainPtr domain)
 {
 	struct driver *driver = task->driver;
 	struct doing *doing = &task->tracked->doing;
 	double limit_ms;
-	bool limited;
 
 	pthread_mutex_lock(&driver->lock);
-	limited = doing->limited;
-	limit_ms = doing->limit_ms;
+	limit_ms = doing->limited ? doing->limit_ms : 0;
 	doing->limited = false;
 	pthread_mutex_unlock(&driver->lock);
-	if (limited)
-		limit(driver, domain, limit_ms);
+	return limit_ms > 0 && !limit(driver, domain, limit_ms) ? limit_ms : 0;
 }
 
 /* Calls and waits, with somebody looking on; returns the code of libvirt's error, VIR_ERR_OK: none. */
@@ -228,9 +236,11 @@ static int migrate(struct task *task, const struct place *place, const struct ca
 {
 	struct driver *driver = task->driver;
 	struct looker looker = { .task = task, .domain = place->domain };
+	double limit_ms = limit_now(task, place->domain);
 	int result, code = VIR_ERR_OK;
 
-	limit_early(task, place->domain);
+	if (limit_ms > 0)
+		want_limit(task, limit_ms);
 	set_under_way(task, true);
 	looker_start(&looker);
 	result = driver->calls->virDomainMigrateToURI3(place->domain, driver->uris[task->tracked->to],
@@ -404,7 +414,7 @@ static bool watch_once(struct task *task, struct answer *answer)
 	bool over;
 
 	if (presence == PRESENCE_THERE && place_active(&place) && !broken) {
-		limit_early(task, place.domain);
+		limit_now(task, place.domain);
 		job = place_job(driver, place.domain, 0, &progress);
 	}
 	if (job == JOB_MIGRATION && progress.total_bytes > 0)
@@ -425,12 +435,8 @@ static bool watch_nap(struct task *task)
 	double limit_ms;
 
 	goes_on = looker_wait(&as, &limited, &limit_ms);
-	if (limited) {
-		pthread_mutex_lock(&task->driver->lock);
-		task->tracked->doing.limited = true;
-		task->tracked->doing.limit_ms = limit_ms;
-		pthread_mutex_unlock(&task->driver->lock);
-	}
+	if (limited)
+		want_limit(task, limit_ms);
 	return goes_on;
 }
 

@@ -362,21 +362,43 @@ Test(driver, needs_the_target_s_uri, .init = without_target)
 	expect_no(COMMAND_CHECK, true, "the cluster file gives it no uri");
 }
 
-Test(driver, limits_hold_before_and_while)
+static void submit_number(uint8_t kind, double number)
 {
 	scene.backend->submit(scene.backend,
-	                      &(struct command){ .kind = COMMAND_LIMIT, .attempt = 3, .number = 70 });
+	                      &(struct command){ .kind = kind, .move = V, .attempt = 3, .number = number });
+}
+
+Test(driver, limits_hold_before_and_while)
+{
 	fake_hold("virDomainMigrateToURI3");
-	submit(COMMAND_START, V);
+	submit_number(COMMAND_START, 70);
 	fake_held();
-	cr_expect_eq(fake_number(), 70);
-	scene.backend->submit(scene.backend,
-	                      &(struct command){ .kind = COMMAND_LIMIT, .attempt = 3, .number = 400.4 });
+	cr_expect_eq(fake_number(), 70, "from its first byte on");
+	scene.v->job = VIR_DOMAIN_JOB_UNBOUNDED;
+	submit_number(COMMAND_LIMIT, 400.4);
 	while (fake_number() != 400)
 		usleep(1000);
 	fake_hold(NULL);
 	await(EVENT_RETURNED);
 	expect_quiet();
+}
+
+Test(driver, a_limit_that_is_refused_before_holds_once_it_migrates)
+{
+	fake_fail("virDomainMigrateSetMaxDowntime", VIR_ERR_OPERATION_INVALID);
+	fake_hold("virDomainMigrateToURI3");
+	submit_number(COMMAND_START, 70);
+	fake_held();
+	usleep(50000);
+	cr_expect_eq(fake_called("virDomainMigrateSetMaxDowntime"), 1);
+	scene.v->job = VIR_DOMAIN_JOB_UNBOUNDED;
+	fake_fail("virDomainMigrateSetMaxDowntime", VIR_ERR_OK);
+	while (fake_called("virDomainMigrateSetMaxDowntime") < 2)
+		usleep(1000);
+	usleep(50000);
+	cr_expect_eq(fake_called("virDomainMigrateSetMaxDowntime"), 2, "no more often");
+	fake_hold(NULL);
+	await(EVENT_RETURNED);
 }
 
 /* ------------------------------------------------------------------ WATCH, orders */
