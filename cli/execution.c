@@ -211,7 +211,10 @@ static char *copy_text(const char *text)
 	return memcpy(memory_take(length + 1), text, length + 1);
 }
 
-/* SQLite's file format: how each of its files begins, and where its application's mark stands. */
+/*
+ * SQLite's file format, looked at before SQLite opens what may be somebody else's: how each of its files
+ * begins, and where its application's mark stands. journal_open looks at the mark again, through the log.
+ */
 static const char sqlite_begins[16] = "SQLite format 3";
 enum { SQLITE_MARK_AT = 68, SQLITE_HEADER = 100 };
 

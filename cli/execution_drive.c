@@ -19,9 +19,6 @@
 
 static const double SECONDS_PER_NS = 1e-9;
 
-/* A host that takes longer to say what it has is silent; one whose patience is shorter waits no longer. */
-static const double LOOK_S = 10;
-
 /* How often progress is said when it is no terminal, and how often a wish to stop is looked for. */
 enum { SAY_EVERY_S = 10, ASK_EVERY_MS = 500 };
 
@@ -428,7 +425,8 @@ static void open_driver(struct drive *drive, const char **uris, struct timing *t
 		.tls = execution->options.tls,
 		.strangers = execution->options.strangers,
 		.shared = { execution->options.shared, execution->options.shared_count },
-		.look_s = fmin(LOOK_S, execution->options.patience_s),
+		/* Whose patience is shorter waits no longer. */
+		.look_s = fmin(DRIVER_LOOK_S, execution->options.patience_s),
 		.context = drive,
 		.believed = believe,
 		.verify = verify_rest,

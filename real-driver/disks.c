@@ -59,21 +59,21 @@ static bool pool_is_shared(struct reading *reading, virStoragePoolPtr pool)
 	return shared;
 }
 
-static bool folder_is_shared(struct reading *reading, const char *path)
+virStoragePoolPtr disk_pool(const struct libvirt_calls *calls, virConnectPtr connection, const char *path,
+                            struct arena *arena)
 {
 	const char *slash = strrchr(path, '/');
-	char *folder;
 
-	if (!slash || slash == path)
-		return false;
-	folder = arena_text(reading->arena, path, (size_t)(slash - path));
-	return pool_is_shared(reading,
-	                      reading->calls->virStoragePoolLookupByTargetPath(reading->connection, folder));
+	return slash && slash != path ? calls->virStoragePoolLookupByTargetPath(
+						connection, arena_text(arena, path, (size_t)(slash - path)))
+	                              : NULL;
 }
 
 static void judge_file(struct reading *reading, struct disk *disk)
 {
-	if (is_declared(reading->shared, disk->source) || folder_is_shared(reading, disk->source))
+	if (is_declared(reading->shared, disk->source) ||
+	    pool_is_shared(reading,
+	                   disk_pool(reading->calls, reading->connection, disk->source, reading->arena)))
 		return;
 	disk->local = disk->unsaid = true;
 }

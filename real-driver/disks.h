@@ -21,6 +21,10 @@ struct disks {
 	uint32_t count, local;
 };
 
+/* The pool of a host in which a file lies, or would be made; virStoragePoolFree it. NULL: none. */
+virStoragePoolPtr disk_pool(const struct libvirt_calls *calls, virConnectPtr connection, const char *path,
+                            struct arena *arena);
+
 /* Folders of which an operator knows that all hosts share them. */
 struct shared_paths {
 	const char *const *at;

@@ -4,12 +4,13 @@
 #include "core/must.h"
 #include "real-driver/driver_parts.h"
 
+#include <math.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-static const double poll_s = 0.5, look_s = 10, reach_s = 10, stop_s = 120, grace_s = 3;
+static const double poll_s = 0.5, look_s = DRIVER_LOOK_S, reach_s = 10, stop_s = 120, grace_s = 3;
 
 /* What does each command, and the event that answers it. */
 static const struct {
@@ -202,10 +203,13 @@ void answer_no(struct answer *answer, bool lasting, const char *format, ...)
 	answer->event.lasting = lasting;
 }
 
-void answer_error(struct driver *driver, uint32_t host, struct answer *answer)
+int answer_error(struct driver *driver, uint32_t host, struct answer *answer)
 {
-	answer->event.lasting = libvirt_error_lasts(driver_error(driver, host, answer->why));
+	int code = driver_error(driver, host, answer->why);
+
+	answer->event.lasting = libvirt_error_lasts(code);
 	answer->event.ok = false;
+	return code;
 }
 
 /* ------------------------------------------------------------------ commands */
@@ -280,8 +284,8 @@ static void track(struct driver *driver, const struct command *command)
 	tracked->doing.ending_target = tracked->doing.ending_target ||
 	                               command->kind == COMMAND_DESTROY_TARGET;
 	if (command->kind == COMMAND_LIMIT || (command->kind == COMMAND_START && command->number > 0)) {
-		tracked->doing.limit_ms = command->number;
-		tracked->doing.limited = true;
+		tracked->doing.limit_ms = fmax(1, command->number);
+		tracked->doing.news = true;
 		pthread_cond_broadcast(&driver->changed);
 	}
 	pthread_mutex_unlock(&driver->lock);

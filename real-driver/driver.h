@@ -14,6 +14,8 @@ struct driver_belief {
 	uint8_t state; /* enum vm_state */
 };
 
+enum { DRIVER_LOOK_S = 10 };
+
 struct driver_options {
 	const struct libvirt_calls *calls; /* NULL: the library's */
 	const struct timing *timings;      /* of each of the plan's moves */

@@ -6,8 +6,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define MIB 1048576.0
-
 /* Each more doubles the calls that libvirt may have to refuse before one is right. */
 enum { UNSAID_MOST = 6 };
 
@@ -21,8 +19,8 @@ struct looker {
 	bool runs, ends;
 };
 
-/* Waits for what there is to do; false: no more. */
-static bool looker_wait(struct looker *looker, bool *ret_limited, double *ret_limit_ms)
+/* Waits until there is news, or for the pause between two looks; false: no more looking. */
+static bool looker_wait(struct looker *looker)
 {
 	struct driver *driver = looker->task->driver;
 	struct doing *doing = &looker->task->tracked->doing;
@@ -30,23 +28,35 @@ static bool looker_wait(struct looker *looker, bool *ret_limited, double *ret_li
 	bool goes_on;
 
 	pthread_mutex_lock(&driver->lock);
-	while (!looker->ends && !driver->closing && !doing->round && !doing->limited) {
+	while (!looker->ends && !driver->closing && !doing->news) {
 		if (pthread_cond_timedwait(&driver->changed, &driver->lock, &deadline))
 			break;
 	}
 	goes_on = !looker->ends && !driver->closing;
-	*ret_limited = doing->limited;
-	*ret_limit_ms = doing->limit_ms;
-	doing->limited = doing->round = false;
+	doing->news = false;
 	pthread_mutex_unlock(&driver->lock);
 	return goes_on;
 }
 
-/* Refused before there is a migration by some, and after it by all: then false. */
-static bool limit(struct driver *driver, virDomainPtr domain, double limit_ms)
+/* The limit that is wanted; some refuse it before there is a migration, then it is wanted still. */
+static void bring_limit(struct task *task, virDomainPtr domain)
 {
-	return driver->calls->virDomainMigrateSetMaxDowntime(
-		       domain, (unsigned long long)fmax(1, round(limit_ms)), 0) == 0;
+	struct driver *driver = task->driver;
+	struct doing *doing = &task->tracked->doing;
+	double limit_ms;
+
+	pthread_mutex_lock(&driver->lock);
+	limit_ms = doing->limit_ms;
+	doing->limit_ms = 0;
+	pthread_mutex_unlock(&driver->lock);
+	if (!(limit_ms > 0) || driver->calls->virDomainMigrateSetMaxDowntime(
+				       domain, (unsigned long long)round(limit_ms), 0) == 0)
+		return;
+	pthread_mutex_lock(&driver->lock);
+	/* Unless there is a newer one. */
+	if (!(doing->limit_ms > 0))
+		doing->limit_ms = limit_ms;
+	pthread_mutex_unlock(&driver->lock);
 }
 
 static void post_progress(struct task *task, const struct progress *progress)
@@ -63,18 +73,13 @@ static void *looker_run(void *argument)
 {
 	struct looker *looker = argument;
 	struct driver *driver = looker->task->driver;
-	double limit_ms, wanted_ms = 0; /* not yet in force */
-	bool limited;
 
-	while (looker_wait(looker, &limited, &limit_ms)) {
+	while (looker_wait(looker)) {
 		struct progress progress;
 
-		if (limited)
-			wanted_ms = limit_ms;
 		if (place_job(driver, looker->domain, 0, &progress) != JOB_MIGRATION)
 			continue;
-		if (wanted_ms > 0 && limit(driver, looker->domain, wanted_ms))
-			wanted_ms = 0;
+		bring_limit(looker->task, looker->domain);
 		/* Before the first byte there is nothing to tell. */
 		if (progress.total_bytes > 0)
 			post_progress(looker->task, &progress);
@@ -201,62 +206,26 @@ static bool read_disks(struct task *task, const struct place *place, struct aren
 	return xml != NULL;
 }
 
-static void set_under_way(struct task *task, bool under_way)
-{
-	pthread_mutex_lock(&task->driver->lock);
-	task->tracked->doing.under_way = under_way;
-	pthread_mutex_unlock(&task->driver->lock);
-}
-
-static void want_limit(struct task *task, double limit_ms)
-{
-	pthread_mutex_lock(&task->driver->lock);
-	task->tracked->doing.limited = true;
-	task->tracked->doing.limit_ms = limit_ms;
-	pthread_mutex_unlock(&task->driver->lock);
-}
-
-/* The limit that is not yet in force; 0: there is none, or now it is; else it is still wanted. */
-static double limit_now(struct task *task, virDomainPtr domain)
-{
-	struct driver *driver = task->driver;
-	struct doing *doing = &task->tracked->doing;
-	double limit_ms;
-
-	pthread_mutex_lock(&driver->lock);
-	limit_ms = doing->limited ? doing->limit_ms : 0;
-	doing->limited = false;
-	pthread_mutex_unlock(&driver->lock);
-	return limit_ms > 0 && !limit(driver, domain, limit_ms) ? limit_ms : 0;
-}
-
 /* Calls and waits, with somebody looking on; returns the code of libvirt's error, VIR_ERR_OK: none. */
 static int migrate(struct task *task, const struct place *place, const struct call *call,
                    struct answer *answer)
 {
 	struct driver *driver = task->driver;
 	struct looker looker = { .task = task, .domain = place->domain };
-	double limit_ms = limit_now(task, place->domain);
 	int result, code = VIR_ERR_OK;
 
-	if (limit_ms > 0)
-		want_limit(task, limit_ms);
-	set_under_way(task, true);
+	bring_limit(task, place->domain);
 	looker_start(&looker);
 	result = driver->calls->virDomainMigrateToURI3(place->domain, driver->uris[task->tracked->to],
 	                                               call->parameters, (unsigned)call->count, call->flags);
 	/* Before the looker's thread ends, this thread's error may not be read by another call. */
 	if (result < 0) {
-		const virError *error = driver->calls->virGetLastError();
-
-		code = error ? error->code : VIR_ERR_INTERNAL_ERROR;
-		answer_error(driver, task->tracked->from, answer);
+		code = answer_error(driver, task->tracked->from, answer);
 	} else {
 		answer->event.ok = true;
 		answer->why[0] = '\0';
 	}
 	looker_end(&looker);
-	set_under_way(task, false);
 	if (answer->event.ok)
 		completed(task, answer);
 	return code;
@@ -414,7 +383,7 @@ static bool watch_once(struct task *task, struct answer *answer)
 	bool over;
 
 	if (presence == PRESENCE_THERE && place_active(&place) && !broken) {
-		limit_now(task, place.domain);
+		bring_limit(task, place.domain);
 		job = place_job(driver, place.domain, 0, &progress);
 	}
 	if (job == JOB_MIGRATION && progress.total_bytes > 0)
@@ -427,27 +396,14 @@ static bool watch_once(struct task *task, struct answer *answer)
 	return over;
 }
 
-/* The pause between two looks; a round that ended or a new limit makes it short. */
-static bool watch_nap(struct task *task)
-{
-	struct looker as = { .task = task };
-	bool limited, goes_on;
-	double limit_ms;
-
-	goes_on = looker_wait(&as, &limited, &limit_ms);
-	if (limited)
-		want_limit(task, limit_ms);
-	return goes_on;
-}
-
 void task_watch(struct task *task, struct answer *answer)
 {
-	set_under_way(task, true);
+	struct looker as = { .task = task };
+
 	while (!watch_once(task, answer)) {
-		if (!watch_nap(task))
+		if (!looker_wait(&as))
 			break;
 	}
-	set_under_way(task, false);
 	if (answer->event.ok)
 		completed(task, answer);
 }

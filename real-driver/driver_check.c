@@ -1,12 +1,11 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "real-driver/driver_parts.h"
+#include "real-driver/inventory.h"
 
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-#define MIB 1048576.0
 
 /* What is asked of the target. */
 struct checking {
@@ -252,20 +251,6 @@ static void check_hugepages(struct checking *checking, double need_kib)
 		       checking->vm, need_kib / kib);
 }
 
-/* What the guest has at its source now; 0: it does not say. */
-static double resident_kib(struct checking *checking)
-{
-	virDomainMemoryStatStruct stats[VIR_DOMAIN_MEMORY_STAT_NR];
-	int found = checking->driver->calls->virDomainMemoryStats(checking->source.domain, stats,
-	                                                          VIR_DOMAIN_MEMORY_STAT_NR, 0);
-
-	for (int i = 0; i < found; i++) {
-		if (stats[i].tag == VIR_DOMAIN_MEMORY_STAT_RSS)
-			return (double)stats[i].val;
-	}
-	return 0;
-}
-
 /*
  * What the kernel would give up for it counts as free. Where the target promises more than it has, what the
  * guest uses must be there, else all that it may use.
@@ -274,7 +259,9 @@ static void check_memory(struct checking *checking)
 {
 	const struct libvirt_calls *calls = checking->driver->calls;
 	double need_kib = (double)xml_kib(checking->xml, "/domain/memory"), there_kib = 0;
-	double used_kib = checking->task->tracked->overcommitted ? resident_kib(checking) : 0;
+	double used_kib = checking->task->tracked->overcommitted
+	                          ? inventory_resident_kib(calls, checking->source.domain)
+	                          : 0;
 	virNodeMemoryStats stats[16];
 	int count = 0;
 
@@ -312,20 +299,11 @@ static void note_unsaid(struct checking *checking, const char *what, const char 
 		         checking->target_name, what, path);
 }
 
-/* The pool of the target in which libvirt makes the copy of a file, NULL: none. */
-static virStoragePoolPtr find_pool(struct checking *checking, const char *path, struct arena *arena)
-{
-	size_t length = (size_t)(strrchr(path, '/') - path);
-
-	return checking->driver->calls->virStoragePoolLookupByTargetPath(
-		checking->target, length ? arena_text(arena, path, length) : "/");
-}
-
 /* A disk that will be copied, as far as can be told, and of which the target has nothing yet. */
 static void check_room(struct checking *checking, const struct disk *disk, struct arena *arena)
 {
 	const struct libvirt_calls *calls = checking->driver->calls;
-	virStoragePoolPtr pool = find_pool(checking, disk->source, arena);
+	virStoragePoolPtr pool = disk_pool(calls, checking->target, disk->source, arena);
 	virStoragePoolInfo info;
 	virDomainBlockInfo block;
 

@@ -162,7 +162,7 @@ void events_iteration(void *context, uint32_t host, const unsigned char uuid[16]
 	if (move == NONE)
 		return;
 	pthread_mutex_lock(&driver->lock);
-	driver->moves[move].doing.round = true;
+	driver->moves[move].doing.news = true;
 	pthread_cond_broadcast(&driver->changed);
 	pthread_mutex_unlock(&driver->lock);
 }

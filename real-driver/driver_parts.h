@@ -9,6 +9,8 @@
 
 enum { DRIVER_WHY_ROOM = 400 };
 
+#define MIB 1048576.0
+
 /* An event with what it points to. */
 struct answer {
 	struct answer *next;
@@ -26,14 +28,12 @@ struct who {
 
 /* What is being done to a move's VM in this attempt. */
 struct doing {
-	bool begun;     /* a migration was started or watched, or the guest told to stop */
-	bool under_way; /* the call has not come back */
-	bool switched;  /* EVENT_SWITCHED was given */
-	bool arrived;   /* it was seen to run at the target: what ends there from now on is the guest */
+	bool begun;    /* a migration was started or watched, or the guest told to stop */
+	bool switched; /* EVENT_SWITCHED was given */
+	bool arrived;  /* it was seen to run at the target: what ends there from now on is the guest */
 	bool stopping, ending_source, ending_target; /* what happens to the guest is our own doing */
-	bool round;                                  /* a round has ended since the last look */
-	bool limited;                                /* `limit_ms` is not yet in force */
-	double limit_ms;
+	bool news;                                   /* a round has ended, or there is a limit, since … */
+	double limit_ms;                             /* … the last look; not yet in force; 0: none is */
 };
 
 /* A move, in copies of what the caller may free after close(). */
@@ -93,8 +93,8 @@ int driver_error(struct driver *driver, uint32_t host, char *ret_why);
 /* An answer that says no. */
 void answer_no(struct answer *answer, bool lasting, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
-/* The same, by the newest error of libvirt. */
-void answer_error(struct driver *driver, uint32_t host, struct answer *answer);
+/* The same, by the newest error of libvirt; returns its code. */
+int answer_error(struct driver *driver, uint32_t host, struct answer *answer);
 
 /* ------------------------------------------------------------------ a VM on a host */
 

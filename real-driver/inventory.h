@@ -68,6 +68,9 @@ int inventory_read(const struct libvirt_calls *calls, virConnectPtr connection, 
 /* The platform's word for a domain in that state of libvirt's: enum vm_state. */
 uint8_t inventory_state(const struct libvirt_calls *calls, virDomainPtr domain, int state);
 
+/* What a running domain has of its host's memory, QEMU's own included, in KiB; 0: its host does not say. */
+double inventory_resident_kib(const struct libvirt_calls *calls, virDomainPtr domain);
+
 /* One domain; false when it vanished meanwhile. */
 bool inventory_read_domain(const struct libvirt_calls *calls, virConnectPtr connection, virDomainPtr domain,
                            const struct shared_paths *shared, struct arena *arena,

@@ -189,22 +189,27 @@ static void read_state(const struct libvirt_calls *calls, virDomainPtr domain, s
 	calls->virTypedParamsFree(parameters, count_of);
 }
 
-/* Pages that were touched once stay with the guest: the resident size, what QEMU itself takes included. */
+double inventory_resident_kib(const struct libvirt_calls *calls, virDomainPtr domain)
+{
+	virDomainMemoryStatStruct stats[VIR_DOMAIN_MEMORY_STAT_NR];
+	int found = calls->virDomainMemoryStats(domain, stats, VIR_DOMAIN_MEMORY_STAT_NR, 0);
+
+	for (int i = 0; i < found; i++) {
+		if (stats[i].tag == VIR_DOMAIN_MEMORY_STAT_RSS)
+			return (double)stats[i].val;
+	}
+	return 0;
+}
+
+/* Pages that were touched once stay with the guest. */
 static double read_used(const struct libvirt_calls *calls, virDomainPtr domain,
                         const struct inventory_domain *of)
 {
-	virDomainMemoryStatStruct stats[VIR_DOMAIN_MEMORY_STAT_NR];
-	int found = of->active && !of->pages
-	                    ? calls->virDomainMemoryStats(domain, stats, VIR_DOMAIN_MEMORY_STAT_NR, 0)
-	                    : 0;
+	double mib = of->active && !of->pages ? inventory_resident_kib(calls, domain) / 1024 : 0;
 
-	for (int i = 0; i < found; i++) {
-		double mib = (double)stats[i].val / 1024;
-
-		if (stats[i].tag == VIR_DOMAIN_MEMORY_STAT_RSS && mib > 0)
-			return mib < (double)of->memory_mib ? round(mib) : (double)of->memory_mib;
-	}
-	return NAN;
+	if (!(mib > 0))
+		return NAN;
+	return mib < (double)of->memory_mib ? round(mib) : (double)of->memory_mib;
 }
 
 static int64_t read_local_gib(const struct libvirt_calls *calls, virDomainPtr domain,

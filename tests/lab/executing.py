@@ -21,7 +21,7 @@ import faults
 import lab as the_lab
 import monitor
 from phases import Hold
-from world import WORK, LabError, wait_until
+from world import WORK, LabError, make_signer, wait_until
 
 PROGRAM = os.environ.get("LOCKKEEPER", "build/lockkeeper")
 # It writes more than Hold's link takes away, and far less than a free one.
@@ -107,13 +107,6 @@ class Execution:
     def write(path, document):
         with open(path, "w", encoding="ascii") as file:
             json.dump(document, file)
-
-    def change(self, path, function):
-        """Has the function change one of the files."""
-        with open(path, encoding="ascii") as file:
-            document = json.load(file)
-        function(document)
-        self.write(path, document)
 
     def _spawn(self, arguments, environment):
         self.code, self.text = None, ""
@@ -214,22 +207,14 @@ class Stage:
         self.lab = the_lab.Lab(3, data_network=True, vif_network=True, tls=True, shared_storage=True,
                                migration_ports=(49152, 49155))
         self.elsewhere = self.lab.hosts[2]
-        self.key, self.signers = WORK + "/key", WORK + "/signers"
+        self.key, self.signers = make_signer(WORK)
         self.folders = self.travellers = 0
         self.proxies, self.executions = [], []
-        self._make_key()
         self._renew_traveller()
         imported = self.new_folder() + "/imported.json"
         must_run("import", "libvirt", *(host.uri for host in self.lab.hosts[:2]), "-o", imported)
         with open(imported, encoding="ascii") as file:
             self.imported = json.load(file)
-
-    def _make_key(self):
-        subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", "", "-f", self.key], check=True)
-        with open(self.key + ".pub", encoding="ascii") as public:
-            text = public.read()
-        with open(self.signers, "w", encoding="ascii") as file:
-            file.write("operator@example.org " + text)
 
     def _renew_traveller(self):
         if self.travellers:

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What all parts of the lab need: its folder, its error, running commands, and waiting."""
+import json
 import os
 import subprocess
 import time
@@ -19,6 +20,24 @@ def run(*command, **options):
     if done.returncode != 0:
         raise LabError(f"{' '.join(command)}: {done.stdout.decode(errors='replace').strip()}")
     return done.stdout.decode()
+
+
+def alter_json(path, function):
+    """Has the function change the document of a file."""
+    with open(path, encoding="utf-8") as file:
+        document = json.load(file)
+    function(document)
+    with open(path, "w", encoding="utf-8") as file:
+        json.dump(document, file)
+
+
+def make_signer(folder):
+    """A new SSH key, and the file of signers that knows it alone."""
+    key, signers = folder + "/key", folder + "/signers"
+    run("ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", "", "-f", key)
+    with open(key + ".pub", encoding="ascii") as public, open(signers, "w", encoding="ascii") as file:
+        file.write("operator@example.org " + public.read())
+    return key, signers
 
 
 def wait_until(true, what, timeout_s=20, every_s=0.02):
