@@ -265,14 +265,14 @@ LAB = LAB_GUEST='$(O)/tests/lab/guest' LAB_KERNEL='$(O)/lab/vmlinuz' tests/lab/s
 
 lab-ready:
 	@if [ '$(DEPS)' != no ]; then tools/install-deps build lab; fi
-	@$(MAKE) --no-print-directory '$(O)/tests/lab/guest' '$(O)/tests/lab/drive'
+	@$(MAKE) --no-print-directory all '$(O)/tests/lab/guest' '$(O)/tests/lab/drive'
 	@tests/lab/kernel '$(O)/lab/vmlinuz'
 
 lab: lab-ready
 	@$(LAB) tests/lab/up --hosts $(HOSTS) --mbit $(MBIT) $(RUN_IN_LAB)
 
 # The whole way on three real hosts; then once more with an iSCSI disk and a bridge that is pinged.
-lab-demo: lab-ready all
+lab-demo: lab-ready
 	@LOCKKEEPER='$(O)/lockkeeper' $(LAB) tests/lab/demo
 	@LOCKKEEPER='$(O)/lockkeeper' $(LAB) tests/lab/demo --disks
 

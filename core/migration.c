@@ -9,9 +9,11 @@
 
 static const char *const states[] = { "queued", "checked",  "started", "copying", "switching", "confirming",
 	                              "done",   "aborting", "failed",  "unknown", NULL };
-static const char *const reasons[] = { "none",        "arrived",     "refused", "call-failed", "time-limit",
-	                               "no-progress", "stood-still", "aborted", "gone",        "not-begun",
-	                               "twice",       "silent",      "unclear", NULL };
+static const char *const reasons[] = {
+	"none",        "arrived",     "refused",         "call-failed", "time-limit",
+	"no-progress", "stood-still", "aborted",         "gone",        "not-begun",
+	"twice",       "silent",      "postcopy-stands", "unclear",     NULL
+};
 const char *const *const migration_state_words = states;
 const char *const *const migration_reason_words = reasons;
 
@@ -57,6 +59,8 @@ enum condition {
 	SETTING_UP,
 	SENDING,
 	POOR_ROUND,
+	NO_MEMORY_COMES,
+	MEMORY_COMES,
 	/* TIMER */
 	NOTHING,
 	LIMIT_DUE,
@@ -291,6 +295,13 @@ static void go_postcopy(struct context *c)
 	send(c, COMMAND_POSTCOPY);
 }
 
+/* Whether memory was sent since it was last asked. */
+static bool has_moved(const struct migration *m, const struct progress *now)
+{
+	return now->processed_bytes > m->progress.processed_bytes ||
+	       now->remaining_bytes < m->progress.remaining_bytes;
+}
+
 static void take_progress(struct context *c)
 {
 	struct migration *m = c->m;
@@ -304,6 +315,8 @@ static void take_progress(struct context *c)
 		m->synced_bytes = now->remaining_bytes;
 	if (now->iterations > m->iterations)
 		m->iterations = now->iterations;
+	if (has_moved(m, now))
+		m->moved_ns = c->event->at_ns;
 	m->progress = *now;
 }
 
@@ -326,11 +339,20 @@ static void begin_looking(struct context *c)
 	look(c);
 }
 
+/* It runs at the target, and what it still needs does not come: the link is dead, and nobody notices. */
+static void stand(struct context *c)
+{
+	c->m->standing = true;
+	take_progress(c);
+	begin_looking(c);
+}
+
 static void note_returned(struct context *c)
 {
 	struct migration *m = c->m;
 
 	m->call = COMMAND_COUNT;
+	m->standing = false;
 	if (c->event->progress.elapsed_s > 0)
 		m->progress = c->event->progress;
 	if (!c->event->ok && m->reason == REASON_NONE) {
@@ -393,6 +415,8 @@ static void give_to_person(struct context *c)
 	m->look_due_ns = TIME_FOREVER;
 	if (m->last_side_source == SIDE_SILENT || m->last_side_target == SIDE_SILENT)
 		m->reason = REASON_SILENT;
+	else if (m->standing)
+		m->reason = REASON_STANDING;
 	else
 		m->reason = REASON_UNCLEAR;
 }
@@ -482,13 +506,26 @@ static void recover(struct context *c)
 	send(c, COMMAND_RECOVER);
 }
 
+/* No person is needed any more. */
+static void take_back(struct migration *m)
+{
+	if (m->stuck)
+		m->reason = m->kept_reason;
+	m->stuck = false;
+}
+
 static void resume_looking(struct context *c)
 {
-	if (c->m->stuck)
-		c->m->reason = c->m->kept_reason;
-	c->m->stuck = false;
+	take_back(c->m);
 	c->m->since_ns = c->now_ns;
 	begin_looking(c);
+}
+
+static void go_on(struct context *c)
+{
+	take_back(c->m);
+	c->m->standing = false;
+	take_progress(c);
 }
 
 /* Calls of the driver that died are answered no more. */
@@ -496,6 +533,7 @@ static void forget_calls(struct context *c)
 {
 	c->m->mend = c->m->call = COMMAND_COUNT;
 	c->m->mends = c->m->recoveries = c->m->broken_steps = 0;
+	c->m->standing = false;
 	resume_looking(c);
 	/* Who resumes it does not want it stopped any more. */
 	if (c->m->reason == REASON_ABORTED)
@@ -582,7 +620,8 @@ static const struct edge edges[] = {
 	{ C, EVENT_RESUMED, ALWAYS, U, forget_calls, NULL },
 
 	{ W, EVENT_SWITCHED, ALWAYS, SAME, note_switched, NULL },
-	{ W, EVENT_PROGRESS, ALWAYS, SAME, take_progress, NULL },
+	{ W, EVENT_PROGRESS, NO_MEMORY_COMES, U, stand, "no memory comes any more" },
+	{ W, EVENT_PROGRESS, SENDING, SAME, take_progress, "memory is sent" },
 	{ W, EVENT_RETURNED, MIGRATED, F, note_returned, "it says it is done" },
 	{ W, EVENT_RETURNED, MIGRATION_BROKE, F, note_returned, "it says it failed" },
 	{ W, EVENT_RETURNED, STEP_DONE, F, note_returned, "cold: it is started" },
@@ -647,6 +686,7 @@ static const struct edge edges[] = {
 	{ U, EVENT_RETURNED, STEP_DONE_OFF, F, note_returned, "cold: the step is over" },
 	{ U, EVENT_RETURNED, STEP_BROKE, F, note_step_broke, "cold: the step failed" },
 	{ U, EVENT_RETURNED, MENDED, SAME, note_mended, "the mend has come back" },
+	{ U, EVENT_PROGRESS, MEMORY_COMES, W, go_on, "memory comes again" },
 	{ U, EVENT_BACK, ALWAYS, SAME, resume_looking, NULL },
 	{ U, EVENT_CHANGED, ALWAYS, SAME, resume_looking, "what was seen is old" },
 	{ U, EVENT_SWITCHED, ALWAYS, SAME, note_switched, NULL },
@@ -688,6 +728,8 @@ static bool seen_before(const struct migration *m, const struct seen *seen)
 
 static enum condition judge_under_way(const struct migration *m, const struct seen *seen)
 {
+	if (m->standing)
+		return NOT_CLEAR;
 	if (seen->source == SIDE_POSTCOPY || seen->source == SIDE_BROKEN)
 		return UNDER_WAY_SWITCHED;
 	if (seen->source == SIDE_SENT)
@@ -822,12 +864,25 @@ static enum condition condition_checked(const struct migration *m, const struct 
 	return event->running ? COLD : COLD_OFF;
 }
 
+/* Only what says that nothing comes counts: a source that says nothing may be at work. */
+static bool has_stood(const struct migration *m, const struct event *event)
+{
+	int64_t moved_ns = m->moved_ns > m->since_ns ? m->moved_ns : m->since_ns;
+
+	return m->asked_postcopy && !has_moved(m, &event->progress) &&
+	       event->at_ns - moved_ns >= m->patience->unclear_ns;
+}
+
 static enum condition condition_progress(const struct migration *m, const struct event *event)
 {
 	const struct progress *now = &event->progress;
 
 	if (m->cold)
 		return STALE;
+	if (m->state == MIGRATION_UNKNOWN)
+		return m->standing && has_moved(m, now) ? MEMORY_COMES : STALE;
+	if (m->state == MIGRATION_SWITCHING)
+		return has_stood(m, event) ? NO_MEMORY_COMES : SENDING;
 	if (m->state == MIGRATION_COPYING && m->timing.post_copy && !m->asked_postcopy &&
 	    now->iterations > m->iterations && now->iterations > 1 && m->synced_bytes > 0 &&
 	    (m->synced_bytes - now->remaining_bytes) / m->synced_bytes < POSTCOPY_PROGRESS)
@@ -1157,6 +1212,8 @@ const char *migration_why(const struct migration *m, char *buffer, size_t room)
 		return "it runs on both hosts: a person must look";
 	case REASON_SILENT:
 		return "a host that matters does not answer: a person must look";
+	case REASON_STANDING:
+		return "no memory of its post-copy comes any more: a person must look";
 	case REASON_UNCLEAR:
 		return "what both hosts say does not fit together: a person must look";
 	default:

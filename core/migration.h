@@ -49,6 +49,7 @@ enum migration_reason {
 	REASON_NOT_BEGUN,   /* the order never reached the hypervisor */
 	REASON_TWICE,       /* it runs on both hosts: a person must look */
 	REASON_SILENT,      /* a host that matters does not answer: a person must look */
+	REASON_STANDING,    /* no memory of a post-copy comes any more: a person must look */
 	REASON_UNCLEAR,     /* what both hosts say does not fit together: a person must look */
 	REASON_COUNT
 };
@@ -58,7 +59,8 @@ extern const char *const *const migration_reason_words;
 /* Times that no platform sets; docs/execution.md has why they are so. */
 struct migration_patience {
 	int64_t look_ns;     /* between two looks at hosts that are not clear yet */
-	int64_t unclear_ns;  /* so long in UNKNOWN or CONFIRMING, then a person must look */
+	int64_t unclear_ns;  /* so long in UNKNOWN or CONFIRMING, then a person must look; and so long a
+	                        post-copy may bring no memory, then both hosts are asked */
 	int64_t leftover_ns; /* something incoming that nobody sends is left so long to end by itself */
 	int64_t cancel_ns;   /* a cancel that had no effect is repeated after so long */
 	int64_t still_ns;    /* a guest that stands still for the switch-over for so long is given back */
@@ -82,6 +84,7 @@ struct migration {
 	bool stuck;   /* UNKNOWN: no more is done by itself, a person must look */
 	bool lasting; /* FAILED: trying again would not help */
 	bool asked_postcopy, switched;
+	bool standing;                              /* of its post-copy no memory comes any more */
 	bool carried;                               /* cold: the target has its definition */
 	bool looking;                               /* the answer to `token` is awaited */
 	uint8_t last_side_source, last_side_target; /* of the look before, SIDE_SILENT: none */
@@ -103,6 +106,7 @@ struct migration {
 	double synced_bytes; /* what was left after the last round */
 	uint32_t iterations;
 	struct progress progress; /* the last */
+	int64_t moved_ns;         /* it differed from the one before */
 	char why[160];            /* in the world's words; empty: none */
 };
 

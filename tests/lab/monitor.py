@@ -10,7 +10,7 @@ import os
 import socket
 import time
 
-from world import LabError, state_of_process
+from world import LabError, state_of_process, wait_until
 
 PHASES = ("set-up", "copying", "switch-over", "post-copy", "finish")
 # A QEMU that completes a migration holds its big lock while it sends, and answers nothing.
@@ -102,6 +102,14 @@ def phase_of(source, name):
         return "finish"
     # libvirt's source has no more to show than the other end's process.
     return "set-up" if status != "cancelling" and has_target(source, name) else None
+
+
+def wait_sent(source, name):
+    """Until the source of a post-copy has nothing left to send: what is not there yet is on its way."""
+    def is_sent():
+        answers = ask(source, name, "query-migrate")
+        return answers and answers[0].get("ram", {}).get("remaining") == 0
+    wait_until(is_sent, f"{source.name} having sent all of {name}", 60)
 
 
 def has_target(source, name):

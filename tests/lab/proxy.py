@@ -17,12 +17,14 @@ class Proxy(threading.Thread):
     first of these ends it: `reset_at` bytes from the source (a reset to both ends), `stall_at` bytes (all
     stays open, nothing moves any more, until go_on()), `cut_after_s` (a proper end of the connection, as of a
     process that closes it), or reset(), reset_source(), stall() and close_stream() at any moment. mib_s slows
-    it down.
+    it down. `buffers`, in bytes, is what may be on its way on each side; 0: what the system finds good, which
+    may be many MiB.
     """
 
-    def __init__(self, target, port=49300, reset_at=None, stall_at=None, cut_after_s=None, mib_s=0):
+    def __init__(self, target, port=49300, reset_at=None, stall_at=None, cut_after_s=None, mib_s=0,
+                 buffers=256 << 10):
         super().__init__(daemon=True)
-        self.target, self.port, self.mib_s = target, port, mib_s
+        self.target, self.port, self.mib_s, self.buffers = target, port, mib_s, buffers
         self.reset_at, self.stall_at, self.cut_after_s = reset_at, stall_at, cut_after_s
         self.address = "10.78.0.254" if target.lab.data_network else "10.77.0.254"
         self.uri = f"tcp://{self.address}:{port}"
@@ -32,6 +34,8 @@ class Proxy(threading.Thread):
         self._kept = []
         self.listener = socket.socket()
         self.listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if buffers:
+            self.listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, buffers)
         self.listener.bind((self.address, port))
         self.listener.listen(16)
         self.start()
@@ -42,6 +46,8 @@ class Proxy(threading.Thread):
                 continue
             source, _ = self.listener.accept()
             target = socket.socket()
+            if self.buffers:
+                target.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, self.buffers)
             try:
                 target.connect((self.target.data_address, self.port))
             except OSError:

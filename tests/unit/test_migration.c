@@ -344,6 +344,133 @@ Test(migration, post_copy_that_does_not_come_about_is_given_up)
 	}
 }
 
+static void sent(struct driven *d, double processed, double remaining)
+{
+	struct event event = { .kind = EVENT_PROGRESS };
+
+	event.progress.processed_bytes = processed;
+	event.progress.remaining_bytes = remaining;
+	event.progress.iterations = 2;
+	tell(d, event);
+}
+
+static void sent_after(struct driven *d, double seconds, double processed, double remaining)
+{
+	d->now_ns += (int64_t)(seconds * 1e9);
+	sent(d, processed, remaining);
+}
+
+/* In post-copy, 30 MB of 100 are left. */
+static struct driven fetching(void)
+{
+	struct driven d = begin(false);
+
+	d.m.timing.post_copy = true;
+	checked(&d, false);
+	sent(&d, 1e6, 1e8);
+	tell(&d, (struct event){ .kind = EVENT_SWITCHED });
+	cr_assert_eq(d.m.state, MIGRATION_SWITCHING);
+	sent_after(&d, 1, 7e7, 3e7);
+	return d;
+}
+
+/* And nothing comes any more, until that has been noticed. */
+static struct driven standing(void)
+{
+	struct driven d = fetching();
+
+	for (int i = 0; i < 89; i++)
+		sent_after(&d, 1, 7e7, 3e7);
+	cr_assert_eq(d.m.state, MIGRATION_SWITCHING);
+	sent_after(&d, 1, 7e7, 3e7);
+	cr_assert_eq(d.m.state, MIGRATION_UNKNOWN);
+	cr_assert(ordered(&d, COMMAND_LOOK));
+	return d;
+}
+
+static void seen_fetching(struct driven *d)
+{
+	tell(d, (struct event){
+			.kind = EVENT_SEEN,
+			.token = d->m.token,
+			.seen = { .source = SIDE_POSTCOPY, .target = SIDE_POSTCOPY, .source_job = true } });
+}
+
+Test(migration, a_postcopy_that_brings_nothing_any_more_is_left_to_a_person)
+{
+	struct driven d = standing();
+	char buffer[200];
+
+	for (int i = 0; i < 200 && !d.m.stuck; i++) {
+		seen_fetching(&d);
+		cr_assert_eq(d.m.state, MIGRATION_UNKNOWN);
+		cr_assert_eq(d.commands.count, 0);
+		timer_after(&d, 1);
+		sent(&d, 7e7, 3e7);
+	}
+	cr_assert(d.m.stuck);
+	cr_assert_eq(d.m.reason, REASON_STANDING);
+	cr_assert(strstr(migration_why(&d.m, buffer, sizeof(buffer)), "a person must look"));
+}
+
+Test(migration, a_postcopy_that_brings_memory_again_goes_on)
+{
+	for (int with_person = 0; with_person < 2; with_person++) {
+		struct driven d = standing();
+
+		if (with_person)
+			timer_after(&d, 90);
+		cr_assert_eq(d.m.stuck, with_person);
+		sent_after(&d, 1, 7.1e7, 2.9e7);
+		cr_assert_eq(d.m.state, MIGRATION_SWITCHING);
+		cr_assert_not(d.m.stuck);
+		cr_assert_eq(d.m.reason, REASON_NONE);
+		/* An answer to the look from before is none any more. */
+		seen_fetching(&d);
+		cr_assert_eq(d.commands.count, 0);
+		returned(&d, COMMAND_START, true);
+		seen(&d, SIDE_ABSENT, SIDE_RUNNING);
+		cr_assert_eq(d.m.state, MIGRATION_DONE);
+	}
+}
+
+Test(migration, a_postcopy_that_breaks_off_after_it_stood_is_recovered)
+{
+	struct driven d = standing();
+
+	returned(&d, COMMAND_START, false);
+	cr_assert_eq(d.m.state, MIGRATION_CONFIRMING);
+	seen(&d, SIDE_BROKEN, SIDE_BROKEN);
+	timer_after(&d, 1);
+	seen(&d, SIDE_BROKEN, SIDE_BROKEN);
+	cr_assert(ordered(&d, COMMAND_RECOVER));
+}
+
+Test(migration, a_postcopy_whose_source_says_nothing_is_not_thought_to_stand)
+{
+	struct driven d = fetching();
+
+	timer_after(&d, 1000);
+	cr_assert_eq(d.m.state, MIGRATION_SWITCHING);
+	/* It was slow: what it says then is new. */
+	sent(&d, 7.1e7, 2.9e7);
+	cr_assert_eq(d.m.state, MIGRATION_SWITCHING);
+	for (int i = 0; i < 1000; i++) {
+		sent_after(&d, 1, 7.1e7 + 4096 * i, 2.9e7);
+		cr_assert_eq(d.m.state, MIGRATION_SWITCHING);
+	}
+}
+
+Test(migration, who_resumes_a_postcopy_that_stood_watches_it_anew)
+{
+	struct driven d = standing();
+
+	tell(&d, (struct event){ .kind = EVENT_RESUMED });
+	seen_fetching(&d);
+	cr_assert_eq(d.m.state, MIGRATION_SWITCHING);
+	cr_assert(ordered(&d, COMMAND_WATCH));
+}
+
 Test(migration, a_cold_guest_that_another_host_has_is_not_started_again_and_again)
 {
 	struct driven d = begin(true);
