@@ -22,11 +22,15 @@ _Static_assert(sizeof(reasons) / sizeof(reasons[0]) == REASON_COUNT + 1, "a word
 
 #define SECOND_NS INT64_C(1000000000)
 
-/* libvirt's keepalive gives a silent peer up after 5 s * 5 and a little: patience must be longer. */
+/*
+ * libvirt's keepalive gives a silent peer up after 5 s * 5 and a little: patience must be longer. It ends a
+ * QEMU within 15 s: SIGKILL when SIGTERM has not helped in ten.
+ */
 const struct migration_patience migration_patience_default = {
 	.look_ns = 1 * SECOND_NS,
 	.unclear_ns = 90 * SECOND_NS,
 	.leftover_ns = 35 * SECOND_NS,
+	.settled_ns = 20 * SECOND_NS,
 	.cancel_ns = 10 * SECOND_NS,
 	.still_ns = 30 * SECOND_NS,
 	.recoveries = 5,
@@ -390,14 +394,32 @@ static void note_postcopy_refused(struct context *c)
 	c->m->postcopy_due_ns = c->now_ns;
 }
 
+static bool lives(uint8_t side)
+{
+	return side == SIDE_RUNNING || side == SIDE_PAUSED;
+}
+
+/* Its memory was sent from there, and is there still. */
+static bool was_sent(uint8_t side)
+{
+	return side == SIDE_SENT || side == SIDE_POSTCOPY || side == SIDE_BROKEN;
+}
+
+static bool seen_before(const struct migration *m, const struct seen *seen)
+{
+	return m->last_side_source == seen->source && m->last_side_target == seen->target;
+}
+
 static void look_again(struct context *c)
 {
 	struct migration *m = c->m;
-	bool leftover = c->event->seen.target == SIDE_INCOMING && !c->event->seen.source_job;
+	const struct seen *seen = &c->event->seen;
+	bool leftover = (seen->target == SIDE_INCOMING && !seen->source_job) ||
+	                (lives(seen->target) && was_sent(seen->source));
 
 	if (!leftover)
 		m->leftover_since_ns = -1;
-	else if (m->leftover_since_ns < 0)
+	else if (m->leftover_since_ns < 0 || !seen_before(m, seen))
 		m->leftover_since_ns = c->now_ns;
 	m->last_side_source = c->event->seen.source;
 	m->last_side_target = c->event->seen.target;
@@ -703,11 +725,6 @@ enum { EDGES = sizeof(edges) / sizeof(edges[0]) };
 
 /* ------------------------------------------------------------------ what both hosts say */
 
-static bool lives(uint8_t side)
-{
-	return side == SIDE_RUNNING || side == SIDE_PAUSED;
-}
-
 /* It does not run there, and nothing of its memory is there. */
 static bool is_empty(uint8_t side)
 {
@@ -721,9 +738,10 @@ static bool is_given_up(const struct migration *m)
 	       m->reason == REASON_NO_PROGRESS || m->reason == REASON_STOOD_STILL;
 }
 
-static bool seen_before(const struct migration *m, const struct seen *seen)
+/* Seen now as in the look before, and as it is for so long. */
+static bool has_been(const struct migration *m, const struct seen *seen, int64_t now_ns, int64_t long_ns)
 {
-	return m->last_side_source == seen->source && m->last_side_target == seen->target;
+	return m->leftover_since_ns >= 0 && seen_before(m, seen) && now_ns - m->leftover_since_ns >= long_ns;
 }
 
 static enum condition judge_under_way(const struct migration *m, const struct seen *seen)
@@ -738,7 +756,7 @@ static enum condition judge_under_way(const struct migration *m, const struct se
 }
 
 /* It runs at the target: what is left to do? */
-static enum condition judge_arrived(const struct migration *m, const struct seen *seen)
+static enum condition judge_arrived(const struct migration *m, const struct seen *seen, int64_t now_ns)
 {
 	if (seen->target_job)
 		return NOT_CLEAR;
@@ -752,7 +770,9 @@ static enum condition judge_arrived(const struct migration *m, const struct seen
 	case SIDE_SENT:
 	case SIDE_POSTCOPY:
 	case SIDE_BROKEN:
-		return LEFTOVER_SOURCE;
+		/* A target's libvirt that lost the source's at that very moment ends what runs: seen in the
+		 * lab. */
+		return has_been(m, seen, now_ns, m->patience->settled_ns) ? LEFTOVER_SOURCE : NOT_CLEAR;
 	default:
 		return NOT_CLEAR;
 	}
@@ -768,10 +788,7 @@ static enum condition judge_source(const struct migration *m, const struct seen 
 	/* Its vCPUs never ran at the target, and the source has all of its memory. */
 	if (waits && !seen->target_job &&
 	    (lives(seen->source) || (seen->source == SIDE_SENT && !m->asked_postcopy)))
-		return m->leftover_since_ns >= 0 && again &&
-		                       now_ns - m->leftover_since_ns >= m->patience->leftover_ns
-		               ? LEFTOVER_TARGET_OLD
-		               : NOT_CLEAR;
+		return has_been(m, seen, now_ns, m->patience->leftover_ns) ? LEFTOVER_TARGET_OLD : NOT_CLEAR;
 	if (seen->source == SIDE_SENT && is_empty(seen->target) && !m->asked_postcopy)
 		return again ? HALTED : NOT_CLEAR;
 	if (is_empty(seen->source) && is_empty(seen->target))
@@ -780,14 +797,14 @@ static enum condition judge_source(const struct migration *m, const struct seen 
 	return NOT_CLEAR;
 }
 
-static enum condition judge_cold(const struct migration *m, const struct seen *seen)
+static enum condition judge_cold(const struct migration *m, const struct seen *seen, int64_t now_ns)
 {
 	bool back = is_given_up(m) || m->broken_steps >= COLD_TRIES;
 
 	if (lives(seen->source))
 		return is_empty(seen->target) ? STAYED : NOT_CLEAR;
 	if (lives(seen->target))
-		return judge_arrived(m, seen);
+		return judge_arrived(m, seen, now_ns);
 	if (!is_empty(seen->source) || !is_empty(seen->target))
 		return NOT_CLEAR;
 	if (seen->source == SIDE_ABSENT && seen->target == SIDE_ABSENT)
@@ -819,9 +836,9 @@ static enum condition judge(const struct migration *m, const struct seen *seen, 
 	if (lives(seen->source) && (lives(seen->target) || seen->target == SIDE_POSTCOPY))
 		return seen_before(m, seen) ? TWICE : NOT_CLEAR;
 	if (m->cold)
-		return judge_cold(m, seen);
+		return judge_cold(m, seen, now_ns);
 	if (lives(seen->target))
-		return judge_arrived(m, seen);
+		return judge_arrived(m, seen, now_ns);
 	if (seen->target == SIDE_POSTCOPY || seen->target == SIDE_BROKEN) {
 		/* A target that has not noticed that nothing comes any more can take nothing up again. */
 		if (seen->target_job && seen->target == SIDE_POSTCOPY)

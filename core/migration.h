@@ -62,6 +62,7 @@ struct migration_patience {
 	int64_t unclear_ns;  /* so long in UNKNOWN or CONFIRMING, then a person must look; and so long a
 	                        post-copy may bring no memory, then both hosts are asked */
 	int64_t leftover_ns; /* something incoming that nobody sends is left so long to end by itself */
+	int64_t settled_ns;  /* what runs at the target is believed to stay after so long */
 	int64_t cancel_ns;   /* a cancel that had no effect is repeated after so long */
 	int64_t still_ns;    /* a guest that stands still for the switch-over for so long is given back */
 	uint32_t recoveries; /* so many tries to resume a broken post-copy */
@@ -95,7 +96,7 @@ struct migration {
 	uint32_t token;
 	int64_t begun_ns;          /* the order to migrate was given */
 	int64_t since_ns;          /* it has been in this state since */
-	int64_t leftover_since_ns; /* something incoming that nobody sends was first seen; < 0: not */
+	int64_t leftover_since_ns; /* two copies, one of them needless, were first seen; < 0: not */
 	int64_t look_due_ns, cancel_due_ns; /* TIME_FOREVER: not */
 	/* the hypervisor's decisions */
 	double limit_ms;

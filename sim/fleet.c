@@ -14,6 +14,9 @@
 /* libvirt's keepalive: five probes, five seconds apart, and one interval more. */
 static const double KEEPALIVE_S = 30;
 
+/* How long libvirt takes at the most to end a QEMU: SIGTERM, and SIGKILL when that does not help in ten. */
+static const double KILL_S = 15;
+
 /* The longest that a driver's looks and orders are under way. */
 static const int64_t LATE_NS = INT64_C(15000000000);
 
@@ -130,6 +133,11 @@ static void touch(struct fleet *fleet, uint32_t vm)
 static bool was_touched(const struct fleet *fleet, uint32_t vm)
 {
 	return fleet->touched[vm] && fleet->now_ns - fleet->touched_ns[vm] < LATE_NS;
+}
+
+static bool is_live(const struct fleet_copy *copy)
+{
+	return copy->side == SIDE_RUNNING || copy->side == SIDE_PAUSED;
 }
 
 /* Nothing of it runs there any more. */
@@ -346,6 +354,26 @@ static void move_on(struct fleet *fleet, int64_t to_ns)
 	fleet->now_ns = fleet->world.now_ns = to_ns;
 }
 
+/* A daemon ends what it was receiving; the guest itself, when that ran already (doubt_target). */
+static void clean_copy(struct fleet *fleet, uint32_t vm, struct fleet_copy *copy)
+{
+	bool ran = is_live(copy), sent = false;
+
+	if (ran && fleet->flights[vm].phase != FLIGHT_NONE) {
+		copy->clean_ns = TIME_NEVER;
+		return;
+	}
+	end_copy(copy);
+	if (!ran)
+		return;
+	for (uint32_t host = 0; host < fleet->cluster->host_count; host++)
+		sent = sent || fleet_copy(fleet, vm, host)->side == SIDE_SENT;
+	if (!sent && !fleet->touched[vm])
+		violate(fleet, "%s is ended by its target's libvirt, and was destroyed at the source",
+		        vm_name(fleet, vm));
+	tell(fleet, vm, EVENT_CHANGED, false, "its QEMU is gone");
+}
+
 static void pass_due(struct fleet *fleet)
 {
 	const struct cluster *cluster = fleet->cluster;
@@ -361,7 +389,7 @@ static void pass_due(struct fleet *fleet)
 			struct fleet_copy *copy = fleet_copy(fleet, vm, host);
 
 			if (copy->clean_ns <= fleet->now_ns && fleet_answers(fleet, host))
-				end_copy(copy);
+				clean_copy(fleet, vm, copy);
 		}
 	}
 }
@@ -382,11 +410,6 @@ void fleet_advance(struct fleet *fleet, int64_t to_ns)
 }
 
 /* ------------------------------------------------------------------ orders */
-
-static bool is_live(const struct fleet_copy *copy)
-{
-	return copy->side == SIDE_RUNNING || copy->side == SIDE_PAUSED;
-}
 
 const char *fleet_start(struct fleet *fleet, uint32_t vm, uint32_t from, uint32_t to, double limit_ms)
 {
@@ -615,6 +638,18 @@ const char *fleet_cold(struct fleet *fleet, enum command_kind step, uint32_t vm,
 
 /* ------------------------------------------------------------------ what befalls it */
 
+/*
+ * The target's daemon has let the guest run, and hears that who asked for it is gone before it has taken note
+ * of that: then it ends the guest, which is seen to run until it is dead.
+ */
+static void doubt_target(struct fleet *fleet, const struct flight *flight)
+{
+	if (flight->switched || fleet_draw(fleet) >= 0.3)
+		return;
+	fleet_copy(fleet, flight->vm, flight->to)->clean_ns = later(fleet, 0, KILL_S);
+	fleet->left_over[flight->vm] = true;
+}
+
 /* Its connection to the other daemon is gone. */
 static void daemon_gone(struct fleet *fleet, struct flight *flight, uint32_t host)
 {
@@ -622,6 +657,8 @@ static void daemon_gone(struct fleet *fleet, struct flight *flight, uint32_t hos
 		return;
 	if (flight->phase == FLIGHT_FINISH) {
 		/* It runs at the target. Nobody confirms, what was sent is left where it is. */
+		if (flight->from == host)
+			doubt_target(fleet, flight);
 		if (flight->from == host || flight->to == host)
 			end_flight(fleet, flight, flight->to == host ? false : true, "connection reset");
 		return;

@@ -397,7 +397,7 @@ class Guest:
         except LabError as wrong:
             if "BAD" in str(wrong):
                 return False
-            raise
+            raise LabError(f"{wrong}; it says: {self.log()[-600:]}") from None
         return True
 
     def disk_is_intact(self, timeout_s=30):

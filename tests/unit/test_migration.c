@@ -396,6 +396,41 @@ static void seen_fetching(struct driven *d)
 			.seen = { .source = SIDE_POSTCOPY, .target = SIDE_POSTCOPY, .source_job = true } });
 }
 
+Test(migration, what_was_sent_is_kept_until_the_target_has_settled)
+{
+	struct driven d = confirming(false, false);
+	int looks = 0;
+
+	/* Whatever interrupts it, its twenty seconds begin anew. */
+	for (int i = 0; i < 15; i++) {
+		seen(&d, SIDE_SENT, SIDE_RUNNING);
+		timer_after(&d, 1);
+	}
+	seen(&d, SIDE_SENT, SIDE_SILENT);
+	timer_after(&d, 1);
+	for (; !ordered(&d, COMMAND_DESTROY_SOURCE) && looks < 100; looks++) {
+		cr_assert_eq(d.m.state, MIGRATION_CONFIRMING);
+		timer_after(&d, looks ? 1 : 0);
+		seen(&d, SIDE_SENT, SIDE_RUNNING);
+	}
+	cr_assert_eq(looks, 21);
+	returned(&d, COMMAND_DESTROY_SOURCE, true);
+	seen(&d, SIDE_ABSENT, SIDE_RUNNING);
+	cr_assert_eq(d.m.state, MIGRATION_DONE);
+}
+
+Test(migration, what_was_sent_is_resumed_when_the_target_does_not_stay)
+{
+	struct driven d = confirming(false, false);
+
+	seen(&d, SIDE_SENT, SIDE_RUNNING);
+	timer_after(&d, 1);
+	seen(&d, SIDE_SENT, SIDE_OFF);
+	timer_after(&d, 1);
+	seen(&d, SIDE_SENT, SIDE_OFF);
+	cr_assert(ordered(&d, COMMAND_RESUME_SOURCE));
+}
+
 Test(migration, a_postcopy_that_brings_nothing_any_more_is_left_to_a_person)
 {
 	struct driven d = standing();
