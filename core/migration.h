@@ -94,9 +94,9 @@ struct migration {
 	uint8_t mends, recoveries; /* how many worked */
 	uint8_t broken_steps;      /* cold: how many did not */
 	uint32_t token;
-	int64_t begun_ns;          /* the order to migrate was given */
-	int64_t since_ns;          /* it has been in this state since */
-	int64_t leftover_since_ns; /* two copies, one of them needless, were first seen; < 0: not */
+	int64_t begun_ns;                   /* the order to migrate was given */
+	int64_t since_ns;                   /* it has been in this state since */
+	int64_t leftover_since_ns;          /* two copies, one of them needless, were first seen; < 0: not */
 	int64_t look_due_ns, cancel_due_ns; /* TIME_FOREVER: not */
 	/* the hypervisor's decisions */
 	double limit_ms;
