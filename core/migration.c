@@ -421,8 +421,8 @@ static void look_again(struct context *c)
 		m->leftover_since_ns = -1;
 	else if (m->leftover_since_ns < 0 || !seen_before(m, seen))
 		m->leftover_since_ns = c->now_ns;
-	m->last_side_source = c->event->seen.source;
-	m->last_side_target = c->event->seen.target;
+	m->last_side_source = seen->source;
+	m->last_side_target = seen->target;
 	note_why(m, c->event->why);
 	look_later(c);
 }
@@ -770,8 +770,7 @@ static enum condition judge_arrived(const struct migration *m, const struct seen
 	case SIDE_SENT:
 	case SIDE_POSTCOPY:
 	case SIDE_BROKEN:
-		/* A target's libvirt that lost the source's at that very moment ends what runs: seen in the
-		 * lab. */
+		/* A target's libvirt that lost the source's at that very moment ends what runs. */
 		return has_been(m, seen, now_ns, m->patience->settled_ns) ? LEFTOVER_SOURCE : NOT_CLEAR;
 	default:
 		return NOT_CLEAR;

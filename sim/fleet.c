@@ -135,11 +135,6 @@ static bool was_touched(const struct fleet *fleet, uint32_t vm)
 	return fleet->touched[vm] && fleet->now_ns - fleet->touched_ns[vm] < LATE_NS;
 }
 
-static bool is_live(const struct fleet_copy *copy)
-{
-	return copy->side == SIDE_RUNNING || copy->side == SIDE_PAUSED;
-}
-
 /* Nothing of it runs there any more. */
 static void end_copy(struct fleet_copy *copy)
 {
@@ -220,7 +215,7 @@ static void finish_flight(struct fleet *fleet, struct flight *flight)
 	}
 	target->side = paused ? SIDE_PAUSED : SIDE_RUNNING;
 	target->clean_ns = TIME_NEVER;
-	if (source->side == SIDE_RUNNING || source->side == SIDE_PAUSED)
+	if (fleet_lives(source))
 		source->side = SIDE_SENT;
 	/* Writing the definition can fail, and is only warned of. */
 	if (flight->persist && !fleet->full[flight->to] && fleet_draw(fleet) < 0.97)
@@ -357,7 +352,7 @@ static void move_on(struct fleet *fleet, int64_t to_ns)
 /* A daemon ends what it was receiving; the guest itself, when that ran already (doubt_target). */
 static void clean_copy(struct fleet *fleet, uint32_t vm, struct fleet_copy *copy)
 {
-	bool ran = is_live(copy), sent = false;
+	bool ran = fleet_lives(copy), sent = false;
 
 	if (ran && fleet->flights[vm].phase != FLIGHT_NONE) {
 		copy->clean_ns = TIME_NEVER;
@@ -420,7 +415,7 @@ const char *fleet_start(struct fleet *fleet, uint32_t vm, uint32_t from, uint32_
 
 	if (flight->phase != FLIGHT_NONE)
 		return "a migration job is already active";
-	if (!is_live(source))
+	if (!fleet_lives(source))
 		return "the domain is not running";
 	if (target->side != SIDE_ABSENT && target->side != SIDE_OFF)
 		return "the domain is already active at the target";
@@ -520,7 +515,7 @@ static void check_undefined(struct fleet *fleet, uint32_t vm, uint32_t from, uin
 
 	if (was_touched(fleet, vm))
 		return;
-	if (!is_live(target) && fleet->cluster->vms[vm].state != VM_STOPPED && !fleet->touched[vm])
+	if (!fleet_lives(target) && fleet->cluster->vms[vm].state != VM_STOPPED && !fleet->touched[vm])
 		violate(fleet, "%s is undefined before the target runs it", vm_name(fleet, vm));
 	if (source->defined && !target->defined)
 		violate(fleet, "%s is undefined before the target keeps it", vm_name(fleet, vm));
@@ -543,9 +538,9 @@ static const char *mend_copy(struct fleet *fleet, enum command_kind mend, uint32
 		source->side = SIDE_RUNNING;
 		return NULL;
 	case COMMAND_DESTROY_SOURCE:
-		if (is_live(source))
+		if (fleet_lives(source))
 			return "the domain runs here";
-		if (!(is_live(target) || target->side == SIDE_POSTCOPY) && !was_touched(fleet, vm))
+		if (!(fleet_lives(target) || target->side == SIDE_POSTCOPY) && !was_touched(fleet, vm))
 			violate(fleet, "%s is destroyed at the source, the target is %s", vm_name(fleet, vm),
 			        side_words[target->side]);
 		end_copy(source);
@@ -553,18 +548,18 @@ static const char *mend_copy(struct fleet *fleet, enum command_kind mend, uint32
 			end_flight(fleet, flight, true, NULL);
 		return NULL;
 	case COMMAND_DESTROY_TARGET:
-		if (target->side != SIDE_INCOMING || !(is_live(source) || source->side == SIDE_SENT))
+		if (target->side != SIDE_INCOMING || !(fleet_lives(source) || source->side == SIDE_SENT))
 			violate(fleet, "%s is destroyed at the target, where it is %s", vm_name(fleet, vm),
 			        side_words[target->side]);
 		end_copy(target);
 		return NULL;
 	case COMMAND_PERSIST_TARGET:
-		if (!is_live(target) || fleet->full[to])
+		if (!fleet_lives(target) || fleet->full[to])
 			return "the domain does not run here, or cannot be written down";
 		target->defined = true;
 		return NULL;
 	case COMMAND_UNDEFINE_SOURCE:
-		if (is_live(source))
+		if (fleet_lives(source))
 			return "the domain runs here";
 		check_undefined(fleet, vm, from, to);
 		source->defined = false;
@@ -585,10 +580,10 @@ void fleet_judge_order(struct fleet *fleet, enum command_kind kind, uint32_t vm,
 	if (kind == COMMAND_RESUME_SOURCE && target->side != SIDE_ABSENT && target->side != SIDE_OFF)
 		violate(fleet, "%s is to be resumed at the source while the target is %s", vm_name(fleet, vm),
 		        side_words[target->side]);
-	if (kind == COMMAND_BOOT_TARGET && is_live(source))
+	if (kind == COMMAND_BOOT_TARGET && fleet_lives(source))
 		violate(fleet, "%s is to be started at the target while it runs at the source",
 		        vm_name(fleet, vm));
-	if (kind == COMMAND_BOOT_SOURCE && is_live(target))
+	if (kind == COMMAND_BOOT_SOURCE && fleet_lives(target))
 		violate(fleet, "%s is to be started at the source while it runs at the target",
 		        vm_name(fleet, vm));
 }
@@ -610,7 +605,7 @@ const char *fleet_cold(struct fleet *fleet, enum command_kind step, uint32_t vm,
 		return "internal error: it did not work";
 	switch (step) {
 	case COMMAND_STOP:
-		if (!is_live(source) || !source->defined)
+		if (!fleet_lives(source) || !source->defined)
 			return "the domain does not run here, or would be forgotten";
 		source->side = SIDE_OFF;
 		return NULL;
@@ -774,7 +769,7 @@ void fleet_link(struct fleet *fleet, uint32_t host, double mbit)
 void fleet_guest_stops(struct fleet *fleet, uint32_t vm)
 {
 	for (uint32_t host = 0; host < fleet->cluster->host_count; host++) {
-		if (is_live(fleet_copy(fleet, vm, host)))
+		if (fleet_lives(fleet_copy(fleet, vm, host)))
 			fleet_qemu_dies(fleet, vm, host);
 	}
 }
@@ -788,7 +783,7 @@ void fleet_guest_moves(struct fleet *fleet, uint32_t vm, uint32_t to)
 		struct fleet_copy *copy = fleet_copy(fleet, vm, host);
 		struct fleet_copy *target = fleet_copy(fleet, vm, to);
 
-		if (host == to || !is_live(copy) || !fleet_answers(fleet, host))
+		if (host == to || !fleet_lives(copy) || !fleet_answers(fleet, host))
 			continue;
 		target->side = copy->side;
 		target->defined = target->defined || copy->defined;

@@ -103,6 +103,12 @@ static inline struct fleet_copy *fleet_copy(struct fleet *fleet, uint32_t vm, ui
 	return &fleet->copies[(size_t)vm * fleet->cluster->host_count + host];
 }
 
+/* Whether the guest is there: its vCPUs run, or would when they are let. */
+static inline bool fleet_lives(const struct fleet_copy *copy)
+{
+	return copy->side == SIDE_RUNNING || copy->side == SIDE_PAUSED;
+}
+
 /* Whether a host's daemon answers. */
 static inline bool fleet_answers(const struct fleet *fleet, uint32_t host)
 {

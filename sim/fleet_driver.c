@@ -165,7 +165,7 @@ static void check(struct fleet_driver *driver, const struct command *command)
 	const struct fleet_copy *source = fleet_copy(driver->fleet, move->vm, move->from);
 	const struct fleet_copy *target = fleet_copy(driver->fleet, move->vm, move->to);
 	struct event event = event_for(command, EVENT_CHECKED);
-	bool live = source->side == SIDE_RUNNING || source->side == SIDE_PAUSED;
+	bool live = fleet_lives(source);
 
 	event.persistent = source->defined;
 	event.running = source->side == SIDE_RUNNING;
@@ -379,8 +379,7 @@ static struct stock_change find_vm(struct fleet_driver *driver, uint32_t vm)
 
 	for (uint32_t host = 0; host < fleet->cluster->host_count; host++) {
 		const struct fleet_copy *copy = fleet_copy(fleet, vm, host);
-		bool runs = copy->side == SIDE_RUNNING || copy->side == SIDE_PAUSED ||
-		            copy->side == SIDE_SENT;
+		bool runs = fleet_lives(copy) || copy->side == SIDE_SENT;
 
 		if (!reaches(driver, host) || copy->side == SIDE_ABSENT || (!runs && live > 0))
 			continue;

@@ -48,13 +48,19 @@ static void checked(struct driven *d, bool persistent)
 	     (struct event){ .kind = EVENT_CHECKED, .ok = true, .running = true, .persistent = persistent });
 }
 
-static void progress(struct driven *d, double remaining, uint32_t iterations)
+static void sent(struct driven *d, double processed, double remaining, uint32_t iterations)
 {
 	struct event event = { .kind = EVENT_PROGRESS };
 
+	event.progress.processed_bytes = processed;
 	event.progress.remaining_bytes = remaining;
 	event.progress.iterations = iterations;
 	tell(d, event);
+}
+
+static void progress(struct driven *d, double remaining, uint32_t iterations)
+{
+	sent(d, 0, remaining, iterations);
 }
 
 static void returned(struct driven *d, enum command_kind call, bool ok)
@@ -63,11 +69,18 @@ static void returned(struct driven *d, enum command_kind call, bool ok)
 			.kind = EVENT_RETURNED, .call = (uint8_t)call, .ok = ok, .why = ok ? NULL : "no" });
 }
 
-static void seen(struct driven *d, enum side source, enum side target)
+static void seen_with(struct driven *d, enum side source, enum side target, bool source_job)
 {
 	tell(d, (struct event){ .kind = EVENT_SEEN,
 	                        .token = d->m.token,
-	                        .seen = { .source = (uint8_t)source, .target = (uint8_t)target } });
+	                        .seen = { .source = (uint8_t)source,
+	                                  .target = (uint8_t)target,
+	                                  .source_job = source_job } });
+}
+
+static void seen(struct driven *d, enum side source, enum side target)
+{
+	seen_with(d, source, target, false);
 }
 
 static void timer_after(struct driven *d, double seconds)
@@ -254,10 +267,7 @@ Test(migration, lost_contact_is_looked_into_before_anything_else)
 	tell(&d, (struct event){ .kind = EVENT_LOST });
 	cr_assert_eq(d.m.state, MIGRATION_UNKNOWN);
 	cr_assert(ordered(&d, COMMAND_LOOK));
-	tell(&d, (struct event){
-			 .kind = EVENT_SEEN,
-			 .token = d.m.token,
-			 .seen = { .source = SIDE_RUNNING, .target = SIDE_INCOMING, .source_job = true } });
+	seen_with(&d, SIDE_RUNNING, SIDE_INCOMING, true);
 	cr_assert_eq(d.m.state, MIGRATION_COPYING);
 	cr_assert(ordered(&d, COMMAND_WATCH));
 }
@@ -344,20 +354,10 @@ Test(migration, post_copy_that_does_not_come_about_is_given_up)
 	}
 }
 
-static void sent(struct driven *d, double processed, double remaining)
-{
-	struct event event = { .kind = EVENT_PROGRESS };
-
-	event.progress.processed_bytes = processed;
-	event.progress.remaining_bytes = remaining;
-	event.progress.iterations = 2;
-	tell(d, event);
-}
-
 static void sent_after(struct driven *d, double seconds, double processed, double remaining)
 {
 	d->now_ns += (int64_t)(seconds * 1e9);
-	sent(d, processed, remaining);
+	sent(d, processed, remaining, 2);
 }
 
 /* In post-copy, 30 MB of 100 are left. */
@@ -367,7 +367,7 @@ static struct driven fetching(void)
 
 	d.m.timing.post_copy = true;
 	checked(&d, false);
-	sent(&d, 1e6, 1e8);
+	sent(&d, 1e6, 1e8, 2);
 	tell(&d, (struct event){ .kind = EVENT_SWITCHED });
 	cr_assert_eq(d.m.state, MIGRATION_SWITCHING);
 	sent_after(&d, 1, 7e7, 3e7);
@@ -390,10 +390,7 @@ static struct driven standing(void)
 
 static void seen_fetching(struct driven *d)
 {
-	tell(d, (struct event){
-			.kind = EVENT_SEEN,
-			.token = d->m.token,
-			.seen = { .source = SIDE_POSTCOPY, .target = SIDE_POSTCOPY, .source_job = true } });
+	seen_with(d, SIDE_POSTCOPY, SIDE_POSTCOPY, true);
 }
 
 Test(migration, what_was_sent_is_kept_until_the_target_has_settled)
@@ -441,7 +438,7 @@ Test(migration, a_postcopy_that_brings_nothing_any_more_is_left_to_a_person)
 		cr_assert_eq(d.m.state, MIGRATION_UNKNOWN);
 		cr_assert_eq(d.commands.count, 0);
 		timer_after(&d, 1);
-		sent(&d, 7e7, 3e7);
+		sent(&d, 7e7, 3e7, 2);
 	}
 	cr_assert(d.m.stuck);
 	cr_assert_eq(d.m.reason, REASON_STANDING);
@@ -488,7 +485,7 @@ Test(migration, a_postcopy_whose_source_says_nothing_is_not_thought_to_stand)
 	timer_after(&d, 1000);
 	cr_assert_eq(d.m.state, MIGRATION_SWITCHING);
 	/* It was slow: what it says then is new. */
-	sent(&d, 7.1e7, 2.9e7);
+	sent(&d, 7.1e7, 2.9e7, 2);
 	cr_assert_eq(d.m.state, MIGRATION_SWITCHING);
 	for (int i = 0; i < 1000; i++) {
 		sent_after(&d, 1, 7.1e7 + 4096 * i, 2.9e7);
