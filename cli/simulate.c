@@ -124,6 +124,7 @@ static int make_scenario(struct simulate *simulate, const struct json_doc *doc, 
 
 static int read_scenario(struct simulate *simulate, struct error *error)
 {
+	const struct scenario_source source = { .load = load_cluster, .context = simulate };
 	struct json_doc *doc;
 	int result = cli_read_json(simulate->path, &doc, error);
 
@@ -137,8 +138,7 @@ static int read_scenario(struct simulate *simulate, struct error *error)
 		                   "\"lockkeeper.cluster/1\"",
 		                   simulate->path);
 	} else {
-		result = scenario_read(&simulate->scenario, doc, simulate->common.profile, load_cluster,
-		                       simulate, error);
+		result = scenario_read(&simulate->scenario, doc, simulate->common.profile, &source, error);
 		/* Those of a cluster in a file of its own have been printed. */
 		if (!result && json_type(json_get(json_doc_root(doc), "cluster")) == JSON_OBJECT)
 			cli_print_warnings(&simulate->scenario.cluster);

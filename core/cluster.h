@@ -244,11 +244,15 @@ struct cluster {
 int cluster_read(struct cluster *ret_cluster, const struct json_doc *doc, enum profile profile,
                  struct error *error);
 
+struct read_numbers; /* core/read.h */
+
 /*
  * The same for a value inside a document (a scenario's cluster in place). The digest is that of the value.
+ * numbers: of a cluster whose numbers may be distributions; NULL: they are numbers. The digest, which all
+ * draws of one file share, is left empty then.
  */
 int cluster_read_value(struct cluster *ret_cluster, const struct json_doc *doc, const json_t *value,
-                       enum profile profile, struct error *error);
+                       enum profile profile, const struct read_numbers *numbers, struct error *error);
 
 void cluster_free(struct cluster *cluster);
 
@@ -273,7 +277,7 @@ void cluster_warn(struct cluster *cluster, const char *format, ...) __attribute_
  * and a group (boot). Returns the new index. Pointers into the arrays of that kind do not survive it.
  */
 int cluster_add_host(struct cluster *cluster, const struct json_doc *doc, const json_t *value,
-                     uint32_t *ret_host, struct error *error);
+                     const struct read_numbers *numbers, uint32_t *ret_host, struct error *error);
 uint32_t cluster_add_vm(struct cluster *cluster, const char *name, uint32_t flavor, uint32_t group);
 
 /* The value for a key, NULL when absent. */

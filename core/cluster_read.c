@@ -765,6 +765,9 @@ static int read_vm(struct reader *reader, const json_t *value, uint32_t index, s
 	else if (vm->id != vm->name && bind_name(reader, value, NAME_VM_ID, vm->id, "id", index))
 		return ERROR_INPUT;
 	memory_mib = cluster->flavors[vm->flavor].memory_mib;
+	/* A drawn one fills the memory at the most. */
+	if (vm->used_mib > (double)memory_mib && read_is_distribution(json_get(value, "used_mib")))
+		vm->used_mib = (double)memory_mib;
 	if (vm->used_mib > (double)memory_mib)
 		return json_fail(reader->doc, json_get(value, "used_mib"), reader->error,
 		                 "more than the flavor's memory, expected at most %lld",
@@ -814,9 +817,9 @@ static int read_root(struct reader *reader, const json_t *value, enum profile pr
 }
 
 int cluster_read_value(struct cluster *ret_cluster, const struct json_doc *doc, const json_t *value,
-                       enum profile profile, struct error *error)
+                       enum profile profile, const struct read_numbers *numbers, struct error *error)
 {
-	struct reader reader = { .doc = doc, .cluster = ret_cluster, .error = error };
+	struct reader reader = { .doc = doc, .cluster = ret_cluster, .error = error, .numbers = numbers };
 	size_t length;
 	char *canonical;
 
@@ -826,9 +829,11 @@ int cluster_read_value(struct cluster *ret_cluster, const struct json_doc *doc, 
 		cluster_free(ret_cluster);
 		return ERROR_INPUT;
 	}
-	canonical = json_canonical(value, &length);
-	digest_sha256(canonical, length, ret_cluster->digest);
-	free(canonical);
+	if (!numbers) {
+		canonical = json_canonical(value, &length);
+		digest_sha256(canonical, length, ret_cluster->digest);
+		free(canonical);
+	}
 	cluster_check(ret_cluster);
 	return 0;
 }
@@ -836,13 +841,13 @@ int cluster_read_value(struct cluster *ret_cluster, const struct json_doc *doc, 
 int cluster_read(struct cluster *ret_cluster, const struct json_doc *doc, enum profile profile,
                  struct error *error)
 {
-	return cluster_read_value(ret_cluster, doc, json_doc_root(doc), profile, error);
+	return cluster_read_value(ret_cluster, doc, json_doc_root(doc), profile, NULL, error);
 }
 
 int cluster_add_host(struct cluster *cluster, const struct json_doc *doc, const json_t *value,
-                     uint32_t *ret_host, struct error *error)
+                     const struct read_numbers *numbers, uint32_t *ret_host, struct error *error)
 {
-	struct reader reader = { .doc = doc, .cluster = cluster, .error = error };
+	struct reader reader = { .doc = doc, .cluster = cluster, .error = error, .numbers = numbers };
 	struct host host;
 	int result = read_host(&reader, value, cluster->host_count, &host);
 

@@ -95,6 +95,15 @@ int json_fail(const struct json_doc *doc, const json_t *value, struct error *err
 	                 path, path[0] ? ": " : "", message);
 }
 
+void json_path(const struct json_doc *doc, const json_t *value, char *ret_path, size_t room)
+{
+	size_t index = 0;
+
+	must(room > 0);
+	ret_path[0] = '\0';
+	must(value_find(doc->root, value, ret_path, room, &index));
+}
+
 static int key_compare(const void *a, const void *b)
 {
 	return strcmp((*(const cJSON *const *)a)->string, (*(const cJSON *const *)b)->string);

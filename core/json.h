@@ -38,6 +38,9 @@ const char *json_doc_name(const struct json_doc *doc);
 int json_fail(const struct json_doc *doc, const json_t *value, struct error *error, const char *format, ...)
 	__attribute__((format(printf, 4, 5)));
 
+/* Where a value of the document is, as messages say it (vms[3].dirty.rate_pages_s); costs a walk. */
+void json_path(const struct json_doc *doc, const json_t *value, char *ret_path, size_t room);
+
 /* As with error_set: said to the static analyzer. */
 #ifdef __clang_analyzer__
 #define json_fail(...) ((void)json_fail(__VA_ARGS__), ERROR_INPUT)

@@ -82,20 +82,43 @@ static int read_text(struct reader *reader, const json_t *value, const char **in
 	return 0;
 }
 
+bool read_is_distribution(const json_t *value)
+{
+	return json_type(value) == JSON_OBJECT && json_get(value, "dist");
+}
+
+/* A number that is there, or one that is drawn. */
+static int read_number(struct reader *reader, const json_t *value, const struct read_bounds *bounds,
+                       double *ret)
+{
+	const struct read_numbers *numbers = reader->numbers;
+
+	if (read_is_distribution(value)) {
+		if (numbers)
+			return numbers->draw(numbers->context, reader->doc, value, bounds, ret, reader->error);
+		return json_fail(reader->doc, value, reader->error,
+		                 "a distribution, expected %s: only what simulate and sweep read may have one",
+		                 bounds->whole ? "an integer" : "a number");
+	}
+	if (read_type(reader, value, JSON_NUMBER, bounds->whole ? "an integer" : "a number"))
+		return ERROR_INPUT;
+	*ret = json_number(value);
+	return 0;
+}
+
 static int read_in_range(struct reader *reader, const json_t *value, const struct read_member *member,
                          double *ret)
 {
-	double number, max = member->max;
+	bool whole = member->kind == READ_COUNT;
+	double number = 0, max = whole && member->max > count_limit ? count_limit : member->max;
+	struct read_bounds bounds = { member->min, max, member->above, whole };
 	char low[32], high[32], got[32];
 
-	if (read_type(reader, value, JSON_NUMBER, member->kind == READ_COUNT ? "an integer" : "a number"))
+	if (read_number(reader, value, &bounds, &number))
 		return ERROR_INPUT;
-	number = json_number(value);
 	json_number_text(number, got);
-	if (member->kind == READ_COUNT && number != rint(number))
+	if (whole && number != rint(number))
 		return json_fail(reader->doc, value, reader->error, "%s, expected an integer", got);
-	if (member->kind == READ_COUNT && max > count_limit)
-		max = count_limit;
 	if (number < member->min || number > max || (member->above && number == member->min)) {
 		json_number_text(member->min, low);
 		if (isfinite(max))
@@ -136,8 +159,10 @@ static int read_word(struct reader *reader, const json_t *value, const char *con
 
 int read_pairs(struct reader *reader, const json_t *object, struct pairs *ret_pairs)
 {
+	static const struct read_bounds anything = { -INFINITY, INFINITY, false, false };
 	struct pair *pairs;
 	uint32_t count = 0;
+	double drawn = 0;
 
 	if (read_type(reader, object, JSON_OBJECT, "an object of texts"))
 		return ERROR_INPUT;
@@ -158,8 +183,13 @@ int read_pairs(struct reader *reader, const json_t *object, struct pairs *ret_pa
 			text = json_bool(member) ? "true" : "false";
 			break;
 		default:
-			return json_fail(reader->doc, member, reader->error, "%s, expected a string",
-			                 json_type_name(member));
+			if (!read_is_distribution(member))
+				return json_fail(reader->doc, member, reader->error, "%s, expected a string",
+				                 json_type_name(member));
+			if (read_number(reader, member, &anything, &drawn))
+				return ERROR_INPUT;
+			json_number_text(drawn, number);
+			text = number;
 		}
 		pairs[count] = (struct pair){ cluster_intern(reader->cluster, json_key(member)),
 			                      cluster_intern(reader->cluster, text) };

@@ -16,11 +16,29 @@ enum read_kind {
 	READ_BY      /* by its own function */
 };
 
+/* What a number has to be. */
+struct read_bounds {
+	double min, max; /* inclusive, max may be INFINITY */
+	bool above;      /* min itself is not allowed */
+	bool whole;      /* an integer */
+};
+
+/*
+ * Where a number may be a distribution ({"dist": …}): gives the number for it, within the bounds, or fills
+ * *error and returns a negative code. Called by several readers at a time when these share a context.
+ */
+struct read_numbers {
+	int (*draw)(void *context, const struct json_doc *doc, const json_t *value,
+	            const struct read_bounds *bounds, double *ret_number, struct error *error);
+	void *context;
+};
+
 struct reader {
 	const struct json_doc *doc;
 	struct cluster *cluster;
 	struct error *error;
 	void *context; /* for READ_BY functions: the caller's own */
+	const struct read_numbers *numbers; /* NULL: numbers are numbers */
 };
 
 /* A member of an object. Tables of these end with a row whose name is NULL. */
@@ -46,6 +64,9 @@ int read_object(struct reader *reader, const json_t *object, const struct read_m
 
 /* One value by one row of a table. */
 int read_value(struct reader *reader, const json_t *value, const struct read_member *member, void *target);
+
+/* Whether a value is written as a distribution. */
+bool read_is_distribution(const json_t *value);
 
 /* Free-form members: texts, numbers and truths, all kept as text. */
 int read_pairs(struct reader *reader, const json_t *object, struct pairs *ret_pairs);

@@ -120,7 +120,7 @@ static int read_new_host(struct reader *reader, const json_t *value, void *into)
 {
 	uint32_t *host = into;
 
-	return cluster_add_host(reader->cluster, reader->doc, value, host, reader->error);
+	return cluster_add_host(reader->cluster, reader->doc, value, reader->numbers, host, reader->error);
 }
 
 static int read_size(struct reader *reader, const json_t *value, void *into)
@@ -399,10 +399,11 @@ static const struct read_member root_members[] = {
 };
 
 /* Texts of the root are interned before the cluster is read: in a cluster of their own. */
-static int read_root(const struct json_doc *doc, struct root *root, struct error *error)
+static int read_root(const struct json_doc *doc, const struct read_numbers *numbers, struct root *root,
+                     struct error *error)
 {
 	struct cluster texts = { 0 };
-	struct reader reader = { .doc = doc, .cluster = &texts, .error = error };
+	struct reader reader = { .doc = doc, .cluster = &texts, .error = error, .numbers = numbers };
 	const json_t *value = json_doc_root(doc);
 	int result;
 
@@ -416,28 +417,44 @@ static int read_root(const struct json_doc *doc, struct root *root, struct error
 		                   json_type_name(root->cluster));
 	if (!result)
 		result = read_type(&reader, root->actions, JSON_ARRAY, "an array of actions");
+	for (int i = 0; i < 2 && !result; i++) {
+		const json_t *number = json_get(value, i ? "seed" : "runs");
+
+		if (number && read_is_distribution(number))
+			result = json_fail(doc, number, error,
+			                   "a distribution, expected an integer: draws depend on it");
+	}
 	root->schema = NULL;
 	cluster_free(&texts);
 	return result;
 }
 
 int scenario_read(struct scenario *ret_scenario, const struct json_doc *doc, enum profile profile,
-                  scenario_load load, void *context, struct error *error)
+                  const struct scenario_source *source, struct error *error)
 {
+	static const struct scenario_source none = { 0 };
+
 	struct root root = { .profile = PROFILE_COUNT, .runs = 1, .window_s = 1800, .seed = 1 };
 	struct scenario scenario = { 0 };
 	struct reader reader = { .doc = doc, .cluster = &scenario.cluster, .error = error };
 	struct action *actions;
-	int result = read_root(doc, &root, error);
+	int result;
 
+	source = source ? source : &none;
+	reader.numbers = source->numbers;
+	result = read_root(doc, reader.numbers, &root, error);
 	if (result)
 		return result;
 	if (profile >= PROFILE_COUNT)
 		profile = root.profile;
-	if (json_type(root.cluster) == JSON_TEXT)
-		result = load(context, json_text(root.cluster), profile, &scenario.cluster, error);
+	if (json_type(root.cluster) == JSON_OBJECT)
+		result = cluster_read_value(&scenario.cluster, doc, root.cluster, profile, reader.numbers,
+		                            error);
+	else if (source->load)
+		result = source->load(source->context, json_text(root.cluster), profile, reader.numbers,
+		                      &scenario.cluster, error);
 	else
-		result = cluster_read_value(&scenario.cluster, doc, root.cluster, profile, error);
+		result = json_fail(doc, root.cluster, error, "a path, expected a cluster in place");
 	if (result)
 		return result;
 	scenario.hosts_at_start = scenario.cluster.host_count;

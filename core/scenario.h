@@ -79,20 +79,33 @@ struct scenario {
 	double window_s;
 };
 
+struct read_numbers; /* core/read.h */
+
 /*
- * Reads the cluster that a scenario names by its path. path: as written in the scenario. Fills *error and
- * returns a negative code when it can't.
+ * Reads the cluster that a scenario names by its path. path: as written in the scenario. numbers: as of
+ * cluster_read_value; the document that they were read from must outlive their context. Fills *error and
+ * returns a negative code when it can't. Called by several threads at a time when they share a context, for
+ * a path that was loaded before.
  */
 typedef int (*scenario_load)(void *context, const char *path, enum profile profile,
-                             struct cluster *ret_cluster, struct error *error);
+                             const struct read_numbers *numbers, struct cluster *ret_cluster,
+                             struct error *error);
+
+/* What a scenario's file leaves to others. */
+struct scenario_source {
+	scenario_load load; /* NULL: its cluster must be in place */
+	void *context;      /* for load */
+	const struct read_numbers *numbers; /* NULL: its numbers are no distributions */
+};
 
 /*
  * Reads a parsed scenario: every member is checked as in cluster_read, names must be those of the cluster or
- * of an add-host or boot of the scenario. profile < PROFILE_COUNT goes before the file's. load is called at
- * most once. The document is not needed afterwards. Free with scenario_free.
+ * of an add-host or boot of the scenario. profile < PROFILE_COUNT goes before the file's. source's load is
+ * called at most once; NULL: it has none of anything. The document is not needed afterwards. Free with
+ * scenario_free.
  */
 int scenario_read(struct scenario *ret_scenario, const struct json_doc *doc, enum profile profile,
-                  scenario_load load, void *context, struct error *error);
+                  const struct scenario_source *source, struct error *error);
 
 /* A scenario in memory: locks hosts of a cluster, one after another. The cluster is taken over. */
 void scenario_lock(struct scenario *ret_scenario, struct cluster *cluster, const uint32_t *hosts,

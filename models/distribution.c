@@ -7,7 +7,15 @@
 #include <gsl/gsl_math.h>
 #include <math.h>
 #include <stdlib.h>
-#include <string.h>
+
+static const char *const words[] = { "uniform",   "triangular", "pert",              "normal",    "lognormal",
+	                             "exponential", "gamma",    "weibull",           "beta",      "pareto",
+	                             "logistic",  "gumbel",     "laplace",           "rayleigh",  "student-t",
+	                             "poisson",   "binomial",   "negative-binomial", "geometric", "empirical",
+	                             NULL };
+const char *const *const distribution_words = words;
+
+_Static_assert(sizeof(words) / sizeof(words[0]) == DISTRIBUTION_KINDS + 1, "a word a kind");
 
 static const char *const parameters[] = { "mean",  "sd",    "p50",   "p90",  "min",     "max",    "mode",
 	                                  "shape", "scale", "alpha", "beta", "degrees", "trials", "probability",
@@ -287,7 +295,6 @@ static double empirical_quantile(const struct distribution *d, double unit)
 #define P(parameter_) (1u << PARAMETER_##parameter_)
 
 struct kind {
-	const char *word;
 	const char *needs;     /* in words */
 	unsigned given, other; /* the parameters that it needs, or these instead (0: no others) */
 	unsigned positive;     /* of these, those that must be more than 0 */
@@ -298,66 +305,52 @@ struct kind {
 
 /* Sources: the GNU Scientific Library's manual, "Random Number Distributions"; PERT above. */
 static const struct kind kinds[] = {
-	[DISTRIBUTION_UNIFORM] = { "uniform", "needs min and max", P(MIN) | P(MAX), 0, 0, make_uniform,
+	[DISTRIBUTION_UNIFORM] = { "needs min and max", P(MIN) | P(MAX), 0, 0, make_uniform,
 	                           uniform_share, uniform_quantile },
-	[DISTRIBUTION_TRIANGULAR] = { "triangular", "needs min, mode and max", P(MIN) | P(MODE) | P(MAX), 0, 0,
+	[DISTRIBUTION_TRIANGULAR] = { "needs min, mode and max", P(MIN) | P(MODE) | P(MAX), 0, 0,
 	                              make_triangular, triangular_share, triangular_quantile },
-	[DISTRIBUTION_PERT] = { "pert", "needs min, mode and max", P(MIN) | P(MODE) | P(MAX), 0, 0, make_pert,
+	[DISTRIBUTION_PERT] = { "needs min, mode and max", P(MIN) | P(MODE) | P(MAX), 0, 0, make_pert,
 	                        beta_share, beta_quantile },
-	[DISTRIBUTION_NORMAL] = { "normal", "needs mean and sd, or p50 and p90", P(MEAN) | P(SD),
+	[DISTRIBUTION_NORMAL] = { "needs mean and sd, or p50 and p90", P(MEAN) | P(SD),
 	                          P(P50) | P(P90), P(SD), make_normal, normal_share, normal_quantile },
-	[DISTRIBUTION_LOGNORMAL] = { "lognormal", "needs mean and sd, or p50 and p90", P(MEAN) | P(SD),
+	[DISTRIBUTION_LOGNORMAL] = { "needs mean and sd, or p50 and p90", P(MEAN) | P(SD),
 	                             P(P50) | P(P90), P(MEAN) | P(SD) | P(P50) | P(P90), make_lognormal,
 	                             lognormal_share, lognormal_quantile },
-	[DISTRIBUTION_EXPONENTIAL] = { "exponential", "needs mean", P(MEAN), 0, P(MEAN), make_exponential,
+	[DISTRIBUTION_EXPONENTIAL] = { "needs mean", P(MEAN), 0, P(MEAN), make_exponential,
 	                               exponential_share, exponential_quantile },
-	[DISTRIBUTION_GAMMA] = { "gamma", "needs mean and sd", P(MEAN) | P(SD), 0, P(MEAN) | P(SD), make_gamma,
+	[DISTRIBUTION_GAMMA] = { "needs mean and sd", P(MEAN) | P(SD), 0, P(MEAN) | P(SD), make_gamma,
 	                         gamma_share, gamma_quantile },
-	[DISTRIBUTION_WEIBULL] = { "weibull", "needs scale and shape", P(SCALE) | P(SHAPE), 0,
+	[DISTRIBUTION_WEIBULL] = { "needs scale and shape", P(SCALE) | P(SHAPE), 0,
 	                           P(SCALE) | P(SHAPE), make_scaled, weibull_share, weibull_quantile },
-	[DISTRIBUTION_BETA] = { "beta", "needs alpha and beta", P(ALPHA) | P(BETA), 0, P(ALPHA) | P(BETA),
+	[DISTRIBUTION_BETA] = { "needs alpha and beta", P(ALPHA) | P(BETA), 0, P(ALPHA) | P(BETA),
 	                        make_beta, beta_share, beta_quantile },
-	[DISTRIBUTION_PARETO] = { "pareto", "needs scale and shape", P(SCALE) | P(SHAPE), 0,
+	[DISTRIBUTION_PARETO] = { "needs scale and shape", P(SCALE) | P(SHAPE), 0,
 	                          P(SCALE) | P(SHAPE), make_scaled, pareto_share, pareto_quantile },
-	[DISTRIBUTION_LOGISTIC] = { "logistic", "needs mean and sd", P(MEAN) | P(SD), 0, P(SD), make_logistic,
+	[DISTRIBUTION_LOGISTIC] = { "needs mean and sd", P(MEAN) | P(SD), 0, P(SD), make_logistic,
 	                            logistic_share, logistic_quantile },
-	[DISTRIBUTION_GUMBEL] = { "gumbel", "needs mean and sd", P(MEAN) | P(SD), 0, P(SD), make_gumbel,
+	[DISTRIBUTION_GUMBEL] = { "needs mean and sd", P(MEAN) | P(SD), 0, P(SD), make_gumbel,
 	                          gumbel_share, gumbel_quantile },
-	[DISTRIBUTION_LAPLACE] = { "laplace", "needs mean and sd", P(MEAN) | P(SD), 0, P(SD), make_laplace,
+	[DISTRIBUTION_LAPLACE] = { "needs mean and sd", P(MEAN) | P(SD), 0, P(SD), make_laplace,
 	                           laplace_share, laplace_quantile },
-	[DISTRIBUTION_RAYLEIGH] = { "rayleigh", "needs scale", P(SCALE), 0, P(SCALE), make_scaled,
+	[DISTRIBUTION_RAYLEIGH] = { "needs scale", P(SCALE), 0, P(SCALE), make_scaled,
 	                            rayleigh_share, rayleigh_quantile },
-	[DISTRIBUTION_STUDENT_T] = { "student-t", "needs mean, scale and degrees",
+	[DISTRIBUTION_STUDENT_T] = { "needs mean, scale and degrees",
 	                             P(MEAN) | P(SCALE) | P(DEGREES), 0, P(SCALE) | P(DEGREES), make_student,
 	                             student_share, student_quantile },
-	[DISTRIBUTION_POISSON] = { "poisson", "needs mean", P(MEAN), 0, P(MEAN), make_poisson, poisson_share,
+	[DISTRIBUTION_POISSON] = { "needs mean", P(MEAN), 0, P(MEAN), make_poisson, poisson_share,
 	                           NULL },
-	[DISTRIBUTION_BINOMIAL] = { "binomial", "needs trials and probability", P(TRIALS) | P(PROBABILITY), 0,
+	[DISTRIBUTION_BINOMIAL] = { "needs trials and probability", P(TRIALS) | P(PROBABILITY), 0,
 	                            P(TRIALS) | P(PROBABILITY), make_binomial, binomial_share, NULL },
-	[DISTRIBUTION_NEGATIVE_BINOMIAL] = { "negative-binomial", "needs mean and sd", P(MEAN) | P(SD), 0,
+	[DISTRIBUTION_NEGATIVE_BINOMIAL] = { "needs mean and sd", P(MEAN) | P(SD), 0,
 	                                     P(MEAN) | P(SD), make_negative_binomial, negative_binomial_share,
 	                                     NULL },
-	[DISTRIBUTION_GEOMETRIC] = { "geometric", "needs probability", P(PROBABILITY), 0, P(PROBABILITY),
+	[DISTRIBUTION_GEOMETRIC] = { "needs probability", P(PROBABILITY), 0, P(PROBABILITY),
 	                             make_geometric, geometric_share, NULL },
-	[DISTRIBUTION_EMPIRICAL] = { "empirical", "needs values", 0, 0, 0, NULL, empirical_share,
+	[DISTRIBUTION_EMPIRICAL] = { "needs values", 0, 0, 0, NULL, empirical_share,
 	                             empirical_quantile },
 };
 
 _Static_assert(sizeof(kinds) / sizeof(kinds[0]) == DISTRIBUTION_KINDS, "a row a kind");
-
-const char *distribution_word(enum distribution_kind kind)
-{
-	return kinds[kind].word;
-}
-
-enum distribution_kind distribution_by_word(const char *word)
-{
-	int kind = 0;
-
-	while (kind < DISTRIBUTION_KINDS && strcmp(kinds[kind].word, word))
-		kind++;
-	return (enum distribution_kind)kind;
-}
 
 /* ------------------------------------------------------------------ making */
 

@@ -30,9 +30,8 @@ enum distribution_kind {
 	DISTRIBUTION_KINDS
 };
 
-/* The word of `dist` in files; and the kind by it, DISTRIBUTION_KINDS: none. */
-const char *distribution_word(enum distribution_kind kind);
-enum distribution_kind distribution_by_word(const char *word);
+/* The words of `dist` in files, in the enumeration's order, NULL at the end. */
+extern const char *const *const distribution_words;
 
 /* What describes a distribution; each kind takes some of them (docs/uncertainty.md has the table). */
 enum distribution_parameter {

@@ -184,7 +184,7 @@ static int scenario_new(const struct measured *rows, const struct batch *batch,
 	result = json_doc_parse(&doc, "replay", text, length, error);
 	if (result)
 		return result;
-	result = scenario_read(ret_scenario, doc, PROFILE_COUNT, NULL, NULL, error);
+	result = scenario_read(ret_scenario, doc, PROFILE_COUNT, NULL, error);
 	json_doc_free(doc);
 	return result;
 }

@@ -2,8 +2,10 @@
 #include "sim/simulation.h"
 
 #include "core/must.h"
-#include "sim/percentile.h"
+#include "sim/simulation_parts.h"
+#include "sim/uncertain.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -14,41 +16,54 @@ struct worker {
 	struct world world;
 	struct state state;
 	bool ready;
-};
-
-struct action_result {
-	enum verdict verdict;
-	const char *message;
-	int64_t start_ns, end_ns;
-	const uint32_t *allowed;
-	uint32_t allowed_count;
-};
-
-/* What is kept of one run. */
-struct run_result {
-	struct arena arena;
-	struct action_result *actions;
-	struct moved *moved;
-	uint32_t moved_count;
+	/* with draws: the run's own */
+	struct uncertain_draw draw;
+	struct scenario drawn;
+	uint32_t failed_run; /* NONE: none of its runs */
+	struct error error;
 };
 
 void simulation_create(struct simulation *ret_simulation, const struct scenario *scenario,
                        const struct simulation_options *options)
 {
+	const struct simulation_draws *draws = options->draws;
+
 	must(options->runs > 0 && options->threads > 0);
 	*ret_simulation = (struct simulation){ .scenario = scenario, .options = *options };
-	ret_simulation->runs = options->runs;
 	ret_simulation->workers = MEMORY_ARRAY(struct worker, options->threads);
-	ret_simulation->results = MEMORY_ARRAY(struct run_result, ret_simulation->runs);
+	for (unsigned i = 0; i < options->threads; i++) {
+		ret_simulation->workers[i].failed_run = NONE;
+		if (draws)
+			uncertain_draw_create(&ret_simulation->workers[i].draw, draws->uncertain,
+			                      (enum sampling)draws->sampling, options->seed);
+	}
+	simulation_extend(ret_simulation, options->runs);
+}
+
+void simulation_extend(struct simulation *simulation, uint32_t runs)
+{
+	must(runs > simulation->runs);
+	simulation->results = memory_resize(simulation->results, runs, sizeof(*simulation->results));
+	memset(simulation->results + simulation->runs, 0,
+	       sizeof(*simulation->results) * (runs - simulation->runs));
+	simulation->runs = runs;
+}
+
+static void worker_free(struct worker *worker)
+{
+	if (!worker->ready)
+		return;
+	world_free(&worker->world);
+	state_free(&worker->state);
+	worker->ready = false;
 }
 
 void simulation_free(struct simulation *simulation)
 {
 	for (unsigned i = 0; i < simulation->options.threads; i++) {
-		if (simulation->workers[i].ready) {
-			world_free(&simulation->workers[i].world);
-			state_free(&simulation->workers[i].state);
-		}
+		worker_free(&simulation->workers[i]);
+		if (simulation->options.draws)
+			uncertain_draw_free(&simulation->workers[i].draw);
 	}
 	for (uint32_t i = 0; i < simulation->runs; i++)
 		arena_free(&simulation->results[i].arena);
@@ -60,12 +75,59 @@ void simulation_free(struct simulation *simulation)
 	*simulation = (struct simulation){ 0 };
 }
 
+/* ------------------------------------------------------------------ draws */
+
+static int read_drawn(const struct simulation_draws *draws, struct uncertain_draw *draw,
+                      struct scenario *ret_scenario, struct error *error)
+{
+	struct read_numbers numbers = uncertain_drawn(draw);
+	struct scenario_source source = draws->source;
+
+	source.numbers = &numbers;
+	return scenario_read(ret_scenario, draws->doc, draws->profile, &source, error);
+}
+
+int simulation_read_largest(const struct simulation_draws *draws, uint64_t seed, uint32_t runs,
+                            struct scenario *ret_scenario, struct error *error)
+{
+	struct uncertain_draw draw;
+	int result;
+
+	uncertain_draw_create(&draw, draws->uncertain, (enum sampling)draws->sampling, seed);
+	uncertain_draw_largest(&draw, runs);
+	result = read_drawn(draws, &draw, ret_scenario, error);
+	uncertain_draw_free(&draw);
+	return result;
+}
+
+/*
+ * The VM of a run's own scenario by the simulation's: they differ where it is drawn how many VMs a boot makes.
+ */
+static uint32_t vm_of(const struct simulation *simulation, const struct scenario *run, uint32_t vm)
+{
+	const struct scenario *all = simulation->scenario;
+
+	if (run == all || vm < all->vms_at_start)
+		return vm;
+	for (uint32_t i = 0; i < run->action_count; i++) {
+		const struct action *action = &run->actions[i];
+
+		if (action->kind != ACTION_BOOT || vm < action->vm_first ||
+		    vm - action->vm_first >= action->max_count)
+			continue;
+		for (uint32_t j = 0; j < all->action_count; j++) {
+			if (all->as_written[j] == run->as_written[i])
+				return all->actions[j].vm_first + (vm - action->vm_first);
+		}
+	}
+	must(false);
+}
+
 /* ------------------------------------------------------------------ runs */
 
-static void get_ready(const struct simulation *simulation, struct worker *worker)
+static void get_ready(const struct simulation *simulation, const struct scenario *scenario,
+                      struct worker *worker)
 {
-	const struct scenario *scenario = simulation->scenario;
-
 	if (worker->ready)
 		return;
 	worker->ready = true;
@@ -83,81 +145,160 @@ static const char *keep_text(struct arena *arena, const char *text)
 	return text ? arena_text(arena, text, strlen(text)) : NULL;
 }
 
-static void keep_result(struct run_result *result, const struct world *world)
+static void keep_action(struct run_result *result, const struct activity *activity,
+                        struct action_result *action)
+{
+	action->verdict = activity->verdict;
+	action->message = keep_text(&result->arena, activity->message);
+	action->start_ns = activity->start_ns;
+	action->end_ns = activity->end_ns;
+	if (activity->allowed) {
+		uint32_t *allowed = ARENA_ARRAY(&result->arena, uint32_t, activity->allowed_count);
+
+		memcpy(allowed, activity->allowed, sizeof(*allowed) * activity->allowed_count);
+		action->allowed = allowed;
+		action->allowed_count = activity->allowed_count;
+	}
+}
+
+/* What is summed up over all runs. */
+static void keep_sums(struct run_result *result, const struct world *world, double window_s)
+{
+	bool succeeded = true;
+	double end_s = 0;
+
+	for (uint32_t i = 0; i < world->action_count; i++) {
+		const struct activity *activity = &world->activities[i];
+
+		succeeded = succeeded &&
+		            (activity->verdict == VERDICT_LOCKED || activity->verdict == VERDICT_DONE);
+		end_s = fmax(end_s, (double)activity->end_ns / 1e9);
+	}
+	for (uint32_t i = 0; i < world->moved_count; i++) {
+		const struct moved *moved = &world->moved[i];
+
+		result->bytes += moved->bytes;
+		if (moved->outcome == OUTCOME_COMPLETED)
+			result->downtime_ms = fmax(result->downtime_ms, 1000 * moved->downtime_s);
+	}
+	result->duration_s = succeeded ? end_s : INFINITY;
+	result->in_window = succeeded && end_s <= window_s;
+}
+
+static void keep_result(const struct simulation *simulation, const struct scenario *scenario,
+                        struct run_result *result, const struct world *world)
 {
 	struct arena *arena = &result->arena;
 
 	result->actions = ARENA_ARRAY(arena, struct action_result, world->action_count);
-	for (uint32_t i = 0; i < world->action_count; i++) {
-		const struct activity *activity = &world->activities[i];
-		struct action_result *action = &result->actions[i];
-
-		action->verdict = activity->verdict;
-		action->message = keep_text(arena, activity->message);
-		action->start_ns = activity->start_ns;
-		action->end_ns = activity->end_ns;
-		if (activity->allowed) {
-			uint32_t *allowed = ARENA_ARRAY(arena, uint32_t, activity->allowed_count);
-
-			memcpy(allowed, activity->allowed, sizeof(*allowed) * activity->allowed_count);
-			action->allowed = allowed;
-			action->allowed_count = activity->allowed_count;
-		}
-	}
+	for (uint32_t i = 0; i < world->action_count; i++)
+		keep_action(result, &world->activities[i], &result->actions[scenario->as_written[i]]);
 	result->moved_count = world->moved_count;
 	result->moved = ARENA_ARRAY(arena, struct moved, world->moved_count);
-	if (world->moved_count)
-		memcpy(result->moved, world->moved, sizeof(*result->moved) * world->moved_count);
+	for (uint32_t i = 0; i < world->moved_count; i++) {
+		result->moved[i] = world->moved[i];
+		result->moved[i].activity = scenario->as_written[world->moved[i].activity];
+		result->moved[i].vm = vm_of(simulation, scenario, world->moved[i].vm);
+	}
+	keep_sums(result, world, scenario->window_s);
 }
 
-/* What only the first run is asked for. */
-static void keep_first(struct simulation *simulation, const struct world *world)
+static void keep_alarms(struct simulation *simulation, const struct world *world)
 {
-	const struct state *state = world->state;
-	uint32_t host_count = world->cluster->host_count, vm_count = world->cluster->vm_count;
-	struct final_state *final = &simulation->final;
 	struct arena *arena = &simulation->arena;
 
-	final->hosts = ARENA_ARRAY(arena, struct host_status, host_count);
-	final->vm_hosts = ARENA_ARRAY(arena, uint32_t, vm_count);
-	final->vm_states = ARENA_ARRAY(arena, uint8_t, vm_count);
-	final->vm_exists = ARENA_ARRAY(arena, bool, vm_count);
-	for (uint32_t i = 0; i < host_count; i++)
-		final->hosts[i] = state->hosts[i];
-	for (uint32_t i = 0; i < vm_count; i++) {
-		final->vm_hosts[i] = state->vm_host[i];
-		final->vm_states[i] = state->vm_state[i];
-		final->vm_exists[i] = world_vm_exists(world, i);
-	}
 	simulation->alarm_count = world->alarm_count;
 	simulation->alarms = ARENA_ARRAY(arena, struct alarm, world->alarm_count);
 	for (uint32_t i = 0; i < world->alarm_count; i++) {
 		simulation->alarms[i] = world->alarms[i];
 		simulation->alarms[i].text = keep_text(arena, world->alarms[i].text);
+		simulation->alarms[i].subject = keep_text(arena, world->alarms[i].subject);
 	}
+}
+
+/* What only the first run is asked for. */
+static void keep_first(struct simulation *simulation, const struct scenario *scenario,
+                       const struct world *world)
+{
+	const struct cluster *all = &simulation->scenario->cluster;
+	const struct state *state = world->state;
+	struct final_state *final = &simulation->final;
+	struct arena *arena = &simulation->arena;
+
+	final->hosts = ARENA_ARRAY(arena, struct host_status, all->host_count);
+	final->vm_hosts = ARENA_ARRAY(arena, uint32_t, all->vm_count);
+	final->vm_states = ARENA_ARRAY(arena, uint8_t, all->vm_count);
+	final->vm_exists = ARENA_ARRAY(arena, bool, all->vm_count);
+	for (uint32_t i = 0; i < all->host_count; i++)
+		final->hosts[i] = state->hosts[i];
+	for (uint32_t i = 0; i < scenario->cluster.vm_count; i++) {
+		uint32_t vm = vm_of(simulation, scenario, i);
+
+		final->vm_hosts[vm] = state->vm_host[i];
+		final->vm_states[vm] = state->vm_state[i];
+		final->vm_exists[vm] = world_vm_exists(world, i);
+	}
+	keep_alarms(simulation, world);
+	for (uint32_t i = 0; i < simulation->recorder.phase_count; i++)
+		simulation->recorder.phases[i].vm =
+			vm_of(simulation, scenario, simulation->recorder.phases[i].vm);
+	for (uint32_t i = 0; i < simulation->recorder.memories.count; i++)
+		simulation->recorder.memories.at[i].key =
+			vm_of(simulation, scenario, simulation->recorder.memories.at[i].key);
+}
+
+static void run_scenario(struct simulation *simulation, const struct scenario *scenario, uint32_t run,
+                         struct worker *worker)
+{
+	struct world *world = &worker->world;
+	bool first = run == 0;
+
+	world->trace = first && simulation->options.trace ? &simulation->trace : NULL;
+	world->recorder = first && simulation->options.record ? &simulation->recorder : NULL;
+	world->want_allowed = first && simulation->options.allowed &&
+	                      (uint64_t)scenario->action_count * scenario->cluster.host_count <=
+	                              ALLOWED_MOST;
+	world_run(world, &worker->state, scenario->actions, scenario->action_count, simulation->options.seed,
+	          run);
+	keep_result(simulation, scenario, &simulation->results[run], world);
+	if (first)
+		keep_first(simulation, scenario, world);
+}
+
+/* Each run has its own scenario, and nothing that was made for another. */
+static void run_drawn(struct simulation *simulation, uint32_t run, struct worker *worker)
+{
+	struct error error;
+
+	uncertain_draw_run(&worker->draw, run);
+	if (read_drawn(simulation->options.draws, &worker->draw, &worker->drawn, &error)) {
+		if (run < worker->failed_run) {
+			worker->failed_run = run;
+			worker->error = error;
+		}
+		return;
+	}
+	get_ready(simulation, &worker->drawn, worker);
+	run_scenario(simulation, &worker->drawn, run, worker);
+	worker_free(worker);
+	scenario_free(&worker->drawn);
 }
 
 void simulation_run(struct simulation *simulation, uint32_t run, unsigned thread)
 {
-	const struct scenario *scenario = simulation->scenario;
-	const struct cluster *cluster = &scenario->cluster;
+	const struct cluster *cluster = &simulation->scenario->cluster;
 	struct worker *worker = &simulation->workers[thread];
-	struct world *world = &worker->world;
-	bool first = run == 0, again = simulation->runs > 1;
+	bool again = simulation->runs > 1;
 	uint32_t mark = 0;
 
-	get_ready(simulation, worker);
-	world->trace = first && simulation->options.trace ? &simulation->trace : NULL;
-	world->recorder = first && simulation->options.record ? &simulation->recorder : NULL;
-	world->want_allowed = first && simulation->options.allowed &&
-	                      (uint64_t)scenario->action_count * cluster->host_count <= ALLOWED_MOST;
+	if (simulation->options.draws) {
+		run_drawn(simulation, run, worker);
+		return;
+	}
+	get_ready(simulation, simulation->scenario, worker);
 	if (again)
 		mark = state_mark(&worker->state);
-	world_run(world, &worker->state, scenario->actions, scenario->action_count, simulation->options.seed,
-	          run);
-	keep_result(&simulation->results[run], world);
-	if (first)
-		keep_first(simulation, world);
+	run_scenario(simulation, simulation->scenario, run, worker);
 	if (!again)
 		return;
 	state_rollback(&worker->state, mark);
@@ -166,242 +307,18 @@ void simulation_run(struct simulation *simulation, uint32_t run, unsigned thread
 		       sizeof(*cluster->groups) * cluster->group_count);
 }
 
-/* ------------------------------------------------------------------ summaries */
-
-static double in_seconds(int64_t time_ns)
+int simulation_failed(const struct simulation *simulation, struct error *error)
 {
-	return (double)time_ns / 1e9;
-}
+	const struct worker *first = NULL;
 
-/* The most frequent of a few words; the first in the enumeration among equals. */
-static uint32_t most_frequent(const uint32_t *counts, uint32_t count)
-{
-	uint32_t best = 0;
+	for (unsigned i = 0; i < simulation->options.threads; i++) {
+		const struct worker *worker = &simulation->workers[i];
 
-	for (uint32_t i = 1; i < count; i++) {
-		if (counts[i] > counts[best])
-			best = i;
+		if (worker->failed_run != NONE && (!first || worker->failed_run < first->failed_run))
+			first = worker;
 	}
-	return best;
-}
-
-static double median(double *values, uint32_t count)
-{
-	double percentiles[3];
-
-	percentiles_take(values, count, percentiles);
-	return percentiles[1];
-}
-
-static void summarise_action(struct simulation *simulation, uint32_t index, double *values)
-{
-	struct action_summary *summary = &simulation->actions[simulation->scenario->as_written[index]];
-	uint32_t counts[VERDICT_COUNT] = { 0 }, runs = simulation->runs, run = 0;
-
-	for (uint32_t i = 0; i < runs; i++)
-		counts[simulation->results[i].actions[index].verdict]++;
-	summary->verdict = (enum verdict)most_frequent(counts, VERDICT_COUNT);
-	while (simulation->results[run].actions[index].verdict != summary->verdict)
-		run++;
-	summary->message = simulation->results[run].actions[index].message;
-	summary->allowed = simulation->results[0].actions[index].allowed;
-	summary->allowed_count = simulation->results[0].actions[index].allowed_count;
-	for (uint32_t i = 0; i < runs; i++)
-		values[i] = in_seconds(simulation->results[i].actions[index].start_ns);
-	summary->start_s = median(values, runs);
-	for (uint32_t i = 0; i < runs; i++)
-		values[i] = in_seconds(simulation->results[i].actions[index].end_ns);
-	summary->end_s = median(values, runs);
-}
-
-/*
- * The same migration in several runs: of one VM by one action, and when an action moves a VM more than once,
- * the n-th time.
- */
-struct same {
-	uint32_t action, vm;
-	uint32_t time;      /* 0: the first */
-	uint32_t count;     /* how many runs have it */
-	uint32_t next_time; /* in `sames`, NONE */
-	const struct moved **moved;
-};
-
-struct table {
-	uint32_t *places; /* hash table of the first times: indexes into sames, NONE: free */
-	struct same *sames;
-	uint32_t room, count, sames_room;
-	struct arena arena;
-	uint32_t runs;
-};
-
-static uint32_t *place_of(const struct table *table, uint32_t action, uint32_t vm)
-{
-	uint64_t hash = ((uint64_t)action << 32 | vm) * UINT64_C(0x9e3779b97f4a7c15);
-
-	for (uint32_t at = (uint32_t)(hash >> 33) & (table->room - 1);; at = (at + 1) & (table->room - 1)) {
-		uint32_t *place = &table->places[at];
-
-		if (*place == NONE ||
-		    (table->sames[*place].action == action && table->sames[*place].vm == vm))
-			return place;
-	}
-}
-
-static void places_new(struct table *table)
-{
-	table->places = memory_resize(table->places, table->room, sizeof(*table->places));
-	for (uint32_t i = 0; i < table->room; i++)
-		table->places[i] = NONE;
-	for (uint32_t i = 0; i < table->count; i++) {
-		if (table->sames[i].time == 0)
-			*place_of(table, table->sames[i].action, table->sames[i].vm) = i;
-	}
-}
-
-static uint32_t same_new(struct table *table, uint32_t action, uint32_t vm, uint32_t time)
-{
-	if (table->count == table->sames_room) {
-		table->sames_room = table->sames_room ? table->sames_room * 2 : 64;
-		table->sames = memory_resize(table->sames, table->sames_room, sizeof(*table->sames));
-	}
-	table->sames[table->count] =
-		(struct same){ .action = action,
-		               .vm = vm,
-		               .time = time,
-		               .next_time = NONE,
-		               .moved = ARENA_ARRAY(&table->arena, const struct moved *, table->runs) };
-	return table->count++;
-}
-
-static void table_add(struct table *table, const struct moved *moved, uint32_t run)
-{
-	uint32_t *place, at;
-
-	if (table->count * 2 >= table->room) {
-		table->room = table->room ? table->room * 2 : 128;
-		places_new(table);
-	}
-	place = place_of(table, moved->activity, moved->vm);
-	if (*place == NONE)
-		*place = same_new(table, moved->activity, moved->vm, 0);
-	at = *place;
-	while (table->sames[at].moved[run]) {
-		if (table->sames[at].next_time == NONE) {
-			uint32_t next = same_new(table, moved->activity, moved->vm,
-			                         table->sames[at].time + 1);
-
-			table->sames[at].next_time = next;
-		}
-		at = table->sames[at].next_time;
-	}
-	table->sames[at].moved[run] = moved;
-	table->sames[at].count++;
-}
-
-static double duration_of(const struct moved *moved)
-{
-	return in_seconds(moved->end_ns - moved->start_ns);
-}
-
-static double downtime_of(const struct moved *moved)
-{
-	return 1000 * moved->downtime_s;
-}
-
-static double bytes_of(const struct moved *moved)
-{
-	return moved->bytes;
-}
-
-static double iterations_of(const struct moved *moved)
-{
-	return moved->iterations;
-}
-
-static double throttle_of(const struct moved *moved)
-{
-	return 100 * moved->throttle;
-}
-
-static double start_of(const struct moved *moved)
-{
-	return in_seconds(moved->start_ns);
-}
-
-/* Percentiles of one number, over the runs that completed only or over all. */
-static void take(const struct same *same, uint32_t runs, double (*number)(const struct moved *),
-                 bool completed, double *values, double ret_percentiles[3])
-{
-	uint32_t count = 0;
-
-	for (uint32_t run = 0; run < runs; run++) {
-		if (same->moved[run] && (!completed || same->moved[run]->outcome == OUTCOME_COMPLETED))
-			values[count++] = number(same->moved[run]);
-	}
-	percentiles_take(values, count, ret_percentiles);
-}
-
-static void summarise_migration(const struct simulation *simulation, const struct same *same, double *values,
-                                struct migration_summary *summary)
-{
-	uint32_t counts[OUTCOME_COUNT] = { 0 }, runs = simulation->runs, run = 0;
-	double percentiles[3];
-
-	for (uint32_t i = 0; i < runs; i++) {
-		if (same->moved[i])
-			counts[same->moved[i]->outcome]++;
-	}
-	*summary = (struct migration_summary){
-		.action = simulation->scenario->as_written[same->action],
-		.vm = same->vm,
-		.outcome = (enum outcome)most_frequent(counts, OUTCOME_COUNT),
-		.probability_converged = (double)counts[OUTCOME_COMPLETED] / same->count,
-	};
-	while (!same->moved[run] || same->moved[run]->outcome != summary->outcome)
-		run++;
-	summary->from = same->moved[run]->from;
-	summary->to = same->moved[run]->to;
-	summary->method = same->moved[run]->method;
-	take(same, runs, duration_of, false, values, summary->duration_s);
-	take(same, runs, bytes_of, false, values, summary->bytes);
-	take(same, runs, iterations_of, false, values, summary->iterations);
-	take(same, runs, downtime_of, true, values, summary->downtime_ms);
-	take(same, runs, throttle_of, false, values, percentiles);
-	summary->throttle_percent = percentiles[1];
-	take(same, runs, start_of, false, values, percentiles);
-	summary->start_s = percentiles[1];
-}
-
-void simulation_summarise(struct simulation *simulation)
-{
-	struct table table = { .runs = simulation->runs };
-	double *values = MEMORY_ARRAY(double, simulation->runs);
-
-	simulation->actions = ARENA_ARRAY(&simulation->arena, struct action_summary,
-	                                  simulation->scenario->action_count);
-	for (uint32_t i = 0; i < simulation->scenario->action_count; i++)
-		summarise_action(simulation, i, values);
-	for (uint32_t run = 0; run < simulation->runs; run++) {
-		for (uint32_t i = 0; i < simulation->results[run].moved_count; i++)
-			table_add(&table, &simulation->results[run].moved[i], run);
-	}
-	simulation->migration_count = table.count;
-	simulation->migrations = ARENA_ARRAY(&simulation->arena, struct migration_summary, table.count);
-	for (uint32_t i = 0; i < table.count; i++)
-		summarise_migration(simulation, &table.sames[i], values, &simulation->migrations[i]);
-	arena_free(&table.arena);
-	free(table.places);
-	free(table.sames);
-	free(values);
-}
-
-bool simulation_succeeded(const struct simulation *simulation)
-{
-	for (uint32_t i = 0; i < simulation->scenario->action_count; i++) {
-		enum verdict verdict = simulation->actions[i].verdict;
-
-		if (verdict != VERDICT_LOCKED && verdict != VERDICT_DONE)
-			return false;
-	}
-	return true;
+	if (!first)
+		return 0;
+	return error_set(error, ERROR_INPUT, "%s (as drawn for run %u)", first->error.text,
+	                 first->failed_run + 1);
 }

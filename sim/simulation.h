@@ -3,9 +3,27 @@
 #ifndef SIM_SIMULATION_H
 #define SIM_SIMULATION_H
 
+#include "models/interval.h"
 #include "sim/record.h"
 #include "sim/trace.h"
 #include "sim/world.h"
+
+struct json_doc;
+struct run_result;
+struct uncertain;
+struct worker;
+
+/*
+ * A scenario whose numbers are distributions: it is read anew for each run. uncertain has learned what the
+ * document says; source's numbers are not used.
+ */
+struct simulation_draws {
+	const struct uncertain *uncertain;
+	uint8_t sampling; /* enum sampling */
+	const struct json_doc *doc;
+	enum profile profile; /* as of scenario_read */
+	struct scenario_source source;
+};
 
 struct simulation_options {
 	uint64_t seed;
@@ -14,6 +32,20 @@ struct simulation_options {
 	bool trace, record;                    /* of run 0 */
 	const struct hypervisors *hypervisors; /* NULL: those that ship */
 	bool allowed; /* find the allowed hosts of each action, unless that would be too many */
+	const struct simulation_draws *draws; /* NULL: all runs are of the same numbers */
+};
+
+/* What the scenario comes to over all runs: each number with the interval in which it lies for sure so far. */
+enum { SUMMARY_PERCENTILES = 3 };
+extern const double summary_shares[SUMMARY_PERCENTILES]; /* 0.5, 0.9, 0.99 */
+extern const double summary_confidence;                  /* 0.95 */
+
+struct simulation_summary {
+	/* until the last action has ended; INFINITY: not all end as asked */
+	struct interval duration_s[SUMMARY_PERCENTILES];
+	struct interval worst_downtime_ms[SUMMARY_PERCENTILES], bytes[SUMMARY_PERCENTILES];
+	struct interval probability_done;      /* that all actions end as asked … */
+	struct interval probability_in_window; /* … and within the window */
 };
 
 /* How one action went over all runs. */
@@ -63,7 +95,10 @@ struct simulation {
 	uint32_t migration_count, migration_room, alarm_count;
 };
 
-/* The scenario must outlive the simulation. Free with simulation_free. */
+/*
+ * The scenario must outlive the simulation; with draws it is the one that was read when uncertain learned,
+ * and what draws points to must outlive it too. Free with simulation_free.
+ */
 void simulation_create(struct simulation *ret_simulation, const struct scenario *scenario,
                        const struct simulation_options *options);
 void simulation_free(struct simulation *simulation);
@@ -74,8 +109,31 @@ void simulation_free(struct simulation *simulation);
  */
 void simulation_run(struct simulation *simulation, uint32_t run, unsigned thread);
 
-/* After all runs. */
+/*
+ * The scenario of a simulation with draws in which it is drawn how many VMs a boot makes
+ * (uncertain->counts): as many as in any of so many runs, all else at its median. As scenario_read.
+ */
+int simulation_read_largest(const struct simulation_draws *draws, uint64_t seed, uint32_t runs,
+                            struct scenario *ret_scenario, struct error *error);
+
+/* More runs than before, which are yet to be run. */
+void simulation_extend(struct simulation *simulation, uint32_t runs);
+
+/*
+ * What was wrong with the numbers that were drawn, of the first run in which something was; 0: nothing.
+ * After such, there is nothing to sum up.
+ */
+int simulation_failed(const struct simulation *simulation, struct error *error);
+
+/* After all runs, once. */
 void simulation_summarise(struct simulation *simulation);
+
+/* After all runs so far. */
+void simulation_sum(const struct simulation *simulation, struct simulation_summary *ret_summary);
+
+/* How much an input's rank tells of the rank of what takes how long (Spearman's coefficient, -1 … 1), by
+ * dimension of the inputs; runs that did not end as asked took longest. With draws. */
+void simulation_correlate(const struct simulation *simulation, double *ret_coefficients);
 
 /* Whether every action ended as asked. */
 bool simulation_succeeded(const struct simulation *simulation);

@@ -29,7 +29,7 @@ static void read_scenario(struct scenario *ret_scenario, char *text, size_t leng
 	struct error error;
 
 	if (json_doc_parse(&doc, "bench.json", text, length, &error) ||
-	    scenario_read(ret_scenario, doc, PROFILE_COUNT, NULL, NULL, &error)) {
+	    scenario_read(ret_scenario, doc, PROFILE_COUNT, NULL, &error)) {
 		fprintf(stderr, "%s\n", error.text);
 		exit(1);
 	}

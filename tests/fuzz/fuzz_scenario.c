@@ -14,10 +14,12 @@ enum { HOSTS_MOST = 12, VMS_MOST = 40, ACTIONS_MOST = 24 };
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 /* No files here. */
-static int load_nothing(void *context, const char *path, enum profile profile, struct cluster *ret_cluster,
+static int load_nothing(void *context, const char *path, enum profile profile,
+                       const struct read_numbers *numbers, struct cluster *ret_cluster,
                         struct error *error)
 {
 	(void)context;
+	(void)numbers;
 	(void)profile;
 	(void)ret_cluster;
 	return error_set(error, ERROR_IO, "fuzz.json: no file %s", path);
@@ -46,6 +48,7 @@ static void run(const struct scenario *scenario)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	char *copy = memory_take(size);
+	const struct scenario_source source = { .load = load_nothing };
 	struct error error = { "" };
 	struct scenario scenario;
 	struct json_doc *doc;
@@ -54,7 +57,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	memcpy(copy, data, size);
 	if (json_doc_parse(&doc, "fuzz.json", copy, size, &error))
 		return 0;
-	result = scenario_read(&scenario, doc, PROFILE_COUNT, load_nothing, NULL, &error);
+	result = scenario_read(&scenario, doc, PROFILE_COUNT, &source, &error);
 	json_doc_free(doc);
 	if (result) {
 		must(!strncmp(error.text, "fuzz.json:", 10));

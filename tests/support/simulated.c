@@ -20,7 +20,7 @@ int scenario_try_text(struct scenario *ret_scenario, const char *text, enum prof
 		copy[i] = text[i] == '\'' ? '"' : text[i];
 	if (json_doc_parse(&doc, "s.json", copy, length, error))
 		return ERROR_INPUT;
-	result = scenario_read(ret_scenario, doc, profile, NULL, NULL, error);
+	result = scenario_read(ret_scenario, doc, profile, NULL, error);
 	json_doc_free(doc);
 	return result;
 }

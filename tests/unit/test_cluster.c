@@ -601,10 +601,10 @@ Test(cluster, scenarios_add_hosts_and_vms)
 	file_good(&plain, &cluster);
 	memcpy(copy, host_text, sizeof(host_text));
 	cr_assert_eq(json_doc_parse(&doc, "h.json", copy, sizeof(host_text) - 1, &error), 0);
-	cr_assert_eq(cluster_add_host(&cluster, doc, json_doc_root(doc), &host, &error), 0);
+	cr_assert_eq(cluster_add_host(&cluster, doc, json_doc_root(doc), NULL, &host, &error), 0);
 	cr_assert(host == 1 && cluster.host_count == 2 && cluster_host(&cluster, "b") == 1);
 	cr_assert(cluster.hosts[1].numa_first == 1 && cluster.numa_count == 2 && cluster.pci_pool_count == 1);
-	cr_assert_eq(cluster_add_host(&cluster, doc, json_doc_root(doc), &host, &error), ERROR_INPUT);
+	cr_assert_eq(cluster_add_host(&cluster, doc, json_doc_root(doc), NULL, &host, &error), ERROR_INPUT);
 	cr_assert_str_eq(error.text, "h.json:1: name: name \"b\" stands twice, expected unique names");
 	json_doc_free(doc);
 	cr_assert_eq(cluster_add_vm(&cluster, "w", 0, NONE), 1);

@@ -170,10 +170,13 @@ Test(scenario, names_what_is_wrong_and_where)
 	        "s.json:2: actions[0].min_count: more than max_count, expected at most 2");
 }
 
-static int refuse_load(void *context, const char *path, enum profile profile, struct cluster *ret_cluster,
+static int refuse_load(void *context, const char *path, enum profile profile,
+                       const struct read_numbers *numbers, struct cluster *ret_cluster,
                        struct error *error)
 {
 	char *kept = context;
+
+	(void)numbers;
 
 	(void)ret_cluster;
 	snprintf(kept, 64, "%s %d", path, profile);
@@ -186,14 +189,15 @@ Test(scenario, a_cluster_by_its_path_is_loaded_by_the_caller)
 		"{\"schema\":\"lockkeeper.scenario/1\",\"cluster\":\"../a.json\",\"profile\":\"titanium\","
 		"\"actions\":[]}";
 	char kept[64] = "";
+	const struct scenario_source source = { .load = refuse_load, .context = kept };
 	struct scenario scenario;
 	struct json_doc *doc;
 	struct error error;
 
 	cr_assert_eq(json_doc_parse(&doc, "s.json", strdup(text), strlen(text), &error), 0);
-	cr_assert_eq(scenario_read(&scenario, doc, PROFILE_COUNT, refuse_load, kept, &error), ERROR_IO);
+	cr_assert_eq(scenario_read(&scenario, doc, PROFILE_COUNT, &source, &error), ERROR_IO);
 	cr_assert_str_eq(kept, "../a.json 0");
-	cr_assert_eq(scenario_read(&scenario, doc, PROFILE_NOVA, refuse_load, kept, &error), ERROR_IO);
+	cr_assert_eq(scenario_read(&scenario, doc, PROFILE_NOVA, &source, &error), ERROR_IO);
 	cr_assert_str_eq(kept, "../a.json 2");
 	json_doc_free(doc);
 }
