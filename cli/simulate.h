@@ -6,7 +6,28 @@
 #include "cli/cli.h"
 #include "sim/simulation.h"
 
-/* Prints what a summarised simulation came to on standard output, in the form asked for. */
-int simulate_print(const struct simulation *simulation, enum output output, struct error *error);
+/* What many runs came to; made by simulate_report. */
+struct simulate_report {
+	struct simulation_summary summary;
+	double until;         /* the looseness at which it was to stop, a share; 0: none */
+	double looseness;     /* of the loosest interval */
+	double *coefficients; /* by dimension of the uncertain inputs; NULL: there are none */
+};
+
+/* Sums up all runs. Free with simulate_report_free. */
+void simulate_report(const struct simulation *simulation, double until, struct simulate_report *ret_report);
+void simulate_report_free(struct simulate_report *report);
+
+/* How loose its loosest interval is: of percentiles as a share of the value, of probabilities as it is. */
+double simulate_looseness(const struct simulation_summary *summary);
+
+/* What a summarised simulation came to on standard output, in the form asked for. */
+int simulate_print(const struct simulation *simulation, const struct simulate_report *report,
+                   enum output output, struct error *error);
+
+/* The report's part of it: as a value, and for people. */
+json_t *simulate_report_json(const struct simulation *simulation, const struct simulate_report *report);
+int simulate_report_print(const struct simulation *simulation, const struct simulate_report *report,
+                          struct error *error);
 
 #endif

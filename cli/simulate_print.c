@@ -180,17 +180,20 @@ static json_t *final_json(const struct simulation *simulation)
 	return value;
 }
 
-static int print_json(const struct simulation *simulation, struct error *error)
+static int print_json(const struct simulation *simulation, const struct simulate_report *report,
+                      struct error *error)
 {
 	json_t *value = json_object_new();
 
 	json_add_text(value, "schema", "lockkeeper.simulation/1");
 	json_add_text(value, "profile", profile_words[cluster_of(simulation)->profile]);
-	json_add_number(value, "runs", simulation->options.runs);
+	json_add_number(value, "runs", simulation->runs);
 	json_add(value, "actions", actions_json(simulation));
 	json_add(value, "migrations", migrations_json(simulation));
 	json_add(value, "alarms", alarms_json(simulation));
 	json_add(value, "final", final_json(simulation));
+	if (simulation->runs > 1)
+		json_add(value, "summary", simulate_report_json(simulation, report));
 	return cli_print_json(value, error);
 }
 
@@ -483,7 +486,8 @@ static int print_final(const struct simulation *simulation, struct error *error)
 	return print_line(text, error);
 }
 
-static int print_table(const struct simulation *simulation, struct error *error)
+static int print_table(const struct simulation *simulation, const struct simulate_report *report,
+                       struct error *error)
 {
 	int result = 0;
 
@@ -499,18 +503,24 @@ static int print_table(const struct simulation *simulation, struct error *error)
 	}
 	if (!result && simulation->scenario->action_count > 0)
 		result = print_line("\n", error);
-	return result ? result : print_final(simulation, error);
+	if (!result)
+		result = print_final(simulation, error);
+	if (result || simulation->runs == 1)
+		return result;
+	result = print_line("\n", error);
+	return result ? result : simulate_report_print(simulation, report, error);
 }
 
-int simulate_print(const struct simulation *simulation, enum output output, struct error *error)
+int simulate_print(const struct simulation *simulation, const struct simulate_report *report,
+                   enum output output, struct error *error)
 {
 	switch (output) {
 	case OUTPUT_JSON:
-		return print_json(simulation, error);
+		return print_json(simulation, report, error);
 	case OUTPUT_CSV:
 		return print_csv(simulation, error);
 	case OUTPUT_TABLE:
 		break;
 	}
-	return print_table(simulation, error);
+	return print_table(simulation, report, error);
 }

@@ -329,6 +329,39 @@ void json_free(json_t *value)
 	cJSON_Delete(value);
 }
 
+json_t *json_child(json_t *container, const json_t *child)
+{
+	for (json_t *one = container->child; one; one = one->next) {
+		if (one == child)
+			return one;
+	}
+	must(false);
+}
+
+void json_replace(json_t *container, const json_t *child, json_t *with)
+{
+	/* cJSON gives a member that takes another's place no name of its own. */
+	if (child->string)
+		must(cJSON_ReplaceItemInObjectCaseSensitive(container, child->string, with));
+	else
+		must(cJSON_ReplaceItemViaPointer(container, json_child(container, child), with));
+}
+
+void json_put(json_t *object, const char *key, json_t *member)
+{
+	const json_t *old = json_get(object, key);
+
+	if (old)
+		json_replace(object, old, member);
+	else
+		json_add(object, key, member);
+}
+
+void json_remove(json_t *object, const char *key)
+{
+	cJSON_DeleteItemFromObjectCaseSensitive(object, key);
+}
+
 json_t *json_add(json_t *object, const char *key, json_t *member)
 {
 	must(cJSON_AddItemToObject(object, key, member));

@@ -41,6 +41,7 @@ struct root {
 	uint8_t profile;
 	int64_t seed, runs;
 	double window_s;
+	const json_t *uncertain; /* for those who put it in place before; not read here */
 };
 
 /* ------------------------------------------------------------------ names */
@@ -395,6 +396,7 @@ static const struct read_member root_members[] = {
 	  .offset = offsetof(struct root, window_s),
 	  .max = SECONDS_MAX,
 	  .above = true },
+	{ .name = "uncertain", .kind = READ_BY, .offset = offsetof(struct root, uncertain), .by = keep_value },
 	{ 0 },
 };
 
@@ -468,12 +470,10 @@ int scenario_read(struct scenario *ret_scenario, const struct json_doc *doc, enu
 	if (!result)
 		sort_actions(&scenario, actions);
 	free(actions);
-	if (result) {
+	if (result)
 		cluster_free(&scenario.cluster);
-	} else {
-		*ret_scenario = scenario;
-		cluster_move(&ret_scenario->cluster, &scenario.cluster);
-	}
+	else
+		scenario_move(ret_scenario, &scenario);
 	return result;
 }
 
@@ -499,6 +499,13 @@ void scenario_lock(struct scenario *ret_scenario, struct cluster *cluster, const
 			                                    .group = NONE,
 			                                    .vm_first = NONE };
 	}
+}
+
+void scenario_move(struct scenario *ret_scenario, struct scenario *scenario)
+{
+	*ret_scenario = *scenario;
+	cluster_move(&ret_scenario->cluster, &scenario->cluster);
+	*scenario = (struct scenario){ 0 };
 }
 
 void scenario_free(struct scenario *scenario)

@@ -113,4 +113,7 @@ void scenario_lock(struct scenario *ret_scenario, struct cluster *cluster, const
 
 void scenario_free(struct scenario *scenario);
 
+/* Moves a scenario to another place; the old one is empty then. */
+void scenario_move(struct scenario *ret_scenario, struct scenario *scenario);
+
 #endif
