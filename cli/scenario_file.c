@@ -15,7 +15,8 @@
 /* ------------------------------------------------------------------ files beside it */
 
 /* A path in a scenario is relative to the scenario's file. */
-static int join_path(const char *base, const char *path, char *ret_joined, size_t room, struct error *error)
+int scenario_file_beside(const char *base, const char *path, char *ret_joined, size_t room,
+                         struct error *error)
 {
 	const char *slash = strrchr(base, '/');
 	int length = *path == '/' || !slash || !strcmp(path, "-")
@@ -39,13 +40,13 @@ static int load_cluster(void *context, const char *path, enum profile profile,
 	int result = 0;
 
 	if (first)
-		result = join_path(file->path, path, joined, sizeof(joined), error);
+		result = scenario_file_beside(file->path, path, joined, sizeof(joined), error);
 	if (first && !result)
 		result = cli_read_json(joined, &file->cluster_doc, error);
 	if (!result)
 		result = cluster_read_value(ret_cluster, file->cluster_doc,
 		                            json_doc_root(file->cluster_doc), profile, numbers, error);
-	if (first && !result)
+	if (first && !result && !file->quiet)
 		cli_print_warnings(ret_cluster);
 	return result;
 }
@@ -103,7 +104,7 @@ static int read_column(void *context, const char *path, const char *name, double
 	char joined[4096], *text;
 	struct csv csv;
 	size_t length;
-	int result = join_path(file->path, path, joined, sizeof(joined), error);
+	int result = scenario_file_beside(file->path, path, joined, sizeof(joined), error);
 
 	if (!result)
 		result = cli_read_file(joined, &text, &length, error);
@@ -124,9 +125,9 @@ static int read_column(void *context, const char *path, const char *name, double
 
 /* ------------------------------------------------------------------ documents made of documents */
 
-static bool is_cluster(const struct json_doc *doc)
+static bool is_cluster(const json_t *root)
 {
-	const json_t *schema = json_get(json_doc_root(doc), "schema");
+	const json_t *schema = json_get(root, "schema");
 
 	return schema && json_type(schema) == JSON_TEXT &&
 	       !strncmp(json_text(schema), "lockkeeper.cluster/", 19);
@@ -145,14 +146,14 @@ static json_t *locks_json(const char *const *locks, uint32_t lock_count)
 	return actions;
 }
 
-int scenario_file_whole(const struct json_doc *doc, const char *path, const char *const *locks,
-                        uint32_t lock_count, json_t **ret_whole, struct error *error)
+int scenario_file_whole(const json_t *root, const char *path, const char *const *locks, uint32_t lock_count,
+                        json_t **ret_whole, struct error *error)
 {
-	const json_t *root = json_doc_root(doc), *cluster = json_get(root, "cluster");
+	const json_t *cluster = json_get(root, "cluster");
 	struct json_doc *cluster_doc;
 	char joined[4096];
 
-	if (is_cluster(doc)) {
+	if (is_cluster(root)) {
 		*ret_whole = json_object_new();
 		json_add_text(*ret_whole, "schema", "lockkeeper.scenario/1");
 		json_add(*ret_whole, "cluster", json_copy(root));
@@ -163,7 +164,7 @@ int scenario_file_whole(const struct json_doc *doc, const char *path, const char
 		*ret_whole = json_copy(root);
 		return 0;
 	}
-	if (join_path(path, json_text(cluster), joined, sizeof(joined), error) ||
+	if (scenario_file_beside(path, json_text(cluster), joined, sizeof(joined), error) ||
 	    cli_read_json(joined, &cluster_doc, error))
 		return ERROR_INPUT;
 	*ret_whole = json_copy(root);
@@ -224,7 +225,7 @@ static int place_uncertain(struct scenario_file *file, struct error *error)
 	if (json_type(list) != JSON_ARRAY)
 		return json_fail(file->doc, list, error, "%s, expected an array of {\"path\", \"set\" or \"scale\"}",
 		                 json_type_name(list));
-	result = scenario_file_whole(file->doc, file->path, NULL, 0, &whole, error);
+	result = scenario_file_whole(json_doc_root(file->doc), file->path, NULL, 0, &whole, error);
 	if (result)
 		return result;
 	for (const json_t *entry = json_first(list); entry && !result; entry = json_next(entry))
@@ -275,7 +276,7 @@ static int read_cluster(struct scenario_file *file, const char *const *locks, ui
 	                                error);
 
 	if (!result) {
-		if (file->uncertain.count == 0)
+		if (file->uncertain.count == 0 && !file->quiet)
 			cli_print_warnings(&cluster);
 		result = find_locks(&cluster, file->path, locks, lock_count, hosts, error);
 		if (!result && file->uncertain.count == 0)
@@ -286,7 +287,7 @@ static int read_cluster(struct scenario_file *file, const char *const *locks, ui
 	free(hosts);
 	if (result || file->uncertain.count == 0)
 		return result;
-	must(!scenario_file_whole(file->doc, file->path, locks, lock_count, &whole, error));
+	must(!scenario_file_whole(json_doc_root(file->doc), file->path, locks, lock_count, &whole, error));
 	result = doc_of(whole, json_doc_name(file->doc), "", &doc, error);
 	if (result)
 		return result;
@@ -306,20 +307,20 @@ static int read_scenario(struct scenario_file *file, enum profile profile, struc
 	source.numbers = &numbers;
 	result = scenario_read(&file->scenario, file->doc, profile, &source, error);
 	/* Those of a cluster in a file of its own have been printed. */
-	if (!result && !file->cluster_doc)
+	if (!result && !file->cluster_doc && !file->quiet)
 		cli_print_warnings(&file->scenario.cluster);
 	return result;
 }
 
 int scenario_file_take(struct scenario_file *ret_file, struct json_doc *doc, const char *path,
-                       const char *const *locks, uint32_t lock_count, enum profile profile,
+                       const char *const *locks, uint32_t lock_count, enum profile profile, bool quiet,
                        struct error *error)
 {
 	struct scenario_file *file = ret_file;
-	bool cluster = is_cluster(doc);
+	bool cluster = is_cluster(json_doc_root(doc));
 	int result = 0;
 
-	*file = (struct scenario_file){ .path = path, .doc = doc };
+	*file = (struct scenario_file){ .path = path, .doc = doc, .quiet = quiet };
 	uncertain_create(&file->uncertain, read_column, file);
 	if (cluster)
 		result = read_cluster(file, locks, lock_count, profile, error);
@@ -354,7 +355,7 @@ int scenario_file_read(struct scenario_file *ret_file, const char *path, const c
 	*ret_file = (struct scenario_file){ 0 };
 	result = cli_read_json(path, &doc, error);
 	return result ? result
-	              : scenario_file_take(ret_file, doc, path, locks, lock_count, profile, error);
+	              : scenario_file_take(ret_file, doc, path, locks, lock_count, profile, false, error);
 }
 
 void scenario_file_free(struct scenario_file *file)

@@ -13,6 +13,7 @@ struct scenario_file {
 	struct simulation_draws draws; /* to draw them: only when there are such */
 	/* its own business */
 	const char *path;
+	bool quiet;
 	struct json_doc *doc, *cluster_doc;
 };
 
@@ -25,16 +26,21 @@ int scenario_file_read(struct scenario_file *ret_file, const char *path, const c
                        uint32_t lock_count, enum profile profile, struct error *error);
 void scenario_file_free(struct scenario_file *file);
 
-/* The same of a document that has been read already, which is taken over. path: what its paths are relative to. */
+/* The same of a document that has been read already, which is taken over. path: what its paths are relative to.
+ * quiet: without warnings. */
 int scenario_file_take(struct scenario_file *ret_file, struct json_doc *doc, const char *path,
-                       const char *const *locks, uint32_t lock_count, enum profile profile,
+                       const char *const *locks, uint32_t lock_count, enum profile profile, bool quiet,
                        struct error *error);
 
 /*
- * The document with its cluster in place, to be changed; the caller json_free()s it. A cluster's file becomes
- * a scenario that locks the hosts. path: as above.
+ * A scenario with its cluster in place, to be changed; the caller json_free()s it. A cluster becomes a scenario
+ * that locks the hosts. root: of the file whose path it is.
  */
-int scenario_file_whole(const struct json_doc *doc, const char *path, const char *const *locks,
-                        uint32_t lock_count, json_t **ret_whole, struct error *error);
+int scenario_file_whole(const json_t *root, const char *path, const char *const *locks, uint32_t lock_count,
+                        json_t **ret_whole, struct error *error);
+
+/* A path that a file names, which is relative to that file. */
+int scenario_file_beside(const char *base, const char *path, char *ret_joined, size_t room,
+                         struct error *error);
 
 #endif

@@ -57,9 +57,11 @@ double simulate_looseness(const struct simulation_summary *summary)
 
 /* ------------------------------------------------------------------ inputs, those that matter most first */
 
+/* Inputs that share their draw are one. */
 struct rank {
 	double weight;
-	uint32_t input;
+	uint32_t input; /* the first of them */
+	uint32_t count;
 };
 
 static int rank_compare(const void *a, const void *b)
@@ -71,14 +73,20 @@ static int rank_compare(const void *a, const void *b)
 	return x->input < y->input ? -1 : x->input > y->input;
 }
 
-/* The caller free()s them. */
+/* One a dimension; the caller free()s them. */
 static struct rank *rank_inputs(const struct uncertain *uncertain, const double *coefficients)
 {
-	struct rank *ranks = MEMORY_ARRAY(struct rank, uncertain->count);
+	struct rank *ranks = MEMORY_ARRAY(struct rank, uncertain->dimensions);
 
-	for (uint32_t i = 0; i < uncertain->count; i++)
-		ranks[i] = (struct rank){ fabs(coefficients[uncertain->inputs[i].dimension]), i };
-	qsort(ranks, uncertain->count, sizeof(ranks[0]), rank_compare);
+	for (uint32_t i = 0; i < uncertain->count; i++) {
+		struct rank *rank = &ranks[uncertain->inputs[i].dimension];
+
+		if (rank->count++ == 0) {
+			rank->weight = fabs(coefficients[uncertain->inputs[i].dimension]);
+			rank->input = i;
+		}
+	}
+	qsort(ranks, uncertain->dimensions, sizeof(ranks[0]), rank_compare);
 	return ranks;
 }
 
@@ -92,7 +100,7 @@ static json_t *inputs_json(const struct uncertain *uncertain, const double *coef
 	struct rank *ranks = rank_inputs(uncertain, coefficients);
 	json_t *array = json_array_new();
 
-	for (uint32_t i = 0; i < uncertain->count && i < INPUTS_LISTED_JSON; i++) {
+	for (uint32_t i = 0; i < uncertain->dimensions && i < INPUTS_LISTED_JSON; i++) {
 		const struct uncertain_input *input = &uncertain->inputs[ranks[i].input];
 		json_t *value = json_push(array, json_object_new());
 		double percentiles[3];
@@ -103,6 +111,7 @@ static json_t *inputs_json(const struct uncertain *uncertain, const double *coef
 		json_path(input->doc, input->value, path, sizeof(path));
 		json_add_text(value, "path", path);
 		json_add_text(value, "name", input->name);
+		json_add_number(value, "numbers", ranks[i].count);
 		json_add_text(value, "dist", distribution_words[input->distribution.kind]);
 		json_add_percentiles(value, "value", percentiles);
 		json_add_number(value, "rank_correlation", micro(coefficients[input->dimension]));
@@ -163,21 +172,23 @@ json_t *simulate_report_json(const struct simulation *simulation, const struct s
 
 /* ------------------------------------------------------------------ for people */
 
-static void number_text(double number, int digits, char text[32])
+/* What is without end never comes, or is not known: too few runs. */
+static void number_text(double number, int digits, const char *endless, char text[32])
 {
 	if (isfinite(number))
 		snprintf(text, 32, "%.*f", digits, number);
 	else
-		snprintf(text, 32, "%s", number > 0 ? "never" : "0");
+		snprintf(text, 32, "%s", endless);
 }
 
 static void interval_cell(struct table *table, const struct interval *interval, double unit, int digits)
 {
 	char value[32], low[32], high[32];
+	bool never = isinf(interval->value);
 
-	number_text(interval->value / unit, digits, value);
-	number_text(interval->low / unit, digits, low);
-	number_text(interval->high / unit, digits, high);
+	number_text(interval->value / unit, digits, "never", value);
+	number_text(interval->low / unit, digits, never && interval->low > 0 ? "never" : "?", low);
+	number_text(interval->high / unit, digits, never ? "never" : "?", high);
 	if (strcmp(low, high))
 		table_cell(table, COLOUR_NONE, "%s (%s-%s)", value, low, high);
 	else
@@ -241,12 +252,15 @@ static int print_inputs(const struct uncertain *uncertain, const double *coeffic
 	int result;
 
 	table_create(&table, columns, 6);
-	for (uint32_t i = 0; i < uncertain->count && i < INPUTS_LISTED; i++) {
+	for (uint32_t i = 0; i < uncertain->dimensions && i < INPUTS_LISTED; i++) {
 		const struct uncertain_input *input = &uncertain->inputs[ranks[i].input];
 		char path[512];
 
 		json_path(input->doc, input->value, path, sizeof(path));
-		table_cell(&table, COLOUR_NONE, "%s", path);
+		if (ranks[i].count > 1)
+			table_cell(&table, COLOUR_NONE, "%s (%u numbers)", input->name, ranks[i].count);
+		else
+			table_cell(&table, COLOUR_NONE, "%s", path);
 		table_cell(&table, COLOUR_NONE, "%s", distribution_words[input->distribution.kind]);
 		for (int j = 0; j < 3; j++)
 			table_cell(&table, COLOUR_NONE, "%.6g", uncertain_number(input, 0.1 + 0.4 * j));
@@ -257,9 +271,9 @@ static int print_inputs(const struct uncertain *uncertain, const double *coeffic
 		result = table_print(&table, false, error);
 	table_free(&table);
 	free(ranks);
-	if (result || uncertain->count <= INPUTS_LISTED)
+	if (result || uncertain->dimensions <= INPUTS_LISTED)
 		return result;
-	snprintf(text, sizeof(text), "… and %u more.\n", uncertain->count - INPUTS_LISTED);
+	snprintf(text, sizeof(text), "… and %u more.\n", uncertain->dimensions - INPUTS_LISTED);
 	return cli_print(text, strlen(text), error);
 }
 

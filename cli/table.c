@@ -129,6 +129,17 @@ static void print_aligned(FILE *out, const struct table *table)
 	free(widths);
 }
 
+char *table_csv(const struct table *table, size_t *ret_length)
+{
+	char *text = NULL;
+	FILE *out = open_memstream(&text, ret_length);
+
+	must(out && table->cell_count % table->column_count == 0);
+	print_csv(out, table);
+	must(!fclose(out));
+	return text;
+}
+
 int table_print(const struct table *table, bool csv, struct error *error)
 {
 	char *text = NULL;

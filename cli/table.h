@@ -32,6 +32,9 @@ void table_cell(struct table *table, enum colour colour, const char *format, ...
 /* Prints the table on standard output: aligned, or as CSV with the headings in the first line. */
 int table_print(const struct table *table, bool csv, struct error *error);
 
+/* The same text as CSV; the caller free()s it. */
+char *table_csv(const struct table *table, size_t *ret_length);
+
 /* Writes one cell of CSV, quoted where it must be. */
 void table_csv_cell(FILE *out, const char *text);
 

@@ -54,6 +54,16 @@ static uint32_t binomial_quantile(uint32_t count, double share, double chance)
  * last whose probability of B <= k is at most half of what is left. The upper bound is the same, seen from the
  * other end.
  */
+void interval_ranks(uint32_t count, double share, double confidence, uint32_t *ret_low, uint32_t *ret_high)
+{
+	uint32_t from_end = binomial_quantile(count, 1 - share, (1 - confidence) / 2);
+
+	*ret_low = binomial_quantile(count, share, (1 - confidence) / 2);
+	if (*ret_low >= count)
+		*ret_low = UINT32_MAX;
+	*ret_high = from_end < count ? count - 1 - from_end : UINT32_MAX;
+}
+
 struct interval interval_quantile(const double *sorted, uint32_t count, double share, double confidence)
 {
 	struct interval interval = { .low = -INFINITY, .high = INFINITY };
@@ -61,12 +71,11 @@ struct interval interval_quantile(const double *sorted, uint32_t count, double s
 
 	must(count > 0 && share >= 0 && share <= 1);
 	interval.value = value_at(sorted, count, share);
-	low = binomial_quantile(count, share, (1 - confidence) / 2);
-	high = binomial_quantile(count, 1 - share, (1 - confidence) / 2);
-	if (low < count)
+	interval_ranks(count, share, confidence, &low, &high);
+	if (low != UINT32_MAX)
 		interval.low = sorted[low];
-	if (high < count)
-		interval.high = sorted[count - 1 - high];
+	if (high != UINT32_MAX)
+		interval.high = sorted[high];
 	return interval;
 }
 

@@ -22,6 +22,12 @@ struct interval interval_share(uint32_t hits, uint32_t runs, double confidence);
  */
 struct interval interval_quantile(const double *sorted, uint32_t count, double share, double confidence);
 
+/*
+ * The same as ranks, from 0: the quantile lies between the low-th and the high-th of count values in order.
+ * UINT32_MAX: so few say nothing of that side.
+ */
+void interval_ranks(uint32_t count, double share, double confidence, uint32_t *ret_low, uint32_t *ret_high);
+
 /* The mean of values (at least one) by Student's t: -INFINITY … INFINITY for one. */
 struct interval interval_mean(const double *values, uint32_t count, double confidence);
 

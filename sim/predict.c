@@ -428,6 +428,29 @@ void predict_plan(struct predictor *predictor, struct state *state, const struct
 	free(actions);
 }
 
+void predict_plan_runs(struct predictor *predictor, struct state *state, const struct plan *plan,
+                       uint32_t first_run, uint32_t runs, uint64_t seed, struct run_sums *ret_sums)
+{
+	struct action *actions = plan_actions(plan);
+
+	must(runs > 0);
+	get_ready(predictor, state, 1);
+	predictor->world.in_order = true;
+	for (uint32_t run = 0; run < runs; run++) {
+		uint32_t mark = state_mark(state);
+		bool all;
+
+		world_run(&predictor->world, state, actions, plan->move_count, seed, first_run + run);
+		state_rollback(state, mark);
+		all = take_plan_run(predictor, 0, plan->move_count, NULL);
+		ret_sums[run] = (struct run_sums){ .duration_s = all ? predictor->durations[0] : INFINITY,
+			                           .downtime_ms = predictor->downtimes[0],
+			                           .bytes = predictor->bytes[0] };
+	}
+	predictor->world.in_order = false;
+	free(actions);
+}
+
 void predict_into_plan(struct predictor *predictor, struct state *state, struct plan *plan, uint32_t runs,
                        uint64_t seed, double window_s, struct prediction *ret_prediction)
 {

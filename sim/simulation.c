@@ -162,7 +162,7 @@ static void keep_action(struct run_result *result, const struct activity *activi
 }
 
 /* What is summed up over all runs. */
-static void keep_sums(struct run_result *result, const struct world *world, double window_s)
+static void keep_sums(struct run_sums *sums, const struct world *world, double window_s)
 {
 	bool succeeded = true;
 	double end_s = 0;
@@ -177,12 +177,12 @@ static void keep_sums(struct run_result *result, const struct world *world, doub
 	for (uint32_t i = 0; i < world->moved_count; i++) {
 		const struct moved *moved = &world->moved[i];
 
-		result->bytes += moved->bytes;
+		sums->bytes += moved->bytes;
 		if (moved->outcome == OUTCOME_COMPLETED)
-			result->downtime_ms = fmax(result->downtime_ms, 1000 * moved->downtime_s);
+			sums->downtime_ms = fmax(sums->downtime_ms, 1000 * moved->downtime_s);
 	}
-	result->duration_s = succeeded ? end_s : INFINITY;
-	result->in_window = succeeded && end_s <= window_s;
+	sums->duration_s = succeeded ? end_s : INFINITY;
+	sums->in_window = succeeded && end_s <= window_s;
 }
 
 static void keep_result(const struct simulation *simulation, const struct scenario *scenario,
@@ -200,7 +200,11 @@ static void keep_result(const struct simulation *simulation, const struct scenar
 		result->moved[i].activity = scenario->as_written[world->moved[i].activity];
 		result->moved[i].vm = vm_of(simulation, scenario, world->moved[i].vm);
 	}
-	keep_sums(result, world, scenario->window_s);
+}
+
+const struct run_sums *simulation_run_sums(const struct simulation *simulation, uint32_t run)
+{
+	return &simulation->results[run].sums;
 }
 
 static void keep_alarms(struct simulation *simulation, const struct world *world)
@@ -259,7 +263,10 @@ static void run_scenario(struct simulation *simulation, const struct scenario *s
 	                      (uint64_t)scenario->action_count * scenario->cluster.host_count <=
 	                              ALLOWED_MOST;
 	world_run(world, &worker->state, scenario->actions, scenario->action_count, simulation->options.seed,
-	          run);
+	          simulation->options.first_run + run);
+	keep_sums(&simulation->results[run].sums, world, scenario->window_s);
+	if (simulation->options.sums_only)
+		return;
 	keep_result(simulation, scenario, &simulation->results[run], world);
 	if (first)
 		keep_first(simulation, scenario, world);
@@ -270,7 +277,7 @@ static void run_drawn(struct simulation *simulation, uint32_t run, struct worker
 {
 	struct error error;
 
-	uncertain_draw_run(&worker->draw, run);
+	uncertain_draw_run(&worker->draw, simulation->options.first_run + run);
 	if (read_drawn(simulation->options.draws, &worker->draw, &worker->drawn, &error)) {
 		if (run < worker->failed_run) {
 			worker->failed_run = run;

@@ -28,6 +28,8 @@ struct simulation_draws {
 struct simulation_options {
 	uint64_t seed;
 	uint32_t runs;                         /* at least 1 */
+	uint32_t first_run;                    /* by which the first one's luck is drawn; for parts of a whole */
+	bool sums_only;                        /* of each run nothing is kept but its sums */
 	unsigned threads;                      /* at least 1 */
 	bool trace, record;                    /* of run 0 */
 	const struct hypervisors *hypervisors; /* NULL: those that ship */
@@ -125,7 +127,10 @@ void simulation_extend(struct simulation *simulation, uint32_t runs);
  */
 int simulation_failed(const struct simulation *simulation, struct error *error);
 
-/* After all runs, once. */
+/* One run's sums, after it. */
+const struct run_sums *simulation_run_sums(const struct simulation *simulation, uint32_t run);
+
+/* After all runs, once; not with sums_only. */
 void simulation_summarise(struct simulation *simulation);
 
 /* After all runs so far. */

@@ -19,10 +19,7 @@ struct run_result {
 	struct action_result *actions;
 	struct moved *moved;
 	uint32_t moved_count;
-	double duration_s;   /* to the end of the last action; INFINITY: not all ended as asked */
-	double downtime_ms;  /* the longest that a guest stood still */
-	double bytes;
-	bool in_window;
+	struct run_sums sums;
 };
 
 #endif

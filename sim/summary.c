@@ -249,27 +249,27 @@ static int value_compare(const void *a, const void *b)
 
 static double result_duration(const struct run_result *result)
 {
-	return result->duration_s;
+	return result->sums.duration_s;
 }
 
 static double result_downtime(const struct run_result *result)
 {
-	return result->downtime_ms;
+	return result->sums.downtime_ms;
 }
 
 static double result_bytes(const struct run_result *result)
 {
-	return result->bytes;
+	return result->sums.bytes;
 }
 
 static double result_done(const struct run_result *result)
 {
-	return isfinite(result->duration_s);
+	return isfinite(result->sums.duration_s);
 }
 
 static double result_in_window(const struct run_result *result)
 {
-	return result->in_window;
+	return result->sums.in_window;
 }
 
 /* One number of the runs first, first + step, …; how many they are. */

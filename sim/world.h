@@ -55,6 +55,14 @@ struct moved {
 	double setup_s;
 };
 
+/* One run as a whole. */
+struct run_sums {
+	double duration_s;  /* until the last action has ended; INFINITY: not all ended as asked */
+	double downtime_ms; /* the longest that a guest stood still */
+	double bytes;
+	bool in_window; /* all ended as asked within the window */
+};
+
 struct alarm {
 	const char *id, *severity;
 	const char *subject, *text;
