@@ -31,8 +31,7 @@ int scenario_file_beside(const char *base, const char *path, char *ret_joined, s
 
 /* scenario_load. The document is kept: it may have distributions, and be read for each run. */
 static int load_cluster(void *context, const char *path, enum profile profile,
-                        const struct read_numbers *numbers, struct cluster *ret_cluster,
-                        struct error *error)
+                        const struct read_numbers *numbers, struct cluster *ret_cluster, struct error *error)
 {
 	struct scenario_file *file = context;
 	bool first = !file->cluster_doc;
@@ -44,8 +43,8 @@ static int load_cluster(void *context, const char *path, enum profile profile,
 	if (first && !result)
 		result = cli_read_json(joined, &file->cluster_doc, error);
 	if (!result)
-		result = cluster_read_value(ret_cluster, file->cluster_doc,
-		                            json_doc_root(file->cluster_doc), profile, numbers, error);
+		result = cluster_read_value(ret_cluster, file->cluster_doc, json_doc_root(file->cluster_doc),
+		                            profile, numbers, error);
 	if (first && !result && !file->quiet)
 		cli_print_warnings(ret_cluster);
 	return result;
@@ -85,8 +84,8 @@ static int take_column(struct column *column, struct csv *csv, const char *name,
 	while (at < csv->count && strcmp(csv->fields[at], name))
 		at++;
 	if (at == csv->count)
-		return error_set(error, ERROR_INPUT, "%s:1: no column \"%.80s\", expected one of the heading's",
-		                 csv->file, name);
+		return error_set(error, ERROR_INPUT,
+		                 "%s:1: no column \"%.80s\", expected one of the heading's", csv->file, name);
 	while (!(result = csv_next(csv, error)) && csv->count > 0) {
 		if (at < csv->count && *csv->fields[at] && take_cell(column, csv, csv->fields[at], error))
 			return ERROR_INPUT;
@@ -197,9 +196,10 @@ static int apply_uncertain(json_t *whole, const struct json_doc *doc, const json
 
 	for (const json_t *member = json_first(entry); member; member = json_next(member)) {
 		if (member != path && member != set && member != scale && strncmp(json_key(member), "x-", 2))
-			return json_fail(doc, member, error,
-			                 "unknown member \"%.80s\", expected \"path\", and \"set\" or \"scale\"",
-			                 json_key(member));
+			return json_fail(
+				doc, member, error,
+				"unknown member \"%.80s\", expected \"path\", and \"set\" or \"scale\"",
+				json_key(member));
 	}
 	if (!path || json_type(path) != JSON_TEXT || (set != NULL) == (scale != NULL))
 		return json_fail(doc, entry, error, "expected \"path\", and \"set\" or \"scale\"");
@@ -223,7 +223,8 @@ static int place_uncertain(struct scenario_file *file, struct error *error)
 	if (!list)
 		return 0;
 	if (json_type(list) != JSON_ARRAY)
-		return json_fail(file->doc, list, error, "%s, expected an array of {\"path\", \"set\" or \"scale\"}",
+		return json_fail(file->doc, list, error,
+		                 "%s, expected an array of {\"path\", \"set\" or \"scale\"}",
 		                 json_type_name(list));
 	result = scenario_file_whole(json_doc_root(file->doc), file->path, NULL, 0, &whole, error);
 	if (result)

@@ -26,15 +26,15 @@ int scenario_file_read(struct scenario_file *ret_file, const char *path, const c
                        uint32_t lock_count, enum profile profile, struct error *error);
 void scenario_file_free(struct scenario_file *file);
 
-/* The same of a document that has been read already, which is taken over. path: what its paths are relative to.
- * quiet: without warnings. */
+/* The same of a document that has been read already, which is taken over. path: what its paths are relative
+ * to. quiet: without warnings. */
 int scenario_file_take(struct scenario_file *ret_file, struct json_doc *doc, const char *path,
                        const char *const *locks, uint32_t lock_count, enum profile profile, bool quiet,
                        struct error *error);
 
 /*
- * A scenario with its cluster in place, to be changed; the caller json_free()s it. A cluster becomes a scenario
- * that locks the hosts. root: of the file whose path it is.
+ * A scenario with its cluster in place, to be changed; the caller json_free()s it. A cluster becomes a
+ * scenario that locks the hosts. root: of the file whose path it is.
  */
 int scenario_file_whole(const json_t *root, const char *path, const char *const *locks, uint32_t lock_count,
                         json_t **ret_whole, struct error *error);

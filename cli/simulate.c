@@ -89,7 +89,8 @@ static const struct argp argp = {
 	"how long its guest stands still, which alarms are raised, and where everything is at the end.\v"
 	"A cluster file with --lock is a scenario too. With more than one run, three numbers are the 10th, "
 	"50th and 90th percentile, and a summary says how sure the whole is. A number may be a distribution "
-	"({\"dist\": \"lognormal\", \"mean\": 900, \"sd\": 300}), drawn anew in each run. Exits with 2 when an action was rejected, failed or was aborted.\n\n"
+	"({\"dist\": \"lognormal\", \"mean\": 900, \"sd\": 300}), drawn anew in each run. Exits with 2 when an "
+	"action was rejected, failed or was aborted.\n\n"
 	"Example:\n  lockkeeper simulate scenarios/rules/lock-empties-node.json --trace lock.trace\n"
 	"  lockkeeper simulate scenarios/clusters/lab.json --lock compute-0 --runs 100 --plots lock",
 	cli_predict_children,
@@ -122,7 +123,8 @@ static int write_plots(const struct simulate *simulate, const struct simulation 
 		if ((size_t)snprintf(path, sizeof(path), "%s/%s.csv", simulate->plots, names[i]) >=
 		    sizeof(path))
 			return error_set(error, ERROR_IO, "%s: the path is too long", simulate->plots);
-		csv = recorder_csv(&simulation->recorder, &simulate->file.scenario.cluster, tables[i], &length);
+		csv = recorder_csv(&simulation->recorder, &simulate->file.scenario.cluster, tables[i],
+		                   &length);
 		result = cli_write_file(path, csv, length, true, error);
 		/* Nothing but the heading: there is nothing to draw. */
 		if (!result && strchr(csv, '\n')[1])
@@ -134,7 +136,8 @@ static int write_plots(const struct simulate *simulate, const struct simulation 
 
 /* ------------------------------------------------------------------ running */
 
-/* Of --until: so many runs first, then so many times as many, and not more than this when --runs says nothing. */
+/* Of --until: so many runs first, then so many times as many, and not more than this when --runs says
+ * nothing. */
 enum { UNTIL_FIRST = 64, UNTIL_MOST = 100000 };
 static const double UNTIL_FACTOR = 1.25;
 

@@ -126,27 +126,29 @@ static json_t *inputs_json(const struct uncertain *uncertain, const double *coef
 static void add_finite(json_t *object, const char *key, double number)
 {
 	if (isfinite(number))
-		json_add_number(object, key, micro(number));
+		json_add_number(object, key, number);
 	else
 		json_add_null(object, key);
 }
 
-static void add_interval(json_t *object, const char *key, const struct interval *interval)
+static void add_interval(json_t *object, const char *key, const struct interval *interval,
+                         double (*rounded)(double))
 {
 	json_t *value = json_add(object, key, json_object_new());
 
-	add_finite(value, "value", interval->value);
-	add_finite(value, "low", interval->low);
-	add_finite(value, "high", interval->high);
+	add_finite(value, "value", rounded(interval->value));
+	add_finite(value, "low", rounded(interval->low));
+	add_finite(value, "high", rounded(interval->high));
 }
 
-static void add_intervals(json_t *object, const char *key, const struct interval *intervals)
+static void add_intervals(json_t *object, const char *key, const struct interval *intervals,
+                          double (*rounded)(double))
 {
 	static const char *const names[SUMMARY_PERCENTILES] = { "p50", "p90", "p99" };
 	json_t *value = json_add(object, key, json_object_new());
 
 	for (int i = 0; i < SUMMARY_PERCENTILES; i++)
-		add_interval(value, names[i], &intervals[i]);
+		add_interval(value, names[i], &intervals[i], rounded);
 }
 
 json_t *simulate_report_json(const struct simulation *simulation, const struct simulate_report *report)
@@ -157,12 +159,12 @@ json_t *simulate_report_json(const struct simulation *simulation, const struct s
 
 	json_add_number(value, "confidence", summary_confidence);
 	json_add_text(value, "sampling", sampling_words[draws ? draws->sampling : SAMPLING_PLAIN]);
-	add_intervals(value, "duration_s", summary->duration_s);
-	add_intervals(value, "worst_downtime_ms", summary->worst_downtime_ms);
-	add_intervals(value, "bytes", summary->bytes);
-	add_interval(value, "probability_done", &summary->probability_done);
-	add_interval(value, "probability_in_window", &summary->probability_in_window);
-	add_finite(value, "looseness", report->looseness);
+	add_intervals(value, "duration_s", summary->duration_s, micro);
+	add_intervals(value, "worst_downtime_ms", summary->worst_downtime_ms, micro);
+	add_intervals(value, "bytes", summary->bytes, round);
+	add_interval(value, "probability_done", &summary->probability_done, micro);
+	add_interval(value, "probability_in_window", &summary->probability_in_window, micro);
+	add_finite(value, "looseness", micro(report->looseness));
 	if (report->until > 0)
 		json_add_number(value, "until", report->until);
 	if (draws)
@@ -244,8 +246,8 @@ static int print_shares(const struct simulation *simulation, const struct simula
 
 static int print_inputs(const struct uncertain *uncertain, const double *coefficients, struct error *error)
 {
-	static const char *const columns[] = { "UNCERTAIN", "DISTRIBUTION", ">P10", ">P50", ">P90",
-		                               ">RANKS WITH TIME" };
+	static const char *const columns[] = { "UNCERTAIN", "DISTRIBUTION", ">P10",
+		                               ">P50",      ">P90",         ">RANKS WITH TIME" };
 	struct rank *ranks = rank_inputs(uncertain, coefficients);
 	struct table table;
 	char text[64];

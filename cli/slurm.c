@@ -82,8 +82,8 @@ static uint32_t split(char *text, const char **words, uint32_t room)
 }
 
 /* Runs a program of Slurm's; what it says goes into text. */
-static int ask(struct submission *submission, const char *const *argv, char *text, size_t room,
-               int *ret_code, struct error *error)
+static int ask(struct submission *submission, const char *const *argv, char *text, size_t room, int *ret_code,
+               struct error *error)
 {
 	struct process_result ran;
 	int result = process_run(argv, NULL, &submission->scratch, &ran, error);
@@ -102,7 +102,8 @@ static int ask(struct submission *submission, const char *const *argv, char *tex
 static int submit(struct submission *submission, struct error *error)
 {
 	const struct slurm_options *options = submission->options;
-	char array[32], output[PATH_MAX + 32], answer[256], *more = strdup(options->arguments ? options->arguments : "");
+	char array[32], output[PATH_MAX + 32], answer[256],
+		*more = strdup(options->arguments ? options->arguments : "");
 	const char *words[WORDS_MOST + 8] = { "sbatch", "--parsable", array, output,
 		                              "--job-name=lockkeeper-sweep" };
 	uint32_t count = 5 + split(more, words + 5, WORDS_MOST);
@@ -145,10 +146,13 @@ static uint32_t count_done(const struct submission *submission)
 	return count;
 }
 
-/* Whether any of its jobs waits or runs. Slurm forgets a job some minutes after its end: then it is an error. */
+/* Whether any of its jobs waits or runs. Slurm forgets a job some minutes after its end: then it is an error.
+ */
 static int is_alive(struct submission *submission, bool *ret_alive, struct error *error)
 {
-	const char *const words[] = { "squeue", "--noheader", "--jobs", submission->job, "--format=%T", NULL };
+	const char *const words[] = {
+		"squeue", "--noheader", "--jobs", submission->job, "--format=%T", NULL
+	};
 	char answer[4096];
 	int code, result = ask(submission, words, answer, sizeof(answer), &code, error);
 

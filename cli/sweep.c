@@ -32,8 +32,10 @@ static const struct argp_option options[] = {
 	{ "out", 'o', "DIR", 0, "the sweep's folder (required)", 1 },
 	{ "shard", KEY_SHARD, "I/N", 0, "only the I-th of N parts of the work; merge comes after all", 1 },
 	{ "resume", KEY_RESUME, NULL, 0, "go on in a folder where some of it is done already", 1 },
-	{ "slurm", KEY_SLURM, "N", 0, "submit N shards as an array of Slurm jobs, wait for them, and merge", 1 },
-	{ "slurm-options", KEY_SLURM_OPTIONS, "TEXT", 0, "more options for sbatch, e.g. \"-p night -t 60\"", 1 },
+	{ "slurm", KEY_SLURM, "N", 0, "submit N shards as an array of Slurm jobs, wait for them, and merge",
+	  1 },
+	{ "slurm-options", KEY_SLURM_OPTIONS, "TEXT", 0, "more options for sbatch, e.g. \"-p night -t 60\"",
+	  1 },
 	{ "poll", KEY_POLL, "SECONDS", 0, "look after Slurm's jobs so often (= 5)", 1 },
 	{ "plots", KEY_PLOTS, "DIR", 0, "draw what came of it, and the CSV for it", 1 },
 	{ 0 },
@@ -98,10 +100,10 @@ static const struct argp argp = {
 	parse,
 	"SWEEP -o DIR",
 	"Many what-ifs: a scenario with each combination of its factors, each with many seeds.\v"
-	"Prints a row a cell, and leaves result.csv and result.json in DIR. The work can be shared: any number "
-	"of machines that see DIR take a shard each (--shard 1/8 to 8/8), merge puts them together, and the "
-	"result is the same to the byte. What was begun goes on with --resume; a shard that was killed is "
-	"simply run again. --slurm does all that by itself.\n\n"
+	"Prints a row a cell, and leaves result.csv and result.json in DIR. The work can be shared: any "
+	"number of machines that see DIR take a shard each (--shard 1/8 to 8/8), merge puts them together, "
+	"and the result is the same to the byte. What was begun goes on with --resume; a shard that was "
+	"killed is simply run again. --slurm does all that by itself.\n\n"
 	"Example:\n"
 	"  lockkeeper sweep scenarios/sweeps/link-and-load.json -o link-and-load\n"
 	"  lockkeeper sweep scenarios/sweeps/link-and-load.json -o link-and-load --shard 1/8 --resume",
@@ -160,7 +162,8 @@ static bool is_done(const struct sweep_command *command, uint32_t unit)
 static int find_units(struct sweep_command *command, struct error *error)
 {
 	const struct sweep *sweep = &command->work.sweep;
-	uint32_t step = command->shards ? command->shards : 1, first = command->shards ? command->shard - 1 : 0;
+	uint32_t step = command->shards ? command->shards : 1,
+		 first = command->shards ? command->shard - 1 : 0;
 
 	command->units = MEMORY_ARRAY(uint32_t, sweep->units);
 	for (uint32_t unit = first; unit < sweep->units; unit += step) {
@@ -199,8 +202,8 @@ static int do_unit(const struct sweep_command *command, uint32_t unit, struct er
 	return result;
 }
 
-/* After a failure what comes behind is left: what is done stays. What comes before is done, so that it is always
- * the same failure that is told. */
+/* After a failure what comes behind is left: what is done stays. What comes before is done, so that it is
+ * always the same failure that is told. */
 static void work_on(void *context, uint32_t index, unsigned thread)
 {
 	struct sweep_command *command = context;

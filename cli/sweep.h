@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
+/* sweep: what the sweep and merge commands share. */
 /*
- * sweep: what the sweep and merge commands share. A sweep's folder has
+ * A sweep's folder has
  *   sweep.json         the whole sweep: its scenario, its cluster, the model's constants
  *   units/KEY.json     results of units of work, by what they depend on (sim/sweep.h); each appears whole
  *   result.json, .csv  all of them merged: the same bytes whoever worked on what

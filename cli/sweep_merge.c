@@ -69,7 +69,8 @@ static void say_missing(const struct sweep_work *work, const char *folder, const
 	        work->sweep.units);
 	for (uint32_t i = 0; i < count && i < MISSING_NAMED; i++)
 		fprintf(stderr, "%s%u", i ? ", " : "", missing[i]);
-	fprintf(stderr, "%s; unit u is shard u modulo N, plus 1, of N): run these shards again with --resume\n",
+	fprintf(stderr,
+	        "%s; unit u is shard u modulo N, plus 1, of N): run these shards again with --resume\n",
 	        count > MISSING_NAMED ? ", …)" : ")");
 }
 
@@ -142,7 +143,8 @@ static void row_numbers(const struct sweep_result *result, double ret_numbers[CO
 		[6] = percentile_seconds(result, 0.5),
 		[9] = percentile_seconds(result, 0.9),
 		[10] = percentile_seconds(result, 0.99),
-		[11] = result->done == runs ? histogram_mean(&result->measures[MEASURE_DURATION_US]) / 1e6 : NAN,
+		[11] = result->done == runs ? histogram_mean(&result->measures[MEASURE_DURATION_US]) / 1e6
+		                            : NAN,
 		[12] = seconds_at(downtimes, 0.5) * 1000,
 		[13] = seconds_at(downtimes, 0.9) * 1000,
 		[14] = seconds_at(downtimes, 0.99) * 1000,
@@ -326,15 +328,15 @@ static void people_cells(struct table *table, const struct sweep *sweep, uint32_
 	number_cell(table, numbers[15], 0);
 	number_cell(table, numbers[16] / 1048576, 0);
 	if (sweep->kind == SWEEP_ROLLING)
-		table_cell(table, result->stages ? COLOUR_NONE : COLOUR_BAD, "%s, %u stages", verdict_of(result),
-		           result->stages);
+		table_cell(table, result->stages ? COLOUR_NONE : COLOUR_BAD, "%s, %u stages",
+		           verdict_of(result), result->stages);
 }
 
 static int print_people(const struct sweep *sweep, const struct sweep_result *cells, struct error *error)
 {
-	static const char *const headings[] = { ">DONE %",         ">IN WINDOW %",      ">TIME S P50",
-		                                ">P90",            ">P99",              ">DOWNTIME MS P90",
-		                                ">DOWNTIME MS MAX", ">MIB",              "ROLLING" };
+	static const char *const headings[] = { ">DONE %", ">IN WINDOW %",     ">TIME S P50",      ">P90",
+		                                ">P99",    ">DOWNTIME MS P90", ">DOWNTIME MS MAX", ">MIB",
+		                                "ROLLING" };
 	const char *names[SWEEP_FACTORS + 16];
 	uint32_t count = 0;
 	struct table table;

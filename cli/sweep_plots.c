@@ -19,7 +19,8 @@ struct drawing {
 	double *time_s; /* by cell: the median; NAN: not done so often */
 };
 
-/* What is seen of one level of a factor, or of one group of a distribution's values, over all other factors. */
+/* What is seen of one level of a factor, or of one group of a distribution's values, over all other factors.
+ */
 struct level_mean {
 	char text[64];
 	double sum_s;
@@ -88,14 +89,16 @@ static uint32_t level_place(const struct sweep *sweep, uint32_t cell, uint32_t f
 
 	if (of->levels)
 		return sweep_place(sweep, cell, factor);
-	unit = sweep->spread[(size_t)(cell % sweep->points) * sweep->uncertain.dimensions + of->input.dimension];
+	unit = sweep->spread[(size_t)(cell % sweep->points) * sweep->uncertain.dimensions +
+	                     of->input.dimension];
 	place = (uint32_t)(unit * GROUPS);
 	return place < GROUPS ? place : GROUPS - 1;
 }
 
 static void group_text(const struct sweep_factor *factor, uint32_t group, char *ret_text, size_t room)
 {
-	snprintf(ret_text, room, "%.3g-%.3g", uncertain_number(&factor->input, fmax((double)group / GROUPS, 0.001)),
+	snprintf(ret_text, room, "%.3g-%.3g",
+	         uncertain_number(&factor->input, fmax((double)group / GROUPS, 0.001)),
 	         uncertain_number(&factor->input, fmin((group + 1.0) / GROUPS, 0.999)));
 }
 
@@ -112,9 +115,9 @@ static void find_ends(struct factor_means *means)
 		if (means->most == NONE || mean > mean_of(&means->levels[means->most]))
 			means->most = i;
 	}
-	means->swing_s = means->least == NONE
-	                         ? 0
-	                         : mean_of(&means->levels[means->most]) - mean_of(&means->levels[means->least]);
+	means->swing_s = means->least == NONE ? 0
+	                                      : mean_of(&means->levels[means->most]) -
+	                                                mean_of(&means->levels[means->least]);
 }
 
 static void means_find(const struct drawing *drawing, uint32_t factor, struct factor_means *ret_means)
@@ -170,10 +173,11 @@ static int draw(const struct drawing *drawing, const char *name, struct table *t
 }
 
 /* Two factors, each pair of levels: means over the others. */
-static int draw_heat(const struct drawing *drawing, const struct factor_means *x, const struct factor_means *y,
-                     struct error *error)
+static int draw_heat(const struct drawing *drawing, const struct factor_means *x,
+                     const struct factor_means *y, struct error *error)
 {
-	static const char *const columns[] = { "x", "y", "x_name", "y_name", "x_level", "y_level", "time_s", "in_window" };
+	static const char *const columns[] = { "x",       "y",       "x_name", "y_name",
+		                               "x_level", "y_level", "time_s", "in_window" };
 	const struct sweep *sweep = drawing->sweep;
 	uint32_t places = x->count * y->count, *counts = MEMORY_ARRAY(uint32_t, places);
 	double *sums = MEMORY_ARRAY(double, places);
@@ -212,10 +216,12 @@ static int draw_heat(const struct drawing *drawing, const struct factor_means *x
 	return draw(drawing, "heat", &table, error);
 }
 
-/* Which factor matters: what its best and its worst level make of the time, on the average over the others. */
+/* Which factor matters: what its best and its worst level make of the time, on the average over the others.
+ */
 static int draw_tornado(const struct drawing *drawing, const struct factor_means *means, struct error *error)
 {
-	static const char *const columns[] = { "factor", "least_s", "most_s", "middle_s", "least_level", "most_level" };
+	static const char *const columns[] = { "factor",   "least_s",     "most_s",
+		                               "middle_s", "least_level", "most_level" };
 	double sum_s = 0;
 	uint32_t count = 0;
 	struct table table;

@@ -54,8 +54,8 @@ static int whole_scenario(const struct json_doc *doc, const char *path, json_t *
 		if (!result)
 			result = cli_read_json(joined, &other, error);
 		if (!result) {
-			result = scenario_file_whole(json_doc_root(other), joined, locks, lock_count, ret_whole,
-			                             error);
+			result = scenario_file_whole(json_doc_root(other), joined, locks, lock_count,
+			                             ret_whole, error);
 			json_doc_free(other);
 		}
 	} else if (!result && json_type(scenario) == JSON_OBJECT) {

@@ -125,9 +125,10 @@ static int edit_below(struct editing *editing, json_t *container, const char *pa
 	if (!path)
 		return wrong(editing, "expected the names of members, with dots between");
 	if (json_type(container) != JSON_OBJECT)
-		return wrong(editing, json_type(container) == JSON_ARRAY
-		                              ? "goes through an array, expected [*], [NAME] or [NUMBER] behind it"
-		                              : "goes through what is no object");
+		return wrong(editing,
+		             json_type(container) == JSON_ARRAY
+		                     ? "goes through an array, expected [*], [NAME] or [NUMBER] behind it"
+		                     : "goes through what is no object");
 	member = json_get(container, name);
 	return member ? edit_value(editing, container, member, path)
 	              : edit_missing(editing, container, name, path);

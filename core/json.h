@@ -70,14 +70,14 @@ json_t *json_number_new(double number);
 json_t *json_null_new(void);
 json_t *json_copy(const json_t *value);
 void json_free(json_t *value);
-json_t *json_child(json_t *container, const json_t *child);                /* the same child, to be changed */
-void json_put(json_t *object, const char *key, json_t *member);            /* over one of that name, or added */
-void json_replace(json_t *container, const json_t *child, json_t *with);   /* child is freed */
-void json_remove(json_t *object, const char *key);                         /* nothing happens without it */
-json_t *json_add(json_t *object, const char *key, json_t *member);     /* returns member */
-json_t *json_push(json_t *array, json_t *element);                     /* returns element */
-void json_add_text(json_t *object, const char *key, const char *text); /* NULL is written as null */
-void json_add_number(json_t *object, const char *key, double number);  /* must be finite */
+json_t *json_child(json_t *container, const json_t *child);              /* the same child, to be changed */
+void json_put(json_t *object, const char *key, json_t *member);          /* over one of that name, or added */
+void json_replace(json_t *container, const json_t *child, json_t *with); /* child is freed */
+void json_remove(json_t *object, const char *key);                       /* nothing happens without it */
+json_t *json_add(json_t *object, const char *key, json_t *member);       /* returns member */
+json_t *json_push(json_t *array, json_t *element);                       /* returns element */
+void json_add_text(json_t *object, const char *key, const char *text);   /* NULL is written as null */
+void json_add_number(json_t *object, const char *key, double number);    /* must be finite */
 void json_add_bool(json_t *object, const char *key, bool truth);
 void json_add_null(json_t *object, const char *key);
 

@@ -95,10 +95,12 @@ static int read_number(struct reader *reader, const json_t *value, const struct 
 
 	if (read_is_distribution(value)) {
 		if (numbers)
-			return numbers->draw(numbers->context, reader->doc, value, bounds, ret, reader->error);
-		return json_fail(reader->doc, value, reader->error,
-		                 "a distribution, expected %s: only what simulate and sweep read may have one",
-		                 bounds->whole ? "an integer" : "a number");
+			return numbers->draw(numbers->context, reader->doc, value, bounds, ret,
+			                     reader->error);
+		return json_fail(
+			reader->doc, value, reader->error,
+			"a distribution, expected %s: only what simulate and sweep read may have one",
+			bounds->whole ? "an integer" : "a number");
 	}
 	if (read_type(reader, value, JSON_NUMBER, bounds->whole ? "an integer" : "a number"))
 		return ERROR_INPUT;

@@ -37,7 +37,7 @@ struct reader {
 	const struct json_doc *doc;
 	struct cluster *cluster;
 	struct error *error;
-	void *context; /* for READ_BY functions: the caller's own */
+	void *context;                      /* for READ_BY functions: the caller's own */
 	const struct read_numbers *numbers; /* NULL: numbers are numbers */
 };
 

@@ -396,7 +396,10 @@ static const struct read_member root_members[] = {
 	  .offset = offsetof(struct root, window_s),
 	  .max = SECONDS_MAX,
 	  .above = true },
-	{ .name = "uncertain", .kind = READ_BY, .offset = offsetof(struct root, uncertain), .by = keep_value },
+	{ .name = "uncertain",
+	  .kind = READ_BY,
+	  .offset = offsetof(struct root, uncertain),
+	  .by = keep_value },
 	{ 0 },
 };
 

@@ -93,8 +93,8 @@ typedef int (*scenario_load)(void *context, const char *path, enum profile profi
 
 /* What a scenario's file leaves to others. */
 struct scenario_source {
-	scenario_load load; /* NULL: its cluster must be in place */
-	void *context;      /* for load */
+	scenario_load load;                 /* NULL: its cluster must be in place */
+	void *context;                      /* for load */
 	const struct read_numbers *numbers; /* NULL: its numbers are no distributions */
 };
 

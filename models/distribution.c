@@ -8,18 +8,19 @@
 #include <math.h>
 #include <stdlib.h>
 
-static const char *const words[] = { "uniform",   "triangular", "pert",              "normal",    "lognormal",
-	                             "exponential", "gamma",    "weibull",           "beta",      "pareto",
-	                             "logistic",  "gumbel",     "laplace",           "rayleigh",  "student-t",
-	                             "poisson",   "binomial",   "negative-binomial", "geometric", "empirical",
-	                             NULL };
+static const char *const words[] = {
+	"uniform",   "triangular", "pert",      "normal",  "lognormal", "exponential",
+	"gamma",     "weibull",    "beta",      "pareto",  "logistic",  "gumbel",
+	"laplace",   "rayleigh",   "student-t", "poisson", "binomial",  "negative-binomial",
+	"geometric", "empirical",  NULL
+};
 const char *const *const distribution_words = words;
 
 _Static_assert(sizeof(words) / sizeof(words[0]) == DISTRIBUTION_KINDS + 1, "a word a kind");
 
-static const char *const parameters[] = { "mean",  "sd",    "p50",   "p90",  "min",     "max",    "mode",
-	                                  "shape", "scale", "alpha", "beta", "degrees", "trials", "probability",
-	                                  NULL };
+static const char *const parameters[] = { "mean", "sd",      "p50",    "p90",         "min",
+	                                  "max",  "mode",    "shape",  "scale",       "alpha",
+	                                  "beta", "degrees", "trials", "probability", NULL };
 const char *const *const distribution_parameter_words = parameters;
 
 _Static_assert(sizeof(parameters) / sizeof(parameters[0]) == PARAMETERS + 1, "a word a parameter");
@@ -71,7 +72,8 @@ static const char *make_normal(const double *given, struct distribution *distrib
 	return distribution->span > 0 ? NULL : "p90 must be above p50";
 }
 
-/* mean and sd are the numbers' own: of their logarithms, s^2 = ln(1 + (sd / mean)^2), m = ln mean - s^2 / 2. */
+/* mean and sd are the numbers' own: of their logarithms, s^2 = ln(1 + (sd / mean)^2), m = ln mean - s^2 / 2.
+ */
 static const char *make_lognormal(const double *given, struct distribution *distribution)
 {
 	double variance = log1p(gsl_pow_2(given[PARAMETER_SD] / given[PARAMETER_MEAN]));
@@ -181,29 +183,29 @@ static const char *make_geometric(const double *given, struct distribution *dist
 /* ------------------------------------------------------------------ shares and quantiles */
 
 /* GSL's, each with as many parameters as it has. */
-#define NO_SHAPE(kind_, function_)                                                            \
-	static double kind_##_share(const struct distribution *d, double x)                   \
-	{                                                                                     \
-		(void)d;                                                                      \
-		return gsl_cdf_##function_##_P(x, 1);                                         \
-	}                                                                                     \
-	static double kind_##_quantile(const struct distribution *d, double unit)             \
-	{                                                                                     \
-		(void)d;                                                                      \
-		return gsl_cdf_##function_##_Pinv(unit, 1);                                   \
+#define NO_SHAPE(kind_, function_)                                                \
+	static double kind_##_share(const struct distribution *d, double x)       \
+	{                                                                         \
+		(void)d;                                                          \
+		return gsl_cdf_##function_##_P(x, 1);                             \
+	}                                                                         \
+	static double kind_##_quantile(const struct distribution *d, double unit) \
+	{                                                                         \
+		(void)d;                                                          \
+		return gsl_cdf_##function_##_Pinv(unit, 1);                       \
 	}
-#define SHAPED(kind_, function_, ...)                                                         \
-	static double kind_##_share(const struct distribution *d, double x)                   \
-	{                                                                                     \
-		return gsl_cdf_##function_##_P(x, __VA_ARGS__);                               \
-	}                                                                                     \
-	static double kind_##_quantile(const struct distribution *d, double unit)             \
-	{                                                                                     \
-		return gsl_cdf_##function_##_Pinv(unit, __VA_ARGS__);                         \
+#define SHAPED(kind_, function_, ...)                                             \
+	static double kind_##_share(const struct distribution *d, double x)       \
+	{                                                                         \
+		return gsl_cdf_##function_##_P(x, __VA_ARGS__);                   \
+	}                                                                         \
+	static double kind_##_quantile(const struct distribution *d, double unit) \
+	{                                                                         \
+		return gsl_cdf_##function_##_Pinv(unit, __VA_ARGS__);             \
 	}
-#define COUNTED(kind_, function_, ...)                                                        \
-	static double kind_##_share(const struct distribution *d, double x)                   \
-	{                                                                                     \
+#define COUNTED(kind_, function_, ...)                                                                  \
+	static double kind_##_share(const struct distribution *d, double x)                             \
+	{                                                                                               \
 		return x < 0 ? 0 : gsl_cdf_##function_##_P((unsigned)fmin(x, COUNT_MOST), __VA_ARGS__); \
 	}
 
@@ -305,49 +307,45 @@ struct kind {
 
 /* Sources: the GNU Scientific Library's manual, "Random Number Distributions"; PERT above. */
 static const struct kind kinds[] = {
-	[DISTRIBUTION_UNIFORM] = { "needs min and max", P(MIN) | P(MAX), 0, 0, make_uniform,
-	                           uniform_share, uniform_quantile },
+	[DISTRIBUTION_UNIFORM] = { "needs min and max", P(MIN) | P(MAX), 0, 0, make_uniform, uniform_share,
+	                           uniform_quantile },
 	[DISTRIBUTION_TRIANGULAR] = { "needs min, mode and max", P(MIN) | P(MODE) | P(MAX), 0, 0,
 	                              make_triangular, triangular_share, triangular_quantile },
 	[DISTRIBUTION_PERT] = { "needs min, mode and max", P(MIN) | P(MODE) | P(MAX), 0, 0, make_pert,
 	                        beta_share, beta_quantile },
-	[DISTRIBUTION_NORMAL] = { "needs mean and sd, or p50 and p90", P(MEAN) | P(SD),
-	                          P(P50) | P(P90), P(SD), make_normal, normal_share, normal_quantile },
-	[DISTRIBUTION_LOGNORMAL] = { "needs mean and sd, or p50 and p90", P(MEAN) | P(SD),
-	                             P(P50) | P(P90), P(MEAN) | P(SD) | P(P50) | P(P90), make_lognormal,
-	                             lognormal_share, lognormal_quantile },
-	[DISTRIBUTION_EXPONENTIAL] = { "needs mean", P(MEAN), 0, P(MEAN), make_exponential,
-	                               exponential_share, exponential_quantile },
+	[DISTRIBUTION_NORMAL] = { "needs mean and sd, or p50 and p90", P(MEAN) | P(SD), P(P50) | P(P90),
+	                          P(SD), make_normal, normal_share, normal_quantile },
+	[DISTRIBUTION_LOGNORMAL] = { "needs mean and sd, or p50 and p90", P(MEAN) | P(SD), P(P50) | P(P90),
+	                             P(MEAN) | P(SD) | P(P50) | P(P90), make_lognormal, lognormal_share,
+	                             lognormal_quantile },
+	[DISTRIBUTION_EXPONENTIAL] = { "needs mean", P(MEAN), 0, P(MEAN), make_exponential, exponential_share,
+	                               exponential_quantile },
 	[DISTRIBUTION_GAMMA] = { "needs mean and sd", P(MEAN) | P(SD), 0, P(MEAN) | P(SD), make_gamma,
 	                         gamma_share, gamma_quantile },
-	[DISTRIBUTION_WEIBULL] = { "needs scale and shape", P(SCALE) | P(SHAPE), 0,
-	                           P(SCALE) | P(SHAPE), make_scaled, weibull_share, weibull_quantile },
-	[DISTRIBUTION_BETA] = { "needs alpha and beta", P(ALPHA) | P(BETA), 0, P(ALPHA) | P(BETA),
-	                        make_beta, beta_share, beta_quantile },
-	[DISTRIBUTION_PARETO] = { "needs scale and shape", P(SCALE) | P(SHAPE), 0,
-	                          P(SCALE) | P(SHAPE), make_scaled, pareto_share, pareto_quantile },
+	[DISTRIBUTION_WEIBULL] = { "needs scale and shape", P(SCALE) | P(SHAPE), 0, P(SCALE) | P(SHAPE),
+	                           make_scaled, weibull_share, weibull_quantile },
+	[DISTRIBUTION_BETA] = { "needs alpha and beta", P(ALPHA) | P(BETA), 0, P(ALPHA) | P(BETA), make_beta,
+	                        beta_share, beta_quantile },
+	[DISTRIBUTION_PARETO] = { "needs scale and shape", P(SCALE) | P(SHAPE), 0, P(SCALE) | P(SHAPE),
+	                          make_scaled, pareto_share, pareto_quantile },
 	[DISTRIBUTION_LOGISTIC] = { "needs mean and sd", P(MEAN) | P(SD), 0, P(SD), make_logistic,
 	                            logistic_share, logistic_quantile },
-	[DISTRIBUTION_GUMBEL] = { "needs mean and sd", P(MEAN) | P(SD), 0, P(SD), make_gumbel,
-	                          gumbel_share, gumbel_quantile },
+	[DISTRIBUTION_GUMBEL] = { "needs mean and sd", P(MEAN) | P(SD), 0, P(SD), make_gumbel, gumbel_share,
+	                          gumbel_quantile },
 	[DISTRIBUTION_LAPLACE] = { "needs mean and sd", P(MEAN) | P(SD), 0, P(SD), make_laplace,
 	                           laplace_share, laplace_quantile },
-	[DISTRIBUTION_RAYLEIGH] = { "needs scale", P(SCALE), 0, P(SCALE), make_scaled,
-	                            rayleigh_share, rayleigh_quantile },
-	[DISTRIBUTION_STUDENT_T] = { "needs mean, scale and degrees",
-	                             P(MEAN) | P(SCALE) | P(DEGREES), 0, P(SCALE) | P(DEGREES), make_student,
-	                             student_share, student_quantile },
-	[DISTRIBUTION_POISSON] = { "needs mean", P(MEAN), 0, P(MEAN), make_poisson, poisson_share,
-	                           NULL },
+	[DISTRIBUTION_RAYLEIGH] = { "needs scale", P(SCALE), 0, P(SCALE), make_scaled, rayleigh_share,
+	                            rayleigh_quantile },
+	[DISTRIBUTION_STUDENT_T] = { "needs mean, scale and degrees", P(MEAN) | P(SCALE) | P(DEGREES), 0,
+	                             P(SCALE) | P(DEGREES), make_student, student_share, student_quantile },
+	[DISTRIBUTION_POISSON] = { "needs mean", P(MEAN), 0, P(MEAN), make_poisson, poisson_share, NULL },
 	[DISTRIBUTION_BINOMIAL] = { "needs trials and probability", P(TRIALS) | P(PROBABILITY), 0,
 	                            P(TRIALS) | P(PROBABILITY), make_binomial, binomial_share, NULL },
-	[DISTRIBUTION_NEGATIVE_BINOMIAL] = { "needs mean and sd", P(MEAN) | P(SD), 0,
-	                                     P(MEAN) | P(SD), make_negative_binomial, negative_binomial_share,
-	                                     NULL },
-	[DISTRIBUTION_GEOMETRIC] = { "needs probability", P(PROBABILITY), 0, P(PROBABILITY),
-	                             make_geometric, geometric_share, NULL },
-	[DISTRIBUTION_EMPIRICAL] = { "needs values", 0, 0, 0, NULL, empirical_share,
-	                             empirical_quantile },
+	[DISTRIBUTION_NEGATIVE_BINOMIAL] = { "needs mean and sd", P(MEAN) | P(SD), 0, P(MEAN) | P(SD),
+	                                     make_negative_binomial, negative_binomial_share, NULL },
+	[DISTRIBUTION_GEOMETRIC] = { "needs probability", P(PROBABILITY), 0, P(PROBABILITY), make_geometric,
+	                             geometric_share, NULL },
+	[DISTRIBUTION_EMPIRICAL] = { "needs values", 0, 0, 0, NULL, empirical_share, empirical_quantile },
 };
 
 _Static_assert(sizeof(kinds) / sizeof(kinds[0]) == DISTRIBUTION_KINDS, "a row a kind");
@@ -355,11 +353,16 @@ _Static_assert(sizeof(kinds) / sizeof(kinds[0]) == DISTRIBUTION_KINDS, "a row a 
 /* ------------------------------------------------------------------ making */
 
 static const char *const too_small[PARAMETERS] = {
-	[PARAMETER_MEAN] = "mean must be more than 0",       [PARAMETER_SD] = "sd must be more than 0",
-	[PARAMETER_P50] = "p50 must be more than 0",         [PARAMETER_P90] = "p90 must be more than 0",
-	[PARAMETER_SHAPE] = "shape must be more than 0",     [PARAMETER_SCALE] = "scale must be more than 0",
-	[PARAMETER_ALPHA] = "alpha must be more than 0",     [PARAMETER_BETA] = "beta must be more than 0",
-	[PARAMETER_DEGREES] = "degrees must be more than 0", [PARAMETER_TRIALS] = "trials must be more than 0",
+	[PARAMETER_MEAN] = "mean must be more than 0",
+	[PARAMETER_SD] = "sd must be more than 0",
+	[PARAMETER_P50] = "p50 must be more than 0",
+	[PARAMETER_P90] = "p90 must be more than 0",
+	[PARAMETER_SHAPE] = "shape must be more than 0",
+	[PARAMETER_SCALE] = "scale must be more than 0",
+	[PARAMETER_ALPHA] = "alpha must be more than 0",
+	[PARAMETER_BETA] = "beta must be more than 0",
+	[PARAMETER_DEGREES] = "degrees must be more than 0",
+	[PARAMETER_TRIALS] = "trials must be more than 0",
 	[PARAMETER_PROBABILITY] = "probability must be more than 0",
 };
 

@@ -51,8 +51,8 @@ static uint32_t binomial_quantile(uint32_t count, double share, double chance)
 
 /*
  * With B values below the quantile, B binomial, sorted[k] is not above it when B > k: the lower bound is the
- * last whose probability of B <= k is at most half of what is left. The upper bound is the same, seen from the
- * other end.
+ * last whose probability of B <= k is at most half of what is left. The upper bound is the same, seen from
+ * the other end.
  */
 void interval_ranks(uint32_t count, double share, double confidence, uint32_t *ret_low, uint32_t *ret_high)
 {
@@ -84,7 +84,8 @@ static double mean_looseness(const double *values, uint32_t count, double confid
 {
 	if (count < 2)
 		return INFINITY;
-	return gsl_cdf_tdist_Qinv((1 - confidence) / 2, count - 1) * gsl_stats_sd(values, 1, count) / sqrt(count);
+	return gsl_cdf_tdist_Qinv((1 - confidence) / 2, count - 1) * gsl_stats_sd(values, 1, count) /
+	       sqrt(count);
 }
 
 struct interval interval_mean(const double *values, uint32_t count, double confidence)

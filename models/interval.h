@@ -34,7 +34,8 @@ struct interval interval_mean(const double *values, uint32_t count, double confi
 /*
  * `value` as found from all runs together, when `count` batches of them that know nothing of each other
  * (replicates of a randomised sequence) found each its own: as far from it as the batches' mean is sure, by
- * Student's t. The batches' spread is what counts, so this holds where runs of one batch depend on each other.
+ * Student's t. The batches' spread is what counts, so this holds where runs of one batch depend on each
+ * other.
  */
 struct interval interval_batches(double value, const double *batches, uint32_t count, double confidence);
 

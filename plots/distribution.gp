@@ -2,7 +2,7 @@
 # distribution: how long it takes, in how many of the runs. Draws distribution.svg and distribution.png from
 # distribution.csv, which `lockkeeper simulate` and `sweep` write with --plots; run it again with `gnuplot
 # distribution.gp` in that folder. On the left the share of the runs that have ended by then, on the right
-# (logarithmic) the share that takes longer. The colours are Okabe and Ito's; each curve has a dash of its own.
+# (logarithmic) the share that takes longer. The colours are Okabe and Ito's; each curve has its own dash.
 
 set encoding utf8
 set datafile separator ','

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 # heat: two factors, and how long it takes with each pair of their levels. Draws heat.svg and heat.png from
-# heat.csv, which `lockkeeper sweep` and `merge` write with --plots; run it again with `gnuplot heat.gp` in that
-# folder. The darker, the longer; each field has its number as well. A share below 1 is that of the runs that
-# end within the window.
+# heat.csv, which `lockkeeper sweep` and `merge` write with --plots; run it again with `gnuplot heat.gp` in
+# that folder. The darker, the longer; each field has its number as well. A share is that of the runs that end
+# within the window, where not all do.
 
 set encoding utf8
 set datafile separator ','
@@ -43,7 +43,8 @@ high = top + rows * cell_high + 64
 # From yellow to dark blue; light enough for black numbers up to the middle.
 shade(t) = most_s > least_s ? (t - least_s) / (most_s - least_s) : 0
 mix(a, b, s) = int(a + (b - a) * s)
-colour(t) = !is_known(t) ? 0xBBBBBB : mix(255, 0, shade(t)) * 65536 + mix(245, 50, shade(t)) * 256 + mix(190, 110, shade(t))
+colour(t) = !is_known(t) ? 0xBBBBBB : mix(255, 0, shade(t)) * 65536 + mix(245, 50, shade(t)) * 256 + \
+    mix(190, 110, shade(t))
 ink(t) = is_known(t) && shade(t) > 0.45 ? 0xFFFFFF : 0x000000
 share(p) = p > 0.9995 ? '' : sprintf('%.0f %%', 100 * p)
 
@@ -64,7 +65,8 @@ do for [form in 'svg png'] {
     set bmargin at screen 64.0 / high
     set xrange [-0.5:columns - 0.5]
     set yrange [rows - 0.5:-0.5]
-    set label 1 'Median time by '.x_name.' and '.y_name at screen 20.0 / wide, screen 1 - 24.0 / high left font ',15'
+    set label 1 'Median time by '.x_name.' and '.y_name at screen 20.0 / wide, screen 1 - 24.0 / high left \
+        font ',15'
     set label 2 y_name at screen 20.0 / wide, screen 1 - 50.0 / high left textcolor rgb grey
     set label 3 x_name at screen real(left) / wide, screen 18.0 / high left textcolor rgb grey
     set xtics nomirror scale 0 offset 0, 0.4 textcolor rgb 0x000000
@@ -72,8 +74,8 @@ do for [form in 'svg png'] {
     plot data skip 1 using 1:2:($1 - 0.49):($1 + 0.49):($2 - 0.48):($2 + 0.48):(colour(number(7))): \
             xticlabel(cut(strcol(5), cell_wide / 8)):yticlabel(cut(strcol(6), level_most)) \
             with boxxyerror linecolor rgb variable, \
-        '' skip 1 using 1:2:(numbers ? is_known(number(7)) ? seconds(number(7)) : 'never' : ''):(ink(number(7))) \
-            with labels center textcolor rgb variable offset 0, 0.35, \
+        '' skip 1 using 1:2:(numbers ? is_known(number(7)) ? seconds(number(7)) : 'never' : ''): \
+            (ink(number(7))) with labels center textcolor rgb variable offset 0, 0.35, \
         '' skip 1 using 1:2:(numbers ? share($8) : ''):(ink(number(7))) with labels center \
             textcolor rgb variable offset 0, -0.7
     unset label

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 # tornado: which factor matters. Draws tornado.svg and tornado.png from tornado.csv, which `lockkeeper sweep`
-# and `simulate` write with --plots; run it again with `gnuplot tornado.gp` in that folder. A bar a factor, from
-# the time at its best level to that at its worst, on the average over all others; the widest first. The colours
-# are Okabe and Ito's, and what is faster than the average is on the left of the line.
+# and `simulate` write with --plots; run it again with `gnuplot tornado.gp` in that folder. A bar a factor,
+# from the time at its best level to that at its worst, on the average over all others; the widest first. The
+# colours are Okabe and Ito's, and what is faster than the average is on the left of the line.
 
 set encoding utf8
 set datafile separator ','
@@ -65,7 +65,8 @@ do for [form in 'svg png'] {
         unset ytics
         set grid xtics back linecolor rgb 0xDDDDDD linetype 1
         set xlabel 'median time, '.unit textcolor rgb grey
-        set xrange [(least_s - span * 0.25 < 0 ? 0 : least_s - span * 0.25) / unit_s:(most_s + span * 0.25) / unit_s]
+        set xrange [(least_s - span * 0.25 < 0 ? 0 : least_s - span * 0.25) / unit_s: \
+            (most_s + span * 0.25) / unit_s]
         set yrange [shown - 0.5:-0.5]
         set arrow 1 from middle_s / unit_s, graph 0 to middle_s / unit_s, graph 1 nohead linecolor rgb grey \
             dashtype 2 front

@@ -129,7 +129,8 @@ double histogram_mean(const struct histogram *histogram)
 {
 	if (histogram->numbers == 0)
 		return 0;
-	return ((double)histogram->sum_high * 0x1p64 + (double)histogram->sum_low) / (double)histogram->numbers;
+	return ((double)histogram->sum_high * 0x1p64 + (double)histogram->sum_low) /
+	       (double)histogram->numbers;
 }
 
 /* ------------------------------------------------------------------ files */

@@ -63,12 +63,13 @@ void predict_plan(struct predictor *predictor, struct state *state, const struct
                   uint32_t parallel_most, uint32_t runs, uint64_t seed, double window_s,
                   struct prediction *ret_prediction, struct plan_predicted *ret_moves);
 
-/* Carries a plan out as above in runs first_run, first_run + 1, …, at the plan's own pace; ret_sums: one a run,
- * whose window is for the caller to look at. */
+/* Carries a plan out as above in runs first_run, first_run + 1, …, at the plan's own pace; ret_sums: one a
+ * run, whose window is for the caller to look at. */
 void predict_plan_runs(struct predictor *predictor, struct state *state, const struct plan *plan,
                        uint32_t first_run, uint32_t runs, uint64_t seed, struct run_sums *ret_sums);
 
-/* As predict_plan, with what it finds put into the plan. A move that seldom completes has what it does when it does.
+/* As predict_plan, with what it finds put into the plan. A move that seldom completes has what it does when
+ * it does.
  */
 void predict_into_plan(struct predictor *predictor, struct state *state, struct plan *plan, uint32_t runs,
                        uint64_t seed, double window_s, struct prediction *ret_prediction);

@@ -9,9 +9,9 @@
 enum purpose {
 	PURPOSE_DUTY_PHASE,
 	PURPOSE_WINDOWS,
-	PURPOSE_SPREAD,        /* and those behind it, by enum spread_of */
-	PURPOSE_INPUT = 1000,  /* an uncertain input, by its dimension */
-	PURPOSE_SHIFT          /* of a batch of evenly spread points, by the dimension */
+	PURPOSE_SPREAD,       /* and those behind it, by enum spread_of */
+	PURPOSE_INPUT = 1000, /* an uncertain input, by its dimension */
+	PURPOSE_SHIFT         /* of a batch of evenly spread points, by the dimension */
 };
 
 /*

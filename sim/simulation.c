@@ -101,7 +101,8 @@ int simulation_read_largest(const struct simulation_draws *draws, uint64_t seed,
 }
 
 /*
- * The VM of a run's own scenario by the simulation's: they differ where it is drawn how many VMs a boot makes.
+ * The VM of a run's own scenario by the simulation's: they differ where it is drawn how many VMs a boot
+ * makes.
  */
 static uint32_t vm_of(const struct simulation *simulation, const struct scenario *run, uint32_t vm)
 {
@@ -244,11 +245,11 @@ static void keep_first(struct simulation *simulation, const struct scenario *sce
 	}
 	keep_alarms(simulation, world);
 	for (uint32_t i = 0; i < simulation->recorder.phase_count; i++)
-		simulation->recorder.phases[i].vm =
-			vm_of(simulation, scenario, simulation->recorder.phases[i].vm);
+		simulation->recorder.phases[i].vm = vm_of(simulation, scenario,
+		                                          simulation->recorder.phases[i].vm);
 	for (uint32_t i = 0; i < simulation->recorder.memories.count; i++)
-		simulation->recorder.memories.at[i].key =
-			vm_of(simulation, scenario, simulation->recorder.memories.at[i].key);
+		simulation->recorder.memories.at[i].key = vm_of(simulation, scenario,
+		                                                simulation->recorder.memories.at[i].key);
 }
 
 static void run_scenario(struct simulation *simulation, const struct scenario *scenario, uint32_t run,
@@ -260,8 +261,7 @@ static void run_scenario(struct simulation *simulation, const struct scenario *s
 	world->trace = first && simulation->options.trace ? &simulation->trace : NULL;
 	world->recorder = first && simulation->options.record ? &simulation->recorder : NULL;
 	world->want_allowed = first && simulation->options.allowed &&
-	                      (uint64_t)scenario->action_count * scenario->cluster.host_count <=
-	                              ALLOWED_MOST;
+	                      (uint64_t)scenario->action_count * scenario->cluster.host_count <= ALLOWED_MOST;
 	world_run(world, &worker->state, scenario->actions, scenario->action_count, simulation->options.seed,
 	          simulation->options.first_run + run);
 	keep_sums(&simulation->results[run].sums, world, scenario->window_s);

@@ -350,7 +350,8 @@ void simulation_correlate(const struct simulation *simulation, double *ret_coeff
 {
 	const struct simulation_draws *draws = simulation->options.draws;
 	uint32_t runs = simulation->runs, dimensions = draws->uncertain->dimensions;
-	double *durations = MEMORY_ARRAY(double, runs), *units = MEMORY_ARRAY(double, (size_t)runs * dimensions);
+	double *durations = MEMORY_ARRAY(double, runs),
+	       *units = MEMORY_ARRAY(double, (size_t)runs *dimensions);
 	struct uncertain_draw draw;
 
 	uncertain_draw_create(&draw, draws->uncertain, (enum sampling)draws->sampling,

@@ -33,15 +33,14 @@ static int keep_value(struct reader *reader, const json_t *value, void *into)
 	return 0;
 }
 
-#define KEEP(type_, member_)                                                               \
-	{                                                                                  \
-		.name = #member_, .kind = READ_BY, .offset = offsetof(type_, member_),     \
-		.by = keep_value                                                           \
+#define KEEP(type_, member_)                                                                            \
+	{                                                                                               \
+		.name = #member_, .kind = READ_BY, .offset = offsetof(type_, member_), .by = keep_value \
 	}
-#define COUNT(member_, min_, max_)                                                                  \
-	{                                                                                           \
-		.name = #member_, .kind = READ_COUNT, .offset = offsetof(struct root, member_),     \
-		.min = min_, .max = max_                                                            \
+#define COUNT(member_, min_, max_)                                                                           \
+	{                                                                                                    \
+		.name = #member_, .kind = READ_COUNT, .offset = offsetof(struct root, member_), .min = min_, \
+		.max = max_                                                                                  \
 	}
 
 static const struct read_member factor_members[] = {
@@ -82,8 +81,8 @@ static int read_levels(struct sweep *sweep, struct reader *reader, const json_t 
 	factor->levels = ARENA_ARRAY(&sweep->arena, const json_t *, json_count(levels));
 	for (const json_t *level = json_first(levels); level; level = json_next(level)) {
 		if (factor->how == EDIT_SCALE && json_type(level) != JSON_NUMBER)
-			return json_fail(reader->doc, level, reader->error, "%s, expected a number to scale by",
-			                 json_type_name(level));
+			return json_fail(reader->doc, level, reader->error,
+			                 "%s, expected a number to scale by", json_type_name(level));
 		factor->levels[factor->level_count++] = level;
 	}
 	return 0;
@@ -179,7 +178,8 @@ static int count_cells(struct sweep *sweep, const struct root *root, struct read
 		cells *= sweep->factors[i].levels ? sweep->factors[i].level_count : 1;
 	cells *= sweep->points;
 	if (cells > SWEEP_CELLS)
-		return json_fail(reader->doc, root->factors, reader->error, "more than %d cells", SWEEP_CELLS);
+		return json_fail(reader->doc, root->factors, reader->error, "more than %d cells",
+		                 SWEEP_CELLS);
 	sweep->cells = (uint32_t)cells;
 	sweep->seeds = (uint32_t)root->seeds;
 	sweep->block_seeds = sweep->seeds < SWEEP_UNIT_RUNS ? sweep->seeds : SWEEP_UNIT_RUNS;
@@ -198,7 +198,7 @@ static void spread_points(struct sweep *sweep)
 	uint32_t dimensions = sweep->uncertain.dimensions;
 	struct uncertain_draw draw;
 
-	sweep->spread = ARENA_ARRAY(&sweep->arena, double, (size_t)sweep->points * dimensions);
+	sweep->spread = ARENA_ARRAY(&sweep->arena, double, (size_t)sweep->points *dimensions);
 	uncertain_draw_create(&draw, &sweep->uncertain, SAMPLING_SOBOL, sweep->seed);
 	for (uint32_t point = 0; point < sweep->points; point++) {
 		/* Runs of the first batch: a point each. */
@@ -233,8 +233,8 @@ int sweep_read(struct sweep *ret_sweep, const struct json_doc *doc, struct error
 	texts.interns = interns_new(&sweep->arena);
 	result = read_object(&reader, value, root_members, &root, "a sweep");
 	if (!result && strcmp(root.schema, SWEEP_SCHEMA))
-		result = json_fail(doc, json_get(value, "schema"), error, "\"%.80s\", expected \"" SWEEP_SCHEMA "\"",
-		                   root.schema);
+		result = json_fail(doc, json_get(value, "schema"), error,
+		                   "\"%.80s\", expected \"" SWEEP_SCHEMA "\"", root.schema);
 	if (!result && !root.scenario)
 		result = json_fail(doc, value, error, "member \"scenario\" is missing, expected in a sweep");
 	sweep->scenario = root.scenario;
@@ -271,10 +271,12 @@ uint32_t sweep_parts(const struct sweep *sweep, uint32_t unit, struct sweep_part
 
 	must(unit < sweep->units);
 	for (uint32_t flat = first; flat < flats && count < sweep->parts_a_unit; flat++, count++) {
-		uint32_t first_run = flat % sweep->blocks * sweep->block_seeds, left = sweep->seeds - first_run;
+		uint32_t first_run = flat % sweep->blocks * sweep->block_seeds,
+			 left = sweep->seeds - first_run;
 
 		ret_parts[count] = (struct sweep_part){ flat / sweep->blocks, first_run,
-			                                left < sweep->block_seeds ? left : sweep->block_seeds };
+			                                left < sweep->block_seeds ? left
+			                                                          : sweep->block_seeds };
 	}
 	return count;
 }
@@ -295,7 +297,8 @@ json_t *sweep_level(const struct sweep *sweep, uint32_t cell, uint32_t factor)
 	must(cell < sweep->cells && factor < sweep->factor_count);
 	if (of->levels)
 		return json_copy(of->levels[sweep_place(sweep, cell, factor)]);
-	unit = sweep->spread[(size_t)(cell % sweep->points) * sweep->uncertain.dimensions + of->input.dimension];
+	unit = sweep->spread[(size_t)(cell % sweep->points) * sweep->uncertain.dimensions +
+	                     of->input.dimension];
 	return json_number_new(uncertain_number(&of->input, unit));
 }
 
@@ -427,7 +430,8 @@ static int read_result(const struct json_doc *doc, const json_t *value, struct s
 		if (!histogram || histogram_read(&result.measures[i], doc, histogram, error)) {
 			sweep_result_free(&result);
 			return histogram ? ERROR_INPUT
-			                 : json_fail(doc, value, error, "member \"%s\" is missing", measure_words[i]);
+			                 : json_fail(doc, value, error, "member \"%s\" is missing",
+			                             measure_words[i]);
 		}
 	}
 	*ret_result = result;
@@ -448,7 +452,8 @@ int sweep_unit_read(const struct sweep *sweep, uint32_t unit, const struct json_
 		return json_fail(doc, root, error, "is not unit %u of this sweep", unit);
 	digest_parts(array, digest);
 	if (!is_text(root, "digest", digest))
-		return json_fail(doc, root, error, "was changed after it was written: remove it, and --resume");
+		return json_fail(doc, root, error,
+		                 "was changed after it was written: remove it, and --resume");
 	parts = MEMORY_ARRAY(struct sweep_part, sweep->parts_a_unit);
 	count = sweep_parts(sweep, unit, parts);
 	entry = json_first(array);

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
+/* sweep: many what-ifs of one thing (lockkeeper.sweep/1), shared among machines. */
 /*
- * sweep: many what-ifs of one thing (lockkeeper.sweep/1): factors by their levels, or spread evenly over
- * distributions, each cell with many seeds. What belongs to which cell and unit of work depends on the
- * document alone, so that any number of machines comes to the same bytes.
+ * Factors by their levels, or spread evenly over distributions, each cell with many seeds. What belongs to
+ * which cell and unit of work depends on the document alone, so that any number of machines comes to the same
+ * bytes.
  */
 #ifndef SIM_SWEEP_H
 #define SIM_SWEEP_H
@@ -33,8 +34,9 @@ enum sweep_kind { SWEEP_SCENARIO, SWEEP_ROLLING };
 
 struct sweep {
 	const struct json_doc *doc;
-	const json_t *scenario; /* SWEEP_SCENARIO: a path or a scenario in place; SWEEP_ROLLING: its cluster */
-	const json_t *rolling;  /* SWEEP_ROLLING: an object */
+	const json_t
+		*scenario;     /* SWEEP_SCENARIO: a path or a scenario in place; SWEEP_ROLLING: its cluster */
+	const json_t *rolling; /* SWEEP_ROLLING: an object */
 	const json_t *model;   /* the constants to predict with, as calibrate writes them; NULL: what ships */
 	const char *program;   /* the version that began it; NULL: it is not begun */
 	enum profile profile;  /* PROFILE_COUNT: the scenario's */
@@ -105,8 +107,8 @@ void sweep_unit_key(const struct sweep *sweep, uint32_t unit, char ret_key[65]);
 char *sweep_unit_text(const struct sweep *sweep, uint32_t unit, const struct sweep_result *results,
                       size_t *ret_length);
 
-/* Merges what such a file says into the results of the cells (NULL: it is only looked at). Refused: what is not
- * that unit's, or was changed. */
+/* Merges what such a file says into the results of the cells (NULL: it is only looked at). Refused: what is
+ * not that unit's, or was changed. */
 int sweep_unit_read(const struct sweep *sweep, uint32_t unit, const struct json_doc *doc,
                     struct sweep_result *cells, struct error *error);
 

@@ -42,20 +42,19 @@ static int keep_value(struct reader *reader, const json_t *value, void *into)
 	return 0;
 }
 
-#define TEXT(member_)                                                                           \
-	{                                                                                       \
-		.name = #member_, .kind = READ_TEXT, .offset = offsetof(struct raw, member_)    \
+#define TEXT(member_)                                                                        \
+	{                                                                                    \
+		.name = #member_, .kind = READ_TEXT, .offset = offsetof(struct raw, member_) \
 	}
-#define KEEP(member_)                                                                           \
-	{                                                                                       \
-		.name = #member_, .kind = READ_BY, .offset = offsetof(struct raw, member_),     \
-		.by = keep_value                                                                \
+#define KEEP(member_)                                                                                        \
+	{                                                                                                    \
+		.name = #member_, .kind = READ_BY, .offset = offsetof(struct raw, member_), .by = keep_value \
 	}
-#define GIVEN(member_, parameter_)                                                              \
-	{                                                                                       \
-		.name = member_, .kind = READ_NUMBER,                                           \
+#define GIVEN(member_, parameter_)                                                               \
+	{                                                                                        \
+		.name = member_, .kind = READ_NUMBER,                                            \
 		.offset = offsetof(struct raw, given) + sizeof(double) * PARAMETER_##parameter_, \
-		.min = -1e300, .max = 1e300                                                     \
+		.min = -1e300, .max = 1e300                                                      \
 	}
 
 static const struct read_member members[] = {
@@ -91,8 +90,7 @@ static const struct read_member members[] = {
 	{ 0 },
 };
 
-static int read_numbers(struct reader *reader, const json_t *array, double **ret_numbers,
-                        uint32_t *ret_count)
+static int read_numbers(struct reader *reader, const json_t *array, double **ret_numbers, uint32_t *ret_count)
 {
 	static const struct read_member number = {
 		.name = "", .kind = READ_NUMBER, .min = -1e300, .max = 1e300
@@ -137,8 +135,8 @@ static int read_seen(struct uncertain *uncertain, struct reader *reader, const j
 	if (raw->weights && read_numbers(reader, raw->weights, &seen->weights, &weights))
 		return ERROR_INPUT;
 	if (raw->weights && weights != seen->count)
-		return json_fail(reader->doc, raw->weights, reader->error, "%u weights, expected as many as values",
-		                 weights);
+		return json_fail(reader->doc, raw->weights, reader->error,
+		                 "%u weights, expected as many as values", weights);
 	return 0;
 }
 
@@ -179,7 +177,8 @@ static int make_distribution(struct uncertain *uncertain, struct reader *reader,
 	return wrong ? json_fail(reader->doc, value, reader->error, "%s", wrong) : 0;
 }
 
-/* What is drawn has to be a number that may stand there. A whole one is rounded, so half a step more is fine. */
+/* What is drawn has to be a number that may stand there. A whole one is rounded, so half a step more is fine.
+ */
 static bool bound_distribution(struct uncertain_input *input)
 {
 	double half = input->bounds.whole ? 0.5 : 0, min = input->bounds.min, max = input->bounds.max;
@@ -208,8 +207,8 @@ static void add_input(struct uncertain *uncertain, const struct uncertain_input 
 
 	if (uncertain->count == uncertain->room) {
 		uncertain->room = uncertain->room ? uncertain->room * 2 : 16;
-		uncertain->inputs =
-			memory_resize(uncertain->inputs, uncertain->room, sizeof(*uncertain->inputs));
+		uncertain->inputs = memory_resize(uncertain->inputs, uncertain->room,
+		                                  sizeof(*uncertain->inputs));
 	}
 	added = &uncertain->inputs[uncertain->count];
 	*added = *input;
@@ -236,8 +235,8 @@ static int learn(void *context, const struct json_doc *doc, const json_t *value,
 	if (!result)
 		result = make_distribution(uncertain, &reader, value, &raw, &input.distribution);
 	input.times = raw.times;
-	input.counts = json_key(value) && (!strcmp(json_key(value), "min_count") ||
-	                                   !strcmp(json_key(value), "max_count"));
+	input.counts = json_key(value) &&
+	               (!strcmp(json_key(value), "min_count") || !strcmp(json_key(value), "max_count"));
 	if (!result && !bound_distribution(&input))
 		result = json_fail(doc, value, error, "no part of it lies where the number may be");
 	if (!result) {

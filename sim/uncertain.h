@@ -44,7 +44,8 @@ struct uncertain {
 	void *column_context;
 };
 
-/* column: NULL: there are no files. Free with uncertain_free; documents in which inputs are must live as long. */
+/* column: NULL: there are no files. Free with uncertain_free; documents in which inputs are must live as
+ * long. */
 void uncertain_create(struct uncertain *ret_uncertain, uncertain_column column, void *column_context);
 void uncertain_free(struct uncertain *uncertain);
 

@@ -15,8 +15,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 /* No files here. */
 static int load_nothing(void *context, const char *path, enum profile profile,
-                       const struct read_numbers *numbers, struct cluster *ret_cluster,
-                        struct error *error)
+                        const struct read_numbers *numbers, struct cluster *ret_cluster, struct error *error)
 {
 	(void)context;
 	(void)numbers;

@@ -33,12 +33,13 @@ static const char *try(struct distribution *ret_distribution, const char *word, 
 
 #define MAKE(distribution_, word_, ...) \
 	cr_assert_null(try(distribution_, word_, (const struct given[]){ __VA_ARGS__, { NULL, 0 } }))
-#define REFUSED(word_, why_, ...)                                                               \
-	do {                                                                                    \
-		struct distribution refused;                                                    \
-		const char *wrong = try(&refused, word_, (const struct given[]){ __VA_ARGS__, { NULL, 0 } }); \
-                                                                                                \
-		cr_assert(wrong && !strcmp(wrong, why_), "%s: %s", word_, wrong);               \
+#define REFUSED(word_, why_, ...)                                                            \
+	do {                                                                                 \
+		struct distribution refused;                                                 \
+		const char *wrong = try(&refused, word_,                                     \
+		                        (const struct given[]){ __VA_ARGS__, { NULL, 0 } }); \
+                                                                                             \
+		cr_assert(wrong && !strcmp(wrong, why_), "%s: %s", word_, wrong);            \
 	} while (0)
 
 /* Mean and standard deviation, from its quantiles in the middles of so many equal shares. */
@@ -79,7 +80,8 @@ static void is_consistent(const struct distribution *distribution)
 
 		cr_assert(value >= last && value >= distribution->min && value <= distribution->max);
 		last = value;
-		cr_assert_float_eq(distribution_share(distribution, value), unit, 1e-9, "%s: %g at %g, whose share is %.12g",
+		cr_assert_float_eq(distribution_share(distribution, value), unit, 1e-9,
+		                   "%s: %g at %g, whose share is %.12g",
 		                   distribution_words[distribution->kind], value, unit,
 		                   distribution_share(distribution, value));
 	}
@@ -99,7 +101,9 @@ static void is_consistent_in_steps(const struct distribution *distribution)
 
 Test(distribution, mean_and_deviation_are_those_of_the_numbers)
 {
-	static const char *const words[] = { "normal", "lognormal", "gamma", "logistic", "gumbel", "laplace" };
+	static const char *const words[] = {
+		"normal", "lognormal", "gamma", "logistic", "gumbel", "laplace"
+	};
 	struct distribution d;
 
 	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
@@ -250,7 +254,8 @@ Test(distribution, refuses_what_is_none)
 	REFUSED("lognormal", "p90 must be above p50", { "p50", 2 }, { "p90", 1 });
 	REFUSED("normal", "sd must be more than 0", { "mean", 0 }, { "sd", 0 });
 	REFUSED("normal", "p90 must be above p50", { "p50", 1 }, { "p90", 1 });
-	REFUSED("normal", "no part of it lies from min to max", { "mean", 0 }, { "sd", 1 }, { "min", 1 }, { "max", 0 });
+	REFUSED("normal", "no part of it lies from min to max", { "mean", 0 }, { "sd", 1 }, { "min", 1 },
+	        { "max", 0 });
 	REFUSED("normal", "a parameter is not finite", { "mean", INFINITY }, { "sd", 1 });
 	REFUSED("uniform", "min must be below max", { "min", 1 }, { "max", 1 });
 	REFUSED("uniform", "needs min and max", { "min", 1 });
@@ -258,7 +263,8 @@ Test(distribution, refuses_what_is_none)
 	REFUSED("triangular", "min must be below max", { "min", 3 }, { "mode", 3 }, { "max", 3 });
 	REFUSED("pert", "mode must lie from min to max", { "min", 1 }, { "mode", 0 }, { "max", 3 });
 	REFUSED("beta", "min must be below max", { "alpha", 1 }, { "beta", 1 }, { "min", 2 });
-	REFUSED("binomial", "trials must be an integer and at most 1e9", { "trials", 1.5 }, { "probability", 0.5 });
+	REFUSED("binomial", "trials must be an integer and at most 1e9", { "trials", 1.5 },
+	        { "probability", 0.5 });
 	REFUSED("binomial", "probability must be at most 1", { "trials", 2 }, { "probability", 1.5 });
 	REFUSED("geometric", "probability must be at most 1", { "probability", 1.5 });
 	REFUSED("negative-binomial", "sd squared must be more than mean", { "mean", 4 }, { "sd", 2 });

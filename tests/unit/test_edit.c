@@ -37,14 +37,17 @@ static void edited(const char *text, const char *path, enum edit_how how, const 
 	json_doc_free(with);
 }
 
-#define CLUSTER "{\"vms\":[{\"name\":\"web-1\",\"n\":2},{\"name\":\"web-2\"},{\"name\":\"db\",\"n\":3}],\"list\":[5,6]}"
+#define CLUSTER                                                        \
+	"{\"vms\":[{\"name\":\"web-1\",\"n\":2},{\"name\":\"web-2\"}," \
+	"{\"name\":\"db\",\"n\":3}],\"list\":[5,6]}"
 
 Test(edit, sets_what_is_there_and_what_is_not)
 {
 	edited("{\"a\":1}", "a", EDIT_SET, "2", "{\"a\":2}");
 	edited("{\"a\":1}", "b", EDIT_SET, "true", "{\"a\":1,\"b\":true}");
 	edited("{\"a\":1}", "b.c.d", EDIT_SET, "\"x\"", "{\"a\":1,\"b\":{\"c\":{\"d\":\"x\"}}}");
-	edited("{\"a\":{\"b\":1,\"c\":2,\"d\":3}}", "a.c", EDIT_SET, "[1]", "{\"a\":{\"b\":1,\"c\":[1],\"d\":3}}");
+	edited("{\"a\":{\"b\":1,\"c\":2,\"d\":3}}", "a.c", EDIT_SET, "[1]",
+	       "{\"a\":{\"b\":1,\"c\":[1],\"d\":3}}");
 }
 
 Test(edit, means_elements_by_name_or_number)

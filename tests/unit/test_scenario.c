@@ -171,8 +171,7 @@ Test(scenario, names_what_is_wrong_and_where)
 }
 
 static int refuse_load(void *context, const char *path, enum profile profile,
-                       const struct read_numbers *numbers, struct cluster *ret_cluster,
-                       struct error *error)
+                       const struct read_numbers *numbers, struct cluster *ret_cluster, struct error *error)
 {
 	char *kept = context;
 
