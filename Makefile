@@ -207,13 +207,13 @@ ALL_OBJECTS := $(call object,$(SOURCES) $(VERIFIER_SOURCES) $(SUPPORT_SOURCES) $
 .PHONY: demo check ci lint asan valgrind fuzz bench accuracy golden-update format help
 .PHONY: deps-build deps-check deps-lint
 SUITES := build unit property golden cli verifier swarm house schema
-CHECK_SUITES := $(SUITES) clang asan fuzz valgrind lab faults
+CHECK_SUITES := $(SUITES) clang asan fuzz valgrind slurm lab faults
 LINT_SUITES := format tidy cppcheck shell man
 RUN = O='$(O)' CC='$(CC)' MAKE='$(MAKE)' JOBS='$(JOBS)' WERROR='$(WERROR)' tests/run
 
 deps-build deps-check deps-lint: deps-%:
 	@if [ '$(DEPS)' != no ]; then \
-		tools/install-deps build $(filter-out build,$*) $(if $(filter check,$*),lab); fi
+		tools/install-deps build $(filter-out build,$*) $(if $(filter check,$*),lab slurm); fi
 
 demo:
 	@if [ '$(DEPS)' != no ]; then tools/install-deps build demo; fi

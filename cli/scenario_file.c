@@ -95,15 +95,15 @@ static int take_column(struct column *column, struct csv *csv, const char *name,
 	return result;
 }
 
-static int read_column(void *context, const char *path, const char *name, double **ret_values,
-                       uint32_t *ret_count, struct error *error)
+int scenario_file_column(void *context, const char *path, const char *name, double **ret_values,
+                         uint32_t *ret_count, struct error *error)
 {
-	const struct scenario_file *file = context;
+	const char *const *base = context;
 	struct column column = { 0 };
 	char joined[4096], *text;
 	struct csv csv;
 	size_t length;
-	int result = scenario_file_beside(file->path, path, joined, sizeof(joined), error);
+	int result = scenario_file_beside(*base, path, joined, sizeof(joined), error);
 
 	if (!result)
 		result = cli_read_file(joined, &text, &length, error);
@@ -145,31 +145,90 @@ static json_t *locks_json(const char *const *locks, uint32_t lock_count)
 	return actions;
 }
 
+/* Numbers of a file in place of its name. */
+static int place_column(json_t *distribution, const char *path, struct error *error)
+{
+	const json_t *csv = json_get(distribution, "csv"), *name = json_get(distribution, "column");
+	uint32_t count = 0;
+	double *values;
+	json_t *array;
+	int result;
+
+	if (!csv || json_type(csv) != JSON_TEXT || !name || json_type(name) != JSON_TEXT)
+		return 0;
+	result = scenario_file_column(&path, json_text(csv), json_text(name), &values, &count, error);
+	if (result)
+		return result;
+	array = json_array_new();
+	for (uint32_t i = 0; i < count; i++)
+		json_push(array, json_number_new(values[i]));
+	free(values);
+	json_remove(distribution, "csv");
+	json_remove(distribution, "column");
+	json_put(distribution, "values", array);
+	return 0;
+}
+
+int scenario_file_place(json_t *value, const char *path, struct error *error)
+{
+	if (read_is_distribution(value))
+		return place_column(value, path, error);
+	if (json_type(value) != JSON_OBJECT && json_type(value) != JSON_ARRAY)
+		return 0;
+	for (const json_t *child = json_first(value); child; child = json_next(child)) {
+		int result = scenario_file_place(json_child(value, child), path, error);
+
+		if (result)
+			return result;
+	}
+	return 0;
+}
+
+/* A cluster's file in place of its name. */
+static int place_cluster(json_t *whole, const char *path, struct error *error)
+{
+	const json_t *cluster = json_get(whole, "cluster");
+	struct json_doc *doc;
+	char joined[4096];
+	json_t *copy;
+	int result;
+
+	if (!cluster || json_type(cluster) != JSON_TEXT)
+		return 0;
+	result = scenario_file_beside(path, json_text(cluster), joined, sizeof(joined), error);
+	if (!result)
+		result = cli_read_json(joined, &doc, error);
+	if (result)
+		return result;
+	copy = json_copy(json_doc_root(doc));
+	json_doc_free(doc);
+	result = scenario_file_place(copy, joined, error);
+	json_put(whole, "cluster", copy);
+	return result;
+}
+
 int scenario_file_whole(const json_t *root, const char *path, const char *const *locks, uint32_t lock_count,
                         json_t **ret_whole, struct error *error)
 {
-	const json_t *cluster = json_get(root, "cluster");
-	struct json_doc *cluster_doc;
-	char joined[4096];
+	json_t *whole;
+	int result;
 
 	if (is_cluster(root)) {
-		*ret_whole = json_object_new();
-		json_add_text(*ret_whole, "schema", "lockkeeper.scenario/1");
-		json_add(*ret_whole, "cluster", json_copy(root));
-		json_add(*ret_whole, "actions", locks_json(locks, lock_count));
-		return 0;
+		whole = json_object_new();
+		json_add_text(whole, "schema", "lockkeeper.scenario/1");
+		json_add(whole, "cluster", json_copy(root));
+		json_add(whole, "actions", locks_json(locks, lock_count));
+	} else {
+		whole = json_copy(root);
 	}
-	if (!cluster || json_type(cluster) != JSON_TEXT) {
-		*ret_whole = json_copy(root);
-		return 0;
-	}
-	if (scenario_file_beside(path, json_text(cluster), joined, sizeof(joined), error) ||
-	    cli_read_json(joined, &cluster_doc, error))
-		return ERROR_INPUT;
-	*ret_whole = json_copy(root);
-	json_put(*ret_whole, "cluster", json_copy(json_doc_root(cluster_doc)));
-	json_doc_free(cluster_doc);
-	return 0;
+	result = scenario_file_place(whole, path, error);
+	if (!result)
+		result = place_cluster(whole, path, error);
+	if (result)
+		json_free(whole);
+	else
+		*ret_whole = whole;
+	return result;
 }
 
 /* A document of our own making, named after the one that it was made of. Frees the value. */
@@ -295,7 +354,7 @@ static int read_cluster(struct scenario_file *file, const char *const *locks, ui
 	json_doc_free(file->doc);
 	file->doc = doc;
 	uncertain_free(&file->uncertain);
-	uncertain_create(&file->uncertain, read_column, file);
+	uncertain_create(&file->uncertain, scenario_file_column, &file->path);
 	return 0;
 }
 
@@ -322,7 +381,7 @@ int scenario_file_take(struct scenario_file *ret_file, struct json_doc *doc, con
 	int result = 0;
 
 	*file = (struct scenario_file){ .path = path, .doc = doc, .quiet = quiet };
-	uncertain_create(&file->uncertain, read_column, file);
+	uncertain_create(&file->uncertain, scenario_file_column, &file->path);
 	if (cluster)
 		result = read_cluster(file, locks, lock_count, profile, error);
 	else if (lock_count > 0)

@@ -39,6 +39,14 @@ int scenario_file_take(struct scenario_file *ret_file, struct json_doc *doc, con
 int scenario_file_whole(const json_t *root, const char *path, const char *const *locks, uint32_t lock_count,
                         json_t **ret_whole, struct error *error);
 
+/* Puts the numbers of CSV files in place of their names, wherever a value has distributions. path: as above.
+ */
+int scenario_file_place(json_t *value, const char *path, struct error *error);
+
+/* uncertain_column; context: a pointer to the path that names are relative to. */
+int scenario_file_column(void *context, const char *path, const char *name, double **ret_values,
+                         uint32_t *ret_count, struct error *error);
+
 /* A path that a file names, which is relative to that file. */
 int scenario_file_beside(const char *base, const char *path, char *ret_joined, size_t room,
                          struct error *error);

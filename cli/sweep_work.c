@@ -104,7 +104,7 @@ static int doc_of(const json_t *value, const char *name, struct json_doc **ret_d
 static int take_whole(struct sweep_work *work, struct error *error)
 {
 	struct json_doc *model;
-	int result = sweep_read(&work->sweep, work->doc, error);
+	int result = sweep_read(&work->sweep, work->doc, NULL, NULL, error);
 
 	work->hypervisors = *hypervisors_shipped();
 	if (!result && work->sweep.model) {
@@ -135,14 +135,16 @@ int sweep_work_read(struct sweep_work *ret_work, const char *path, const struct 
 	if (result)
 		return result;
 	/* What is wrong with it is said of its own lines. */
-	result = sweep_read(&work->sweep, doc, error);
+	result = sweep_read(&work->sweep, doc, scenario_file_column, &path, error);
 	sweep_free(&work->sweep);
 	if (!result)
 		result = whole_scenario(doc, path, &scenario, error);
 	if (!result) {
 		whole = json_copy(json_doc_root(doc));
 		json_put(whole, "scenario", scenario);
-		result = put_options(whole, options, error);
+		result = scenario_file_place(whole, path, error);
+		if (!result)
+			result = put_options(whole, options, error);
 		if (!result)
 			result = doc_of(whole, json_doc_name(doc), &work->doc, error);
 		json_free(whole);

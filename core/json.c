@@ -331,11 +331,9 @@ void json_free(json_t *value)
 
 json_t *json_child(json_t *container, const json_t *child)
 {
-	for (json_t *one = container->child; one; one = one->next) {
-		if (one == child)
-			return one;
-	}
-	must(false);
+	/* Who may change a container may change what is in it. */
+	must(container->child);
+	return (json_t *)(uintptr_t)child;
 }
 
 void json_replace(json_t *container, const json_t *child, json_t *with)

@@ -218,7 +218,8 @@ static void digest_of(struct sweep *sweep)
 	free(canonical);
 }
 
-int sweep_read(struct sweep *ret_sweep, const struct json_doc *doc, struct error *error)
+int sweep_read(struct sweep *ret_sweep, const struct json_doc *doc, uncertain_column column,
+               void *column_context, struct error *error)
 {
 	const json_t *value = json_doc_root(doc);
 	struct root root = { .seeds = 1, .seed = 1, .profile = PROFILE_COUNT };
@@ -228,7 +229,7 @@ int sweep_read(struct sweep *ret_sweep, const struct json_doc *doc, struct error
 	int result;
 
 	*sweep = (struct sweep){ .doc = doc };
-	uncertain_create(&sweep->uncertain, NULL, NULL);
+	uncertain_create(&sweep->uncertain, column, column_context);
 	/* Names and paths live as long as the sweep. */
 	texts.interns = interns_new(&sweep->arena);
 	result = read_object(&reader, value, root_members, &root, "a sweep");

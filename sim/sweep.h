@@ -60,8 +60,10 @@ struct sweep_part {
 	uint32_t cell, first_run, runs;
 };
 
-/* The document must outlive it. Free with sweep_free, also after a failure. */
-int sweep_read(struct sweep *ret_sweep, const struct json_doc *doc, struct error *error);
+/* The document must outlive it. column: as of uncertain_create. Free with sweep_free, also after a failure.
+ */
+int sweep_read(struct sweep *ret_sweep, const struct json_doc *doc, uncertain_column column,
+               void *column_context, struct error *error);
 void sweep_free(struct sweep *sweep);
 
 /* The parts of a unit: how many, at most parts_a_unit. */

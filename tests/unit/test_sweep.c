@@ -22,7 +22,7 @@ static struct json_doc *read_sweep(struct sweep *sweep, const char *text)
 	struct json_doc *doc = parse(text);
 	struct error error;
 
-	cr_assert_eq(sweep_read(sweep, doc, &error), 0, "%s", error.text);
+	cr_assert_eq(sweep_read(sweep, doc, NULL, NULL, &error), 0, "%s", error.text);
 	return doc;
 }
 
@@ -32,7 +32,7 @@ static void refused(const char *text, const char *why)
 	struct error error = { "" };
 	struct sweep sweep;
 
-	cr_expect_neq(sweep_read(&sweep, doc, &error), 0, "%s", text);
+	cr_expect_neq(sweep_read(&sweep, doc, NULL, NULL, &error), 0, "%s", text);
 	cr_expect(strstr(error.text, why), "%s", error.text);
 	sweep_free(&sweep);
 	json_doc_free(doc);

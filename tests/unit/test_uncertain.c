@@ -45,8 +45,7 @@ static int give(struct given *given, const char *vm, const char *rest)
 	char *text = malloc(room);
 
 	memset(given, 0, sizeof(*given));
-	cr_assert(asprintf(&text, HEAD "%s}]},\"actions\":[{\"do\":\"lock\",\"host\":\"h0\"}]%s}", vm, rest) >
-	          0);
+	snprintf(text, room, HEAD "%s}]},\"actions\":[{\"do\":\"lock\",\"host\":\"h0\"}]%s}", vm, rest);
 	cr_assert_eq(json_doc_parse(&given->doc, "s.json", text, strlen(text), &given->error), 0, "%s",
 	             given->error.text);
 	uncertain_create(&given->uncertain, column, NULL);
