@@ -60,7 +60,7 @@ static const struct argp argp = {
 	"what ships. The report says how far the fitted model is off, by law and by cell.\n\n"
 	"Example:\n  lockkeeper calibrate tests/data/qemu-7.2-migrations.csv -o site.json\n"
 	"  lockkeeper check scenarios/clusters/lab.json --model site.json",
-	cli_predict_children,
+	cli_model_children,
 	NULL,
 	NULL,
 };

@@ -240,6 +240,7 @@ static void check_run(struct check *check)
 		reaches_create(&check->reaches[i], &check->shapes, &check->state);
 		predictor_create(&check->predictors[i]);
 		check->predictors[i].hypervisors = &check->hypervisors;
+		check->predictors[i].start_hour = check->common.start_hour;
 		check->predictors[i].choose = predicted_choice;
 		check->predictors[i].host_changed = predicted_change;
 		check->predictors[i].choose_context = &check->choosers[i];

@@ -18,6 +18,7 @@ struct cli_options cli_options_default(void)
 
 	return (struct cli_options){ .profile = PROFILE_COUNT,
 		                     .seed = 1,
+		                     .start_hour = -1,
 		                     .threads = processors > 0 && processors < 1024 ? (unsigned)processors
 		                                                                    : 1 };
 }
@@ -82,7 +83,7 @@ error_t cli_one_argument(int key, char *argument, struct argp_state *state, cons
 	}
 }
 
-enum { KEY_OUTPUT = 0x1000, KEY_PROFILE, KEY_SEED, KEY_FORCE, KEY_MODEL };
+enum { KEY_OUTPUT = 0x1000, KEY_PROFILE, KEY_SEED, KEY_FORCE, KEY_MODEL, KEY_START_HOUR };
 
 static const struct argp_option common_options[] = {
 	{ "output", KEY_OUTPUT, "FORM", 0, "table (the default), json or csv", 90 },
@@ -123,8 +124,19 @@ static const struct argp cli_common = { common_options, parse_common, NULL, NULL
 
 const struct argp_child cli_common_children[] = { { &cli_common, 0, "Common options:", 90 }, { 0 } };
 
-static const struct argp_option model_options[] = {
-	{ "model", KEY_MODEL, "FILE", 0, "predict with the constants that calibrate wrote", 2 },
+#define MODEL_OPTION                                                                                \
+	{                                                                                           \
+		"model", KEY_MODEL, "FILE", 0, "predict with the constants that calibrate wrote", 2 \
+	}
+
+static const struct argp_option model_options[] = { MODEL_OPTION, { 0 } };
+
+static const struct argp_option predict_options[] = {
+	MODEL_OPTION,
+	{ "start-hour", KEY_START_HOUR, "H", 0,
+	  "it begins at this hour of the day (0 to 24, 22.5 is half past ten): guests with a load profile do as "
+	  "it says",
+	  2 },
 	{ 0 },
 };
 
@@ -132,16 +144,28 @@ static error_t parse_model(int key, char *argument, struct argp_state *state)
 {
 	struct cli_options *options = state->input;
 
-	if (key != KEY_MODEL)
+	switch (key) {
+	case KEY_MODEL:
+		options->model = argument;
+		return 0;
+	case KEY_START_HOUR:
+		options->start_hour = fmod(cli_number(state, "--start-hour", argument, 0, 24), 24);
+		return 0;
+	default:
 		return ARGP_ERR_UNKNOWN;
-	options->model = argument;
-	return 0;
+	}
 }
 
 static const struct argp cli_model = { model_options, parse_model, NULL, NULL, NULL, NULL, NULL };
 
+const struct argp_child cli_model_children[] = { { &cli_common, 0, "Common options:", 90 },
+	                                         { &cli_model, 0, NULL, 2 },
+	                                         { 0 } };
+
+static const struct argp cli_predict = { predict_options, parse_model, NULL, NULL, NULL, NULL, NULL };
+
 const struct argp_child cli_predict_children[] = { { &cli_common, 0, "Common options:", 90 },
-	                                           { &cli_model, 0, NULL, 2 },
+	                                           { &cli_predict, 0, NULL, 2 },
 	                                           { 0 } };
 
 void cli_parse(const struct argp *argp, int argc, char **argv, void *input)

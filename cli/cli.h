@@ -30,6 +30,7 @@ struct cli_options {
 	bool seed_given;
 	unsigned threads; /* at least 1; the machine's when not given */
 	bool force;
+	double start_hour; /* of commands that predict: of the day, in [0, 24); -1: not said */
 	const char *model; /* of commands that predict: what calibrate wrote; NULL: what ships */
 };
 
@@ -42,7 +43,10 @@ struct cli_options cli_options_default(void);
  */
 extern const struct argp_child cli_common_children[];
 
-/* The same with --model, for commands that predict; child_inputs[1] is the struct cli_options too. */
+/* The same with --model; child_inputs[1] is the struct cli_options too. */
+extern const struct argp_child cli_model_children[];
+
+/* The same with --model and --start-hour, for commands that predict; child_inputs[1] as well. */
 extern const struct argp_child cli_predict_children[];
 
 /* Parses a command's options with the program's name as "lockkeeper COMMAND"; exits with 1 on wrong usage. */

@@ -188,6 +188,7 @@ static void find(struct plan_command *command)
 
 	predictor_create(&predictor);
 	predictor.hypervisors = &command->hypervisors;
+	predictor.start_hour = command->common.start_hour;
 	if (command->rolling)
 		find_rolling(command, &predictor);
 	else

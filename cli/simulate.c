@@ -235,6 +235,7 @@ static int run(struct simulate *simulate, struct error *error)
 		.runs = until && most > UNTIL_FIRST ? UNTIL_FIRST : most,
 		.threads = simulate->common.threads,
 		.hypervisors = &simulate->hypervisors,
+		.start_hour = simulate->common.start_hour >= 0 ? &simulate->common.start_hour : NULL,
 		.trace = simulate->trace != NULL,
 		.record = simulate->plots != NULL,
 		.allowed = simulate->common.output == OUTPUT_JSON,

@@ -78,6 +78,10 @@ static int put_options(json_t *whole, const struct cli_options *options, struct 
 	json_put(whole, "program", json_text_new(LOCKKEEPER_VERSION));
 	if (options->profile < PROFILE_COUNT)
 		json_put(whole, "profile", json_text_new(profile_words[options->profile]));
+	if (options->start_hour >= 0)
+		json_put(json_child(whole,
+		                    json_get(whole, json_get(whole, "rolling") ? "rolling" : "scenario")),
+		         "start_hour", json_number_new(options->start_hour));
 	if (options->seed_given)
 		json_put(whole, "seed", json_number_new((double)options->seed));
 	if (!options->model)
@@ -275,6 +279,10 @@ static const struct read_member rolling_members[] = {
 	  .offset = offsetof(struct rolling_settings, max_parallel),
 	  .min = 1,
 	  .max = PARALLEL_MOST },
+	{ .name = "start_hour",
+	  .kind = READ_NUMBER,
+	  .offset = offsetof(struct rolling_settings, start_hour),
+	  .max = 23.999999 },
 	{ .name = "window_s",
 	  .kind = READ_NUMBER,
 	  .offset = offsetof(struct rolling_settings, window_s),
@@ -303,6 +311,7 @@ static void run_rolling(const struct sweep_work *work, const struct cluster *clu
 		state_create(&state, cluster);
 		predictor_create(&predictor);
 		predictor.hypervisors = &work->hypervisors;
+		predictor.start_hour = settings->start_hour;
 		predict_plan_runs(&predictor, &state, &rolling.plan, part->first_run, part->runs,
 		                  work->sweep.seed, sums);
 		result->runs = 0;
@@ -320,7 +329,9 @@ static void run_rolling(const struct sweep_work *work, const struct cluster *clu
 static int work_on_rolling(const struct sweep_work *work, const struct sweep_part *part,
                            struct sweep_result *result, struct error *error)
 {
-	struct rolling_settings settings = { .max_parallel = PARALLEL_DEFAULT, .window_s = 1e9 };
+	struct rolling_settings settings = { .max_parallel = PARALLEL_DEFAULT,
+		                             .window_s = 1e9,
+		                             .start_hour = -1 };
 	struct cluster cluster, texts = { 0 };
 	struct reader reader = { .cluster = &texts, .error = error };
 	struct json_doc *doc;

@@ -88,6 +88,7 @@ uint32_t cluster_add_vm(struct cluster *cluster, const char *name, uint32_t flav
 		                           .host = NONE,
 		                           .flavor = flavor,
 		                           .group = group,
+		                           .load = NONE,
 		                           .used_mib = (double)cluster->flavors[flavor].memory_mib,
 		                           .dirty = dirty_default() };
 	cluster->vms[index].id = cluster->vms[index].name;

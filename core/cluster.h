@@ -193,6 +193,7 @@ struct vm {
 	const char *zone;             /* requested; NULL: none */
 	const char *task;             /* NULL: none */
 	uint32_t host, flavor, group; /* NONE: none */
+	uint32_t load;                /* a load profile; NONE: the same at any hour */
 	uint8_t state, boot;
 	bool vote_reject;
 	uint32_t vif_count;
@@ -213,6 +214,14 @@ struct group {
 	int64_t size; /* UNLIMITED: none */
 };
 
+enum { DAY_HOURS = 24 };
+
+/* How a guest's load goes through the day: in each hour, so many times what its `dirty` says. */
+struct load_profile {
+	const char *name;
+	double hours[DAY_HOURS]; /* >= 0 */
+};
+
 struct interns; /* the table of texts met so far */
 
 struct cluster {
@@ -226,7 +235,8 @@ struct cluster {
 	struct flavor *flavors;
 	struct vm *vms;
 	struct group *groups;
-	uint32_t switch_count, host_count, flavor_count, vm_count, group_count;
+	struct load_profile *loads;
+	uint32_t switch_count, host_count, flavor_count, vm_count, group_count, load_count;
 	uint32_t host_room, vm_room;         /* 0: the arrays are as long as their counts */
 	uint32_t numa_count, pci_pool_count; /* over all hosts */
 	const char **warnings; /* one line each, about what real clusters have but rules forbid */

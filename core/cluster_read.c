@@ -19,10 +19,11 @@
 #define MIB_MAX 1e11
 #define GIB_MAX 1e9
 #define RATIO_MAX 1e4
+#define LOAD_MAX 1e6
 
 /* What a value of the root holds until its turn comes: sections refer to each other, whatever their order. */
 struct sections {
-	const json_t *migration, *switches, *hosts, *flavors, *groups, *vms;
+	const json_t *migration, *switches, *hosts, *flavors, *groups, *vms, *load_profiles;
 };
 
 struct root {
@@ -62,6 +63,7 @@ static const struct read_member root_members[] = {
 	REQUIRED_SECTION(flavors),
 	REQUIRED_SECTION(vms),
 	SECTION(groups),
+	SECTION(load_profiles),
 	{ 0 },
 };
 
@@ -173,6 +175,11 @@ static int refer_flavor(struct reader *reader, const json_t *value, void *into)
 static int refer_group(struct reader *reader, const json_t *value, void *into)
 {
 	return refer(reader, value, NAME_GROUP, "group", into);
+}
+
+static int refer_load(struct reader *reader, const json_t *value, void *into)
+{
+	return refer(reader, value, NAME_LOAD, "load profile", into);
 }
 
 static const struct read_member switch_members[] = {
@@ -647,6 +654,56 @@ static int read_groups(struct reader *reader, const json_t *array)
 	return 0;
 }
 
+static int read_hours(struct reader *reader, const json_t *value, void *into)
+{
+	static const struct read_member hour = { .name = "", .kind = READ_NUMBER, .max = LOAD_MAX };
+	double *hours = into;
+
+	if (read_type(reader, value, JSON_ARRAY, "an array of 24 numbers"))
+		return ERROR_INPUT;
+	if (json_count(value) != DAY_HOURS)
+		return json_fail(reader->doc, value, reader->error, "%zu numbers, expected 24, one an hour",
+		                 json_count(value));
+	for (const json_t *entry = json_first(value); entry; entry = json_next(entry)) {
+		if (read_value(reader, entry, &hour, hours++))
+			return ERROR_INPUT;
+	}
+	return 0;
+}
+
+static const struct read_member load_members[] = {
+	{ .name = "name",
+	  .kind = READ_TEXT,
+	  .offset = offsetof(struct load_profile, name),
+	  .required = true },
+	{ .name = "hours",
+	  .kind = READ_BY,
+	  .offset = offsetof(struct load_profile, hours),
+	  .by = read_hours,
+	  .required = true },
+	{ 0 },
+};
+
+static int read_loads(struct reader *reader, const json_t *array)
+{
+	struct cluster *cluster = reader->cluster;
+	uint32_t index = 0;
+
+	if (!array)
+		return 0;
+	if (read_array(reader, array, "an array of load profiles", &cluster->load_count))
+		return ERROR_INPUT;
+	cluster->loads = ARENA_ARRAY(&cluster->arena, struct load_profile, cluster->load_count);
+	for (const json_t *entry = json_first(array); entry; entry = json_next(entry), index++) {
+		struct load_profile *load = &cluster->loads[index];
+
+		if (read_object(reader, entry, load_members, load, "a load profile") ||
+		    bind_name(reader, entry, NAME_LOAD, load->name, "name", index))
+			return ERROR_INPUT;
+	}
+	return 0;
+}
+
 static const struct read_member vif_members[] = {
 	{ .name = "model",
 	  .kind = READ_WORD,
@@ -728,6 +785,11 @@ static const struct read_member vm_members[] = {
 	  .by = refer_flavor,
 	  .required = true },
 	VM_NULLABLE(group, READ_BY, refer_group),
+	{ .name = "load_profile",
+	  .kind = READ_BY,
+	  .offset = offsetof(struct vm, load),
+	  .by = refer_load,
+	  .nullable = true },
 	{ .name = "state",
 	  .kind = READ_WORD,
 	  .offset = offsetof(struct vm, state),
@@ -756,7 +818,7 @@ static int read_vm(struct reader *reader, const json_t *value, uint32_t index, s
 	const struct cluster *cluster = reader->cluster;
 	int64_t memory_mib;
 
-	*vm = (struct vm){ .host = NONE, .flavor = NONE, .group = NONE, .used_mib = -1 };
+	*vm = (struct vm){ .host = NONE, .flavor = NONE, .group = NONE, .load = NONE, .used_mib = -1 };
 	if (read_object(reader, value, vm_members, vm, "a VM") ||
 	    bind_name(reader, value, NAME_VM, vm->name, "name", index))
 		return ERROR_INPUT;
@@ -811,7 +873,7 @@ static int read_root(struct reader *reader, const json_t *value, enum profile pr
 		return ERROR_INPUT;
 	if (read_switches(reader, root.sections.switches) || read_hosts(reader, root.sections.hosts) ||
 	    read_flavors(reader, root.sections.flavors) || read_groups(reader, root.sections.groups) ||
-	    read_vms(reader, root.sections.vms))
+	    read_loads(reader, root.sections.load_profiles) || read_vms(reader, root.sections.vms))
 		return ERROR_INPUT;
 	return 0;
 }

@@ -5,7 +5,7 @@
 
 #include "core/read.h"
 
-enum name_kind { NAME_SWITCH, NAME_HOST, NAME_FLAVOR, NAME_GROUP, NAME_VM, NAME_VM_ID };
+enum name_kind { NAME_SWITCH, NAME_HOST, NAME_FLAVOR, NAME_GROUP, NAME_VM, NAME_VM_ID, NAME_LOAD };
 
 /* Reads a `dirty` object; *into (const struct dirty_settings *) is set to a copy in the cluster's arena. */
 int dirty_read(struct reader *reader, const json_t *value, void *into);

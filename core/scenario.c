@@ -40,7 +40,7 @@ struct root {
 	const json_t *cluster, *actions;
 	uint8_t profile;
 	int64_t seed, runs;
-	double window_s;
+	double window_s, start_hour;
 	const json_t *uncertain; /* for those who put it in place before; not read here */
 };
 
@@ -396,6 +396,10 @@ static const struct read_member root_members[] = {
 	  .offset = offsetof(struct root, window_s),
 	  .max = SECONDS_MAX,
 	  .above = true },
+	{ .name = "start_hour",
+	  .kind = READ_NUMBER,
+	  .offset = offsetof(struct root, start_hour),
+	  .max = 23.999999 },
 	{ .name = "uncertain",
 	  .kind = READ_BY,
 	  .offset = offsetof(struct root, uncertain),
@@ -439,7 +443,9 @@ int scenario_read(struct scenario *ret_scenario, const struct json_doc *doc, enu
 {
 	static const struct scenario_source none = { 0 };
 
-	struct root root = { .profile = PROFILE_COUNT, .runs = 1, .window_s = 1800, .seed = 1 };
+	struct root root = {
+		.profile = PROFILE_COUNT, .runs = 1, .window_s = 1800, .seed = 1, .start_hour = -1
+	};
 	struct scenario scenario = { 0 };
 	struct reader reader = { .doc = doc, .cluster = &scenario.cluster, .error = error };
 	struct action *actions;
@@ -468,6 +474,7 @@ int scenario_read(struct scenario *ret_scenario, const struct json_doc *doc, enu
 	scenario.seed = (uint64_t)root.seed;
 	scenario.runs = (uint32_t)root.runs;
 	scenario.window_s = root.window_s;
+	scenario.start_hour = root.start_hour;
 	actions = MEMORY_ARRAY(struct action, scenario.action_count);
 	result = read_actions(&reader, root.actions, actions);
 	if (!result)
@@ -488,7 +495,8 @@ void scenario_lock(struct scenario *ret_scenario, struct cluster *cluster, const
 		                           .action_count = count,
 		                           .seed = 1,
 		                           .runs = 1,
-		                           .window_s = 1800 };
+		                           .window_s = 1800,
+		                           .start_hour = -1 };
 	cluster_move(&ret_scenario->cluster, cluster);
 	ret_scenario->actions = ARENA_ARRAY(&ret_scenario->cluster.arena, struct action, count);
 	ret_scenario->as_written = ARENA_ARRAY(&ret_scenario->cluster.arena, uint32_t, count);

@@ -77,6 +77,7 @@ struct scenario {
 	uint64_t seed;
 	uint32_t runs;
 	double window_s;
+	double start_hour; /* the hour of the day at 0 s, in [0, 24); -1: not said, loads are as written */
 };
 
 struct read_numbers; /* core/read.h */

@@ -15,6 +15,8 @@ static const double PAGES_PER_MIB = 256;
 static const double MIB = 1048576;
 static const double PAGE = 4096;
 static const double SECONDS_PER_NS = 1e-9;
+/* A guest's haste cannot be nothing at all. */
+static const double LOAD_LEAST = 1e-6;
 
 /*
  * Where many share a link, a flow's events are looked for at the highest rate that it may get
@@ -114,6 +116,17 @@ void memory_links(const struct world *world, struct move *move)
 	move->efficiency = fmin(efficiency * draw_factor(world, move, SPREAD_RATE), 1);
 }
 
+/* So many times what its `dirty` says does a guest write at this hour of the day. */
+static double load_now(const struct world *world, const struct vm *vm)
+{
+	double hour;
+
+	if (vm->load == NONE || world->start_hour < 0)
+		return 1;
+	hour = fmod(world->start_hour + (double)world->now_ns / 3.6e12, DAY_HOURS);
+	return fmax(world->cluster->loads[vm->load].hours[(int)hour], LOAD_LEAST);
+}
+
 struct precopy_input memory_input(struct world *world, const struct move *move)
 {
 	const struct vm *vm = &world->cluster->vms[move->vm];
@@ -131,7 +144,7 @@ struct precopy_input memory_input(struct world *world, const struct move *move)
 		.setup_s = memory_setup_s(world, move),
 		.stop_s = hypervisor->stop_ms / 1000 * draw_factor(world, move, SPREAD_STOP),
 		.switchover_s = given_or(timing->switchover_ms, hypervisor->switchover_ms) / 1000,
-		.haste = draw_factor(world, move, SPREAD_DIRTY) - 1,
+		.haste = draw_factor(world, move, SPREAD_DIRTY) * load_now(world, vm) - 1,
 		.luck = random_key(world->seed, world->run, move->vm, PURPOSE_WINDOWS),
 		.auto_converge = timing->auto_converge,
 	};

@@ -22,7 +22,7 @@ static const double DOWNTIME_SPREAD = 0.1;
 
 void predictor_create(struct predictor *ret_predictor)
 {
-	*ret_predictor = (struct predictor){ 0 };
+	*ret_predictor = (struct predictor){ .start_hour = -1 };
 }
 
 void predictor_free(struct predictor *predictor)
@@ -43,6 +43,7 @@ static void get_ready(struct predictor *predictor, const struct state *state, ui
 	}
 	must(predictor->cluster == state->cluster);
 	predictor->world.hypervisors = predictor->hypervisors;
+	predictor->world.start_hour = predictor->start_hour;
 	predictor->world.choose = predictor->choose;
 	predictor->world.host_changed = predictor->host_changed;
 	predictor->world.choose_context = predictor->choose_context;
@@ -279,6 +280,7 @@ void predict_alone(struct predictor *predictor, struct state *state, uint32_t vm
 	must(runs > 0);
 	get_ready(predictor, state, runs);
 	world->state = state;
+	world->now_ns = 0;
 	world->seed = seed;
 	move.timing = timing_of(state, vm, move_disk_bytes(world, vm) > 0);
 	for (world->run = 0; world->run < runs; world->run++) {

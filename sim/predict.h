@@ -24,6 +24,7 @@ struct predictor {
 	struct world world;
 	const struct cluster *cluster;         /* NULL: not made yet */
 	const struct hypervisors *hypervisors; /* NULL: those that ship */
+	double start_hour;                     /* as of struct world; predictor_create: -1 */
 	uint32_t (*choose)(void *context,
 	                   const struct request *request); /* see struct world; NULL: schedule_best */
 	void (*host_changed)(void *context, uint32_t host);

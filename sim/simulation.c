@@ -138,6 +138,8 @@ static void get_ready(const struct simulation *simulation, const struct scenario
 	world_create(&worker->world, &scenario->cluster);
 	worker->world.hypervisors = simulation->options.hypervisors;
 	worker->world.vms_at_start = scenario->vms_at_start;
+	worker->world.start_hour = simulation->options.start_hour ? *simulation->options.start_hour
+	                                                          : scenario->start_hour;
 	worker->world.want_alarms = true;
 }
 

@@ -27,11 +27,12 @@ struct simulation_draws {
 
 struct simulation_options {
 	uint64_t seed;
-	uint32_t runs;      /* at least 1 */
-	uint32_t first_run; /* by which the first one's luck is drawn; for parts of a whole */
-	bool sums_only;     /* of each run nothing is kept but its sums */
-	unsigned threads;   /* at least 1 */
-	bool trace, record; /* of run 0 */
+	uint32_t runs;            /* at least 1 */
+	uint32_t first_run;       /* by which the first one's luck is drawn; for parts of a whole */
+	const double *start_hour; /* of the day; NULL: the scenario's */
+	bool sums_only;           /* of each run nothing is kept but its sums */
+	unsigned threads;         /* at least 1 */
+	bool trace, record;       /* of run 0 */
 	const struct hypervisors *hypervisors; /* NULL: those that ship */
 	bool allowed; /* find the allowed hosts of each action, unless that would be too many */
 	const struct simulation_draws *draws; /* NULL: all runs are of the same numbers */

@@ -34,8 +34,9 @@ static uint32_t *none_array(uint32_t count)
 
 void world_create(struct world *ret_world, const struct cluster *cluster)
 {
-	*ret_world =
-		(struct world){ .cluster = cluster, .vms_at_start = cluster->vm_count, .want_moved = true };
+	*ret_world = (struct world){
+		.cluster = cluster, .vms_at_start = cluster->vm_count, .want_moved = true, .start_hour = -1
+	};
 	links_create(&ret_world->links, cluster);
 	ret_world->group_alarms = none_array(cluster->group_count);
 	ret_world->host_lock = none_array(cluster->host_count);

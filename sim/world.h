@@ -178,6 +178,8 @@ struct world {
 	bool want_allowed, want_alarms, want_moved;
 	uint32_t parallel_most; /* live migrations from one host at a time, where files say more; 0: as they
 	                           say */
+	double start_hour;      /* of the day, at 0 ns: what guests with a load profile do depends on it; < 0:
+	                           it does not */
 	uint32_t vms_at_start;  /* VMs from here on do not exist before they are booted */
 	const struct hypervisors *hypervisors; /* NULL: those that ship */
 	/* Chooses where auto-scheduling sends a VM, when someone knows faster than schedule_best; NULL:

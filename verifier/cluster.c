@@ -264,7 +264,7 @@ static void read_group(const cJSON *entry, struct group *group)
 static void read_vm(const cJSON *entry, struct vm *vm)
 {
 	known(entry, "name id host flavor group state task boot vifs zone metadata image heartbeat_vote "
-	             "used_mib dirty migration");
+	             "used_mib dirty migration load_profile");
 	vm->host = refer(entry, "host", &host_names);
 	vm->flavor = refer(entry, "flavor", &flavor_names);
 	if (vm->flavor == NOWHERE)
@@ -322,7 +322,7 @@ void read_cluster(struct cluster *ret_cluster, const cJSON *root, int profile)
 
 	*c = (struct cluster){ 0 };
 	host_names = vm_names = group_names = flavor_names = (struct names){ 0 };
-	known(root, "schema name profile migration switches hosts flavors vms groups");
+	known(root, "schema name profile migration switches hosts flavors vms groups load_profiles");
 	if (strcmp(text_of(root, "schema", NULL), "lockkeeper.cluster/1"))
 		wrong("schema", "expected \"lockkeeper.cluster/1\"");
 	digest_of(root, c->digest);
