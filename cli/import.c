@@ -91,7 +91,7 @@ void import_files_free(struct import_files *files)
 	*files = (struct import_files){ 0 };
 }
 
-enum { KEY_MEASURE = 256, KEY_GROUPS, KEY_SHARED };
+enum { KEY_MEASURE = 256, KEY_GROUPS, KEY_SHARED, KEY_CLUSTER, KEY_COLUMNS, KEY_OFFSET };
 
 /* "1,2,4": whole seconds, rising. libvirt measures over 60 at most. */
 static void parse_periods(struct import_options *options, const struct argp_state *state, const char *text)
@@ -115,30 +115,59 @@ static void parse_periods(struct import_options *options, const struct argp_stat
 		argp_error(state, "--measure-dirty: empty, expected seconds such as 1,2,4");
 }
 
+/* "timestamp,id,avg_cpu": three names or four. */
+static void parse_columns(struct import_options *options, const struct argp_state *state, char *text)
+{
+	const char **names[] = { &options->columns.time, &options->columns.vm, &options->columns.cpu,
+		                 &options->columns.memory };
+	int count = 0;
+
+	for (char *at = text; at; count++) {
+		char *comma = strchr(at, ',');
+
+		if (count == 4 || *at == '\0' || *at == ',')
+			argp_error(state, "--columns: expected three or four names, with commas between");
+		*names[count] = at;
+		at = comma ? comma + 1 : NULL;
+		if (comma)
+			*comma = '\0';
+	}
+	if (count < 3)
+		argp_error(state, "--columns: expected three or four names, with commas between");
+}
+
 static void take_source(struct import_options *options, const struct argp_state *state, char *argument)
 {
-	if (state->arg_num == 0 && strcmp(argument, "openstack") != 0 && strcmp(argument, "libvirt") != 0)
-		argp_error(state, "unknown source \"%s\", expected openstack or libvirt", argument);
+	if (state->arg_num == 0 && strcmp(argument, "openstack") != 0 && strcmp(argument, "libvirt") != 0 &&
+	    strcmp(argument, "utilisation") != 0)
+		argp_error(state, "unknown source \"%s\", expected openstack, libvirt or utilisation",
+		           argument);
 	if (state->arg_num == 0) {
 		options->kind = argument;
 		options->sources = memory_array((size_t)state->argc, sizeof(*options->sources));
 		return;
 	}
-	if (state->arg_num > 1 && !strcmp(options->kind, "openstack"))
-		argp_error(state, "\"%s\" is too much, expected one folder or -", argument);
+	if (state->arg_num > 1 && strcmp(options->kind, "libvirt") != 0)
+		argp_error(state, "\"%s\" is too much, expected one %s or -", argument,
+		           strcmp(options->kind, "openstack") ? "file" : "folder");
 	options->sources[options->source_count++] = argument;
 }
 
 static void check_usage(const struct import_options *options, const struct argp_state *state)
 {
 	if (!options->kind) {
-		argp_error(state, "nothing to read, expected openstack DIR, openstack - or libvirt URI…");
+		argp_error(state, "nothing to read, expected openstack DIR, openstack -, libvirt URI… or "
+		                  "utilisation TRACE.csv");
 		return;
 	}
 	if (options->source_count == 0)
 		argp_error(state, "nothing to read, expected %s",
-		           strcmp(options->kind, "libvirt") ? "openstack DIR or openstack -"
-		                                            : "libvirt URI…");
+		           !strcmp(options->kind, "libvirt")       ? "libvirt URI…"
+		           : !strcmp(options->kind, "utilisation") ? "utilisation TRACE.csv or utilisation -"
+		                                                   : "openstack DIR or openstack -");
+	if (!strcmp(options->kind, "utilisation") != (options->cluster != NULL))
+		argp_error(state, options->cluster ? "--cluster is for utilisation"
+		                                   : "utilisation: expected --cluster CLUSTER");
 	if (strcmp(options->kind, "libvirt") != 0 &&
 	    (options->groups || options->shared_count || options->period_count))
 		argp_error(state, "--groups, --shared and --measure-dirty are for libvirt");
@@ -171,6 +200,15 @@ static error_t parse_import(int key, char *argument, struct argp_state *state)
 			argp_error(state, "--shared: at most %d folders", IMPORT_SHARED_MOST);
 		options->shared[options->shared_count++] = argument;
 		return 0;
+	case KEY_CLUSTER:
+		options->cluster = argument;
+		return 0;
+	case KEY_COLUMNS:
+		parse_columns(options, state, argument);
+		return 0;
+	case KEY_OFFSET:
+		options->utc_offset_h = cli_number(state, "--utc-offset", argument, -14, 14);
+		return 0;
 	case ARGP_KEY_ARG:
 		take_source(options, state, argument);
 		return 0;
@@ -190,13 +228,17 @@ static const struct argp_option import_argp_options[] = {
 	{ "groups", KEY_GROUPS, "FILE", 0, "libvirt: server groups, an array of {name, policy, …, members}",
 	  2 },
 	{ "shared", KEY_SHARED, "DIR", 0, "libvirt: all hosts share the files below this folder", 2 },
+	{ "cluster", KEY_CLUSTER, "CLUSTER", 0, "utilisation: the cluster whose VMs the trace is about", 3 },
+	{ "columns", KEY_COLUMNS, "TIME,VM,CPU[,MEMORY]", 0,
+	  "utilisation: what these are called in the file (= time,vm,cpu,memory_mib)", 3 },
+	{ "utc-offset", KEY_OFFSET, "HOURS", 0, "utilisation: clocks are so far ahead of UTC (= 0)", 3 },
 	{ 0 },
 };
 
 static const struct argp import_argp = {
 	import_argp_options,
 	parse_import,
-	"openstack DIR|-\nlibvirt URI...",
+	"openstack DIR|-\nlibvirt URI...\nutilisation TRACE.csv|- --cluster CLUSTER",
 	"Makes a cluster file of what is there. What could not be known, and what was assumed, is said on "
 	"standard "
 	"error.\n\n"
@@ -207,7 +249,9 @@ static const struct argp import_argp = {
 	"with such bodies on standard input).\n\n"
 	"libvirt: of live hosts. Each URI is kept as the host's `uri`: by it the hosts reach each other when "
 	"guests "
-	"migrate, so give names and addresses that hold everywhere. Nothing is changed on any host."
+	"migrate, so give names and addresses that hold everywhere. Nothing is changed on any host.\n\n"
+	"utilisation: of a trace of what guests used (CSV: time, VM, CPU %, memory): the cluster with a load "
+	"profile for each, by the hour of the day, as --start-hour of check, plan and simulate uses it."
 	"\v"
 	"Files of Placement, which do not say what host they are about, are named NAME-inventories.json or "
 	"lie in "
@@ -222,7 +266,9 @@ static const struct argp import_argp = {
 	"  openstack resource provider inventory list UUID -f json > export/HOST-inventories.json\n"
 	"  lockkeeper import openstack export -o cluster.json\n\n"
 	"  lockkeeper import libvirt qemu+tls://a.example/system qemu+tls://b.example/system \\\n"
-	"      --measure-dirty -o cluster.json",
+	"      --measure-dirty -o cluster.json\n\n"
+	"  lockkeeper import utilisation scenarios/traces/lab-two-days.csv \\\n"
+	"      --cluster scenarios/clusters/lab.json -o loaded.json",
 	cli_common_children,
 	NULL,
 	NULL,
@@ -299,13 +345,18 @@ static int import_openstack(const struct import_options *options, struct error *
 
 int command_import(int argc, char **argv)
 {
-	struct import_options options = { .common = cli_options_default() };
+	struct import_options options = { .common = cli_options_default(),
+		                          .columns = utilisation_columns_default };
 	struct error error;
 	int result;
 
 	cli_parse(&import_argp, argc, argv, &options);
-	result = strcmp(options.kind, "libvirt") ? import_openstack(&options, &error)
-	                                         : import_libvirt(&options, &error);
+	if (!strcmp(options.kind, "libvirt"))
+		result = import_libvirt(&options, &error);
+	else if (!strcmp(options.kind, "utilisation"))
+		result = import_utilisation(&options, &error);
+	else
+		result = import_openstack(&options, &error);
 	free(options.sources);
 	return result ? cli_fail(&error) : EXIT_YES;
 }

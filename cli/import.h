@@ -5,6 +5,7 @@
 
 #include "cli/cli.h"
 #include "import/openstack.h"
+#include "import/utilisation.h"
 
 enum { IMPORT_PERIODS_MOST = 16, IMPORT_SHARED_MOST = 64 };
 
@@ -19,6 +20,10 @@ struct import_options {
 	const char *shared[IMPORT_SHARED_MOST];  /* folders that all hosts share */
 	unsigned periods_s[IMPORT_PERIODS_MOST]; /* to measure dirty memory in */
 	uint32_t shared_count, period_count;
+	/* utilisation */
+	const char *cluster;
+	struct utilisation_columns columns;
+	double utc_offset_h;
 };
 
 /* The documents of an export; they must outlive the import they were added to. Zero-initialised is empty. */
@@ -40,6 +45,9 @@ void import_files_free(struct import_files *files);
 
 /* Prints a cluster, and frees it: to the file or to standard output; warns of what other commands refuse. */
 int import_write(const struct import_options *options, json_t *cluster, struct error *error);
+
+/* `import utilisation`. */
+int import_utilisation(const struct import_options *options, struct error *error);
 
 /* `import libvirt`. */
 int import_libvirt(const struct import_options *options, struct error *error);

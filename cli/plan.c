@@ -1,11 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-#include "core/plan.h"
+#include "cli/plan.h"
 
-#include "cli/cli.h"
 #include "cli/pacing.h"
-#include "planner/advice.h"
 #include "planner/certificate.h"
-#include "planner/planned.h"
 #include "planner/planning.h"
 #include "planner/rolling.h"
 
@@ -14,29 +11,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { KEY_LOCK = 0x100, KEY_ROLLING, KEY_MAX_PARALLEL, KEY_LIMIT };
+enum { KEY_LOCK = 0x100, KEY_ROLLING, KEY_MAX_PARALLEL, KEY_BY_HOUR, KEY_PLOTS, KEY_LIMIT };
 
 /* Hosts of a stage: 2 by default, 2 to 100 for patches; 1 is one after another (docs/rules.md, Lock). */
 enum { PARALLEL_DEFAULT = 2, PARALLEL_MOST = 100 };
-
-struct plan_command {
-	struct cli_options common;
-	const char *path, *out;
-	const char **locks;
-	uint32_t lock_count;
-	bool rolling;
-	uint32_t parallel_most, stuck; /* stuck: the host of a rolling plan that cannot be emptied */
-	double limit_s;
-	struct hypervisors hypervisors;
-	struct cluster cluster;
-	uint32_t *hosts;
-	struct planned planned;
-	struct plan plan;
-	struct prediction prediction;
-	json_t *certificate; /* not lockable */
-	char why[2048];
-	struct advice advice; /* what would help */
-};
 
 static const struct argp_option options[] = {
 	{ "lock", KEY_LOCK, "HOST", 0, "a host to be emptied (may be given more than once: all together)",
@@ -44,6 +22,11 @@ static const struct argp_option options[] = {
 	{ "rolling", KEY_ROLLING, NULL, 0, "every unlocked host once, in stages that may be locked together",
 	  1 },
 	{ "max-parallel", KEY_MAX_PARALLEL, "N", 0, "hosts of one stage, 1 to 100 (= 2)", 1 },
+	{ "by-hour", KEY_BY_HOUR, NULL, 0,
+	  "rolling: what it does when it begins at each hour of the day, by the guests' load profiles; the plan is "
+	  "for the best one, and written only with -o",
+	  1 },
+	{ "plots", KEY_PLOTS, "DIR", 0, "rolling: draw its timeline (and the hours), and the CSV for it", 1 },
 	{ "limit", KEY_LIMIT, "SECONDS", 0, "about so long for the verdict, then \"unknown\" (= 10)", 1 },
 	{ "out", 'o', "FILE", 0, "write the plan there instead of to standard output", 1 },
 	{ 0 },
@@ -68,6 +51,12 @@ static error_t parse(int key, char *argument, struct argp_state *state)
 		command->parallel_most = (uint32_t)cli_whole(state, "--max-parallel", argument, 1,
 		                                             PARALLEL_MOST);
 		return 0;
+	case KEY_BY_HOUR:
+		command->by_hour = true;
+		return 0;
+	case KEY_PLOTS:
+		command->plots = argument;
+		return 0;
 	case KEY_LIMIT:
 		command->limit_s = cli_number(state, "--limit", argument, 0, 1e6);
 		return 0;
@@ -77,6 +66,10 @@ static error_t parse(int key, char *argument, struct argp_state *state)
 	case ARGP_KEY_END:
 		if ((command->lock_count > 0) == command->rolling)
 			argp_error(state, "expected either --lock HOST or --rolling");
+		if (!command->rolling && (command->by_hour || command->plots))
+			argp_error(state, "--by-hour and --plots go with --rolling");
+		if (command->by_hour && command->common.start_hour >= 0)
+			argp_error(state, "expected either --by-hour or --start-hour");
 		return cli_one_argument(key, argument, state, "CLUSTER", &command->path);
 	default:
 		return cli_one_argument(key, argument, state, "CLUSTER", &command->path);
@@ -97,7 +90,8 @@ static const struct argp argp = {
 	"service.\n\n"
 	"Example:\n"
 	"  lockkeeper plan scenarios/clusters/make-room.json --lock compute-0 -o plan.json\n"
-	"  lockkeeper plan scenarios/clusters/lab.json --rolling --max-parallel 1 -o rolling.json",
+	"  lockkeeper plan scenarios/clusters/lab.json --rolling --max-parallel 1 -o rolling.json\n"
+	"  lockkeeper plan scenarios/clusters/lab-day.json --rolling --by-hour --plots hours",
 	cli_predict_children,
 	NULL,
 	NULL,
@@ -133,14 +127,18 @@ enum { RUNS_MOST = 25, RUNS_MIGRATIONS = 100000, PACE_MIGRATIONS = 30000, PACE_T
 /* Pairs of a VM and a host that are looked at for the lower bound. */
 enum { PAIRS_MOST = 20000000 };
 
+static uint32_t runs_for(const struct plan_command *command)
+{
+	return (uint64_t)command->plan.move_count * RUNS_MOST <= RUNS_MIGRATIONS ? RUNS_MOST : 1;
+}
+
 /* reaches: NULL for a rolling plan. */
 static void predict(struct plan_command *command, struct pacing *pacing, struct reaches *reaches)
 {
-	uint64_t migrations = (uint64_t)command->plan.move_count * RUNS_MOST;
 	uint64_t tries = (uint64_t)command->plan.move_count * PACE_TRIES;
 	struct pacing_options how = { .migrations_most = tries > PACE_MIGRATIONS ? tries : PACE_MIGRATIONS,
 		                      .pairs_most = PAIRS_MOST,
-		                      .runs = migrations <= RUNS_MIGRATIONS ? RUNS_MOST : 1,
+		                      .runs = runs_for(command),
 		                      .window_s = INFINITY };
 
 	pacing_find(pacing, reaches, &command->plan, &how, &command->prediction);
@@ -253,11 +251,24 @@ static int write_plan(struct plan_command *command, struct error *error)
 	return result;
 }
 
+static int write_all(struct plan_command *command, struct error *error)
+{
+	int result = 0;
+
+	if (command->by_hour)
+		result = plan_by_hour(command, runs_for(command), error);
+	if (!result && command->plots)
+		result = plan_draw_rolling(command, error);
+	if (!result && (!command->by_hour || command->out))
+		result = write_plan(command, error);
+	return result;
+}
+
 static int answer(struct plan_command *command, struct error *error)
 {
 	switch (command->planned.verdict) {
 	case PLANNED_LOCKABLE:
-		return write_plan(command, error) ? cli_fail(error) : EXIT_YES;
+		return write_all(command, error) ? cli_fail(error) : EXIT_YES;
 	case PLANNED_NOT_LOCKABLE:
 		if (command->rolling)
 			explain(command, &command->stuck, 1);
