@@ -2,7 +2,6 @@
 #include "cli/plan.h"
 
 #include "cli/plots.h"
-#include "cli/table.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -143,21 +142,6 @@ static int print_people(const struct by_hour *by_hour, struct error *error)
 	return result;
 }
 
-static int draw_table(const char *folder, const char *name, struct table *table, struct error *error)
-{
-	char path[4200], *text;
-	size_t length;
-	int result = cli_make_folder(folder, error);
-
-	text = table_csv(table, &length);
-	table_free(table);
-	snprintf(path, sizeof(path), "%.4000s/%s.csv", folder, name);
-	if (!result)
-		result = cli_write_file(path, text, length, true, error);
-	free(text);
-	return result ? result : plots_draw(folder, name, error);
-}
-
 static int print_hours(const struct by_hour *by_hour, struct error *error)
 {
 	struct table table;
@@ -213,7 +197,7 @@ int plan_by_hour(struct plan_command *command, uint32_t runs, struct error *erro
 	if (result || !command->plots)
 		return result;
 	hours_table(&by_hour, &table);
-	return draw_table(command->plots, "hours", &table, error);
+	return plots_table(command->plots, "hours", &table, error);
 }
 
 /* ------------------------------------------------------------------ the timeline */
@@ -263,5 +247,5 @@ int plan_draw_rolling(const struct plan_command *command, struct error *error)
 		}
 		ended_s = stage_end_s;
 	}
-	return draw_table(command->plots, "rolling", &table, error);
+	return plots_table(command->plots, "rolling", &table, error);
 }

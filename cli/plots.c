@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -139,4 +140,42 @@ int plots_draw(const char *dir, const char *name, struct error *error)
 			return error_set(error, ERROR_IO, "%s: gnuplot did not write it", path);
 	}
 	return result;
+}
+
+int plots_table(const char *dir, const char *name, struct table *table, struct error *error)
+{
+	char path[PATH_MAX], *text;
+	size_t length;
+	int result = cli_make_folder(dir, error);
+
+	text = table_csv(table, &length);
+	table_free(table);
+	if (!result && (size_t)snprintf(path, sizeof(path), "%s/%s.csv", dir, name) >= sizeof(path))
+		result = error_set(error, ERROR_IO, "%s: the path is too long", dir);
+	if (!result)
+		result = cli_write_file(path, text, length, true, error);
+	free(text);
+	return result ? result : plots_draw(dir, name, error);
+}
+
+/* Three digits, without powers of ten as far as people read on. */
+static void short_text(double number, char *ret_text, size_t room)
+{
+	double unit = fabs(number) >= 1000 ? pow(10, floor(log10(fabs(number))) - 2) : 1;
+
+	if (fabs(number) >= 1000 && fabs(number) < 1e9)
+		snprintf(ret_text, room, "%.0f", round(number / unit) * unit);
+	else
+		snprintf(ret_text, room, "%.3g", number);
+}
+
+void plots_quarter_text(const struct uncertain_input *input, uint32_t quarter, char *ret_text, size_t room)
+{
+	char low[32], high[32];
+
+	/* The very ends of a distribution may be without end. */
+	short_text(uncertain_number(input, fmax((double)quarter / PLOTS_QUARTERS, 0.001)), low, sizeof(low));
+	short_text(uncertain_number(input, fmin((quarter + 1.0) / PLOTS_QUARTERS, 0.999)), high,
+	           sizeof(high));
+	snprintf(ret_text, room, "%s-%s", low, high);
 }

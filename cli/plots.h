@@ -3,7 +3,8 @@
 #ifndef CLI_PLOTS_H
 #define CLI_PLOTS_H
 
-#include "core/error.h"
+#include "cli/table.h"
+#include "sim/uncertain.h"
 
 /*
  * Draws DIR/NAME.csv, which must be there, as DIR/NAME.svg and DIR/NAME.png, over what may be there already.
@@ -13,5 +14,12 @@
  * picture stays then.
  */
 int plots_draw(const char *dir, const char *name, struct error *error);
+
+/* Writes the table to DIR/NAME.csv, making the folder, and draws it. The table is freed. */
+int plots_table(const char *dir, const char *name, struct table *table, struct error *error);
+
+/* What a distribution's values are sorted into: quarters of its chances; the text is the quarter's range. */
+enum { PLOTS_QUARTERS = 4 };
+void plots_quarter_text(const struct uncertain_input *input, uint32_t quarter, char *ret_text, size_t room);
 
 #endif

@@ -30,7 +30,9 @@ static const struct argp_option options[] = {
 	{ "until", KEY_UNTIL, "PERCENT", 0,
 	  "as many runs (up to --runs, = 100000) as make each number of the summary sure within PERCENT", 1 },
 	{ "plots", KEY_PLOTS, "DIR", 0,
-	  "draw the first run: timeline, what is left to send, use of links; and the CSV for it", 1 },
+	  "draw the first run: timeline, what is left to send, use of links; of more runs, how long they take and "
+	  "what that depends on; and the CSV for it",
+	  1 },
 	{ "trace", KEY_TRACE, "FILE", 0,
 	  "write every event of the first run, one line each (-: standard output)", 1 },
 	{ 0 },
@@ -216,6 +218,8 @@ static int write_all(const struct simulate *simulate, struct simulation *simulat
 		result = write_trace(simulate, simulation, error);
 	if (!result && simulate->plots)
 		result = write_plots(simulate, simulation, error);
+	if (!result && simulate->plots)
+		result = simulate_draw(simulation, simulate->plots, error);
 	if (!result)
 		result = simulate_print(simulation, &report, simulate->common.output, error);
 	simulate_report_free(&report);

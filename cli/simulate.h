@@ -30,4 +30,7 @@ json_t *simulate_report_json(const struct simulation *simulation, const struct s
 int simulate_report_print(const struct simulation *simulation, const struct simulate_report *report,
                           struct error *error);
 
+/* Draws what many runs came to into the folder: how long it takes; which of the uncertain inputs matters. */
+int simulate_draw(const struct simulation *simulation, const char *folder, struct error *error);
+
 #endif

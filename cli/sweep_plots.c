@@ -2,15 +2,14 @@
 #include "cli/sweep.h"
 
 #include "cli/plots.h"
-#include "cli/table.h"
 
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-/* Curves in one picture, and groups that the values of a distribution are sorted into. */
-enum { CURVES_MOST = 7, GROUPS = 4 };
+/* Curves in one picture. */
+enum { CURVES_MOST = 7 };
 
 struct drawing {
 	const struct sweep *sweep;
@@ -91,15 +90,8 @@ static uint32_t level_place(const struct sweep *sweep, uint32_t cell, uint32_t f
 		return sweep_place(sweep, cell, factor);
 	unit = sweep->spread[(size_t)(cell % sweep->points) * sweep->uncertain.dimensions +
 	                     of->input.dimension];
-	place = (uint32_t)(unit * GROUPS);
-	return place < GROUPS ? place : GROUPS - 1;
-}
-
-static void group_text(const struct sweep_factor *factor, uint32_t group, char *ret_text, size_t room)
-{
-	snprintf(ret_text, room, "%.3g-%.3g",
-	         uncertain_number(&factor->input, fmax((double)group / GROUPS, 0.001)),
-	         uncertain_number(&factor->input, fmin((group + 1.0) / GROUPS, 0.999)));
+	place = (uint32_t)(unit * PLOTS_QUARTERS);
+	return place < PLOTS_QUARTERS ? place : PLOTS_QUARTERS - 1;
 }
 
 static void find_ends(struct factor_means *means)
@@ -124,7 +116,8 @@ static void means_find(const struct drawing *drawing, uint32_t factor, struct fa
 {
 	const struct sweep *sweep = drawing->sweep;
 	const struct sweep_factor *of = &sweep->factors[factor];
-	struct factor_means means = { .factor = factor, .count = of->levels ? of->level_count : GROUPS };
+	struct factor_means means = { .factor = factor,
+		                      .count = of->levels ? of->level_count : PLOTS_QUARTERS };
 
 	means.levels = MEMORY_ARRAY(struct level_mean, means.count);
 	means.level_of = MEMORY_ARRAY(uint32_t, sweep->cells);
@@ -141,7 +134,7 @@ static void means_find(const struct drawing *drawing, uint32_t factor, struct fa
 		level->count++;
 	}
 	for (uint32_t i = 0; i < means.count && !of->levels; i++)
-		group_text(of, i, means.levels[i].text, sizeof(means.levels[i].text));
+		plots_quarter_text(&of->input, i, means.levels[i].text, sizeof(means.levels[i].text));
 	find_ends(&means);
 	*ret_means = means;
 }
@@ -157,20 +150,6 @@ static int means_compare(const void *a, const void *b)
 }
 
 /* ------------------------------------------------------------------ the tables */
-
-static int draw(const struct drawing *drawing, const char *name, struct table *table, struct error *error)
-{
-	char path[4200], *text;
-	size_t length;
-	int result;
-
-	text = table_csv(table, &length);
-	table_free(table);
-	snprintf(path, sizeof(path), "%.4000s/%s.csv", drawing->folder, name);
-	result = cli_write_file(path, text, length, true, error);
-	free(text);
-	return result ? result : plots_draw(drawing->folder, name, error);
-}
 
 /* Two factors, each pair of levels: means over the others. */
 static int draw_heat(const struct drawing *drawing, const struct factor_means *x,
@@ -213,7 +192,7 @@ static int draw_heat(const struct drawing *drawing, const struct factor_means *x
 	free(sums);
 	free(runs);
 	free(in_window);
-	return draw(drawing, "heat", &table, error);
+	return plots_table(drawing->folder, "heat", &table, error);
 }
 
 /* Which factor matters: what its best and its worst level make of the time, on the average over the others.
@@ -243,7 +222,7 @@ static int draw_tornado(const struct drawing *drawing, const struct factor_means
 		table_cell(&table, COLOUR_NONE, "%s", of->levels[of->least].text);
 		table_cell(&table, COLOUR_NONE, "%s", of->levels[of->most].text);
 	}
-	return draw(drawing, "tornado", &table, error);
+	return plots_table(drawing->folder, "tornado", &table, error);
 }
 
 struct ranked {
@@ -321,7 +300,7 @@ static int draw_distribution(const struct drawing *drawing, struct error *error)
 	table_create(&table, columns, 4);
 	for (uint32_t i = 0; i < count; i++)
 		curve_cells(&table, drawing, i, chosen[i]);
-	return draw(drawing, "distribution", &table, error);
+	return plots_table(drawing->folder, "distribution", &table, error);
 }
 
 /* ------------------------------------------------------------------ all of them */

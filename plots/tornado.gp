@@ -64,9 +64,9 @@ do for [form in 'svg png'] {
         set xtics nomirror out scale 0.5 textcolor rgb grey
         unset ytics
         set grid xtics back linecolor rgb 0xDDDDDD linetype 1
-        set xlabel 'median time, '.unit textcolor rgb grey
-        set xrange [(least_s - span * 0.25 < 0 ? 0 : least_s - span * 0.25) / unit_s: \
-            (most_s + span * 0.25) / unit_s]
+        set xlabel 'time, '.unit textcolor rgb grey
+        low = (least_s - span * 0.4 < 0 ? 0 : least_s - span * 0.4) / unit_s
+        set xrange [low:(most_s + span * 0.4) / unit_s]
         set yrange [shown - 0.5:-0.5]
         set arrow 1 from middle_s / unit_s, graph 0 to middle_s / unit_s, graph 1 nohead linecolor rgb grey \
             dashtype 2 front
@@ -78,7 +78,7 @@ do for [form in 'svg png'] {
                 with labels right, \
             '' skip 1 every ::0::shown - 1 using ($3 / unit_s):0:(' '.seconds($3).'  '.cut(strcol(6), 24)) \
                 with labels left, \
-            '' skip 1 every ::0::shown - 1 using (0):0:(cut(strcol(1), name_most)) \
+            '' skip 1 every ::0::shown - 1 using (low):0:(cut(strcol(1), name_most)) \
                 with labels left offset screen -(left - 20.0) / wide, 0
     }
     unset label

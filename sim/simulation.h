@@ -142,6 +142,12 @@ void simulation_sum(const struct simulation *simulation, struct simulation_summa
  * dimension of the inputs; runs that did not end as asked took longest. With draws. */
 void simulation_correlate(const struct simulation *simulation, double *ret_coefficients);
 
+/*
+ * How long it takes on the average of the runs in which an input is in each quarter of its chances:
+ * ret_means_s[4 * dimension + quarter]; NAN where no run ended as asked. ret_mean_s: of all runs. With draws.
+ */
+void simulation_quarters(const struct simulation *simulation, double *ret_means_s, double *ret_mean_s);
+
 /* Whether every action ended as asked. */
 bool simulation_succeeded(const struct simulation *simulation);
 

@@ -346,12 +346,13 @@ void simulation_sum(const struct simulation *simulation, struct simulation_summa
 	free(values);
 }
 
-void simulation_correlate(const struct simulation *simulation, double *ret_coefficients)
+/* The shares of the chances at which the inputs were, run by run: those of dimension d begin at d * runs. The
+ * caller free()s them. */
+static double *units_of(const struct simulation *simulation)
 {
 	const struct simulation_draws *draws = simulation->options.draws;
 	uint32_t runs = simulation->runs, dimensions = draws->uncertain->dimensions;
-	double *durations = MEMORY_ARRAY(double, runs),
-	       *units = MEMORY_ARRAY(double, (size_t)runs *dimensions);
+	double *units = MEMORY_ARRAY(double, (size_t)runs *dimensions);
 	struct uncertain_draw draw;
 
 	uncertain_draw_create(&draw, draws->uncertain, (enum sampling)draws->sampling,
@@ -361,11 +362,53 @@ void simulation_correlate(const struct simulation *simulation, double *ret_coeff
 		for (uint32_t i = 0; i < dimensions; i++)
 			units[(size_t)i * runs + run] = draw.units[i];
 	}
+	uncertain_draw_free(&draw);
+	return units;
+}
+
+void simulation_correlate(const struct simulation *simulation, double *ret_coefficients)
+{
+	uint32_t runs = simulation->runs, dimensions = simulation->options.draws->uncertain->dimensions;
+	double *durations = MEMORY_ARRAY(double, runs), *units = units_of(simulation);
+
 	numbers_take(simulation, result_duration, 0, 1, durations);
 	for (uint32_t i = 0; i < dimensions; i++)
 		ret_coefficients[i] = correlation_of_ranks(units + (size_t)i * runs, durations, runs);
-	uncertain_draw_free(&draw);
 	free(durations);
+	free(units);
+}
+
+void simulation_quarters(const struct simulation *simulation, double *ret_means_s, double *ret_mean_s)
+{
+	uint32_t runs = simulation->runs, dimensions = simulation->options.draws->uncertain->dimensions;
+	double *units = units_of(simulation), all_s = 0;
+	uint32_t done = 0;
+
+	for (uint32_t i = 0; i < dimensions; i++) {
+		double sums_s[4] = { 0 };
+		uint32_t counts[4] = { 0 };
+
+		for (uint32_t run = 0; run < runs; run++) {
+			double duration_s = simulation->results[run].sums.duration_s;
+			uint32_t quarter = (uint32_t)(4 * units[(size_t)i * runs + run]);
+
+			if (!isfinite(duration_s))
+				continue;
+			sums_s[quarter] += duration_s;
+			counts[quarter]++;
+		}
+		for (int quarter = 0; quarter < 4; quarter++)
+			ret_means_s[4 * i + (uint32_t)quarter] = counts[quarter]
+			                                                 ? sums_s[quarter] / counts[quarter]
+			                                                 : NAN;
+	}
+	for (uint32_t run = 0; run < runs; run++) {
+		if (!isfinite(simulation->results[run].sums.duration_s))
+			continue;
+		all_s += simulation->results[run].sums.duration_s;
+		done++;
+	}
+	*ret_mean_s = done ? all_s / done : NAN;
 	free(units);
 }
 
