@@ -134,8 +134,7 @@ static const struct argp_option model_options[] = { MODEL_OPTION, { 0 } };
 static const struct argp_option predict_options[] = {
 	MODEL_OPTION,
 	{ "start-hour", KEY_START_HOUR, "H", 0,
-	  "it begins at this hour of the day (0 to 24, 22.5 is half past ten): guests with a load profile do as "
-	  "it says",
+	  "it begins at this hour of the day (0 to 24; 22.5: half past ten), for guests with a load profile",
 	  2 },
 	{ 0 },
 };

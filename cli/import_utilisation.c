@@ -15,7 +15,7 @@ static void print_report(const struct utilisation_report *report)
 		        report->untraced);
 	if (report->gaps)
 		fprintf(stderr,
-		        "lockkeeper: note: %u VMs were not seen in every hour of the day: the mean stands there\n",
+		        "lockkeeper: note: %u VMs were not seen in every hour: the mean stands there\n",
 		        report->gaps);
 	if (report->unknown)
 		fprintf(stderr, "lockkeeper: warning: %u VMs of the trace are not in the cluster, e.g. %s\n",

@@ -66,3 +66,21 @@ void pacing_find(struct pacing *pacing, struct reaches *reaches, struct plan *pl
 	plan->makespan_least_s = ret_prediction->completed ? fmin(plan->makespan_least_s, plan->makespan_s[1])
 	                                                   : 0;
 }
+
+/* How many migrations may be simulated to find a good pace; of these each move some times at the least. */
+enum { PACE_MIGRATIONS = 30000, PACE_TRIES = 3 };
+
+/* Pairs of a VM and a host that are looked at for the lower bound. */
+enum { PAIRS_MOST = 20000000 };
+
+void pacing_plan(struct pacing *pacing, struct reaches *reaches, struct plan *plan, uint32_t runs,
+                 struct prediction *ret_prediction)
+{
+	uint64_t tries = (uint64_t)plan->move_count * PACE_TRIES;
+	struct pacing_options how = { .migrations_most = tries > PACE_MIGRATIONS ? tries : PACE_MIGRATIONS,
+		                      .pairs_most = PAIRS_MOST,
+		                      .runs = runs,
+		                      .window_s = INFINITY };
+
+	pacing_find(pacing, reaches, plan, &how, ret_prediction);
+}

@@ -36,4 +36,8 @@ void pacing_create(struct pacing *ret_pacing, struct predictor *predictor, struc
 void pacing_find(struct pacing *pacing, struct reaches *reaches, struct plan *plan,
                  const struct pacing_options *options, struct prediction *ret_prediction);
 
+/* The same as thoroughly as `plan` does it, and without a window. */
+void pacing_plan(struct pacing *pacing, struct reaches *reaches, struct plan *plan, uint32_t runs,
+                 struct prediction *ret_prediction);
+
 #endif

@@ -23,8 +23,8 @@ static const struct argp_option options[] = {
 	  1 },
 	{ "max-parallel", KEY_MAX_PARALLEL, "N", 0, "hosts of one stage, 1 to 100 (= 2)", 1 },
 	{ "by-hour", KEY_BY_HOUR, NULL, 0,
-	  "rolling: what it does when it begins at each hour of the day, by the guests' load profiles; the plan is "
-	  "for the best one, and written only with -o",
+	  "rolling: what it does when it begins at each hour of the day, by the guests' load profiles; the "
+	  "plan is for the best one, and written only with -o",
 	  1 },
 	{ "plots", KEY_PLOTS, "DIR", 0, "rolling: draw its timeline (and the hours), and the CSV for it", 1 },
 	{ "limit", KEY_LIMIT, "SECONDS", 0, "about so long for the verdict, then \"unknown\" (= 10)", 1 },
@@ -118,14 +118,8 @@ static int find_hosts(struct plan_command *command, struct error *error)
 	return 0;
 }
 
-/*
- * Runs of the prediction, how many migrations all of them together may simulate, and to find a good pace; of
- * these each move some times at the least.
- */
-enum { RUNS_MOST = 25, RUNS_MIGRATIONS = 100000, PACE_MIGRATIONS = 30000, PACE_TRIES = 3 };
-
-/* Pairs of a VM and a host that are looked at for the lower bound. */
-enum { PAIRS_MOST = 20000000 };
+/* Runs of the prediction, and how many migrations all of them together may simulate. */
+enum { RUNS_MOST = 25, RUNS_MIGRATIONS = 100000 };
 
 static uint32_t runs_for(const struct plan_command *command)
 {
@@ -135,13 +129,7 @@ static uint32_t runs_for(const struct plan_command *command)
 /* reaches: NULL for a rolling plan. */
 static void predict(struct plan_command *command, struct pacing *pacing, struct reaches *reaches)
 {
-	uint64_t tries = (uint64_t)command->plan.move_count * PACE_TRIES;
-	struct pacing_options how = { .migrations_most = tries > PACE_MIGRATIONS ? tries : PACE_MIGRATIONS,
-		                      .pairs_most = PAIRS_MOST,
-		                      .runs = runs_for(command),
-		                      .window_s = INFINITY };
-
-	pacing_find(pacing, reaches, &command->plan, &how, &command->prediction);
+	pacing_plan(pacing, reaches, &command->plan, runs_for(command), &command->prediction);
 }
 
 static void find_plan(struct plan_command *command, struct predictor *predictor)

@@ -163,7 +163,7 @@ static void say_unloaded(const struct cluster *cluster)
 		if (cluster->vms[vm].load != NONE)
 			return;
 	}
-	fputs("lockkeeper: note: no VM has a load profile, so all hours are the same (see import utilisation)\n",
+	fputs("lockkeeper: note: no VM has a load profile: all hours are the same (see import utilisation)\n",
 	      stderr);
 }
 

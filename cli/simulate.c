@@ -30,8 +30,8 @@ static const struct argp_option options[] = {
 	{ "until", KEY_UNTIL, "PERCENT", 0,
 	  "as many runs (up to --runs, = 100000) as make each number of the summary sure within PERCENT", 1 },
 	{ "plots", KEY_PLOTS, "DIR", 0,
-	  "draw the first run: timeline, what is left to send, use of links; of more runs, how long they take and "
-	  "what that depends on; and the CSV for it",
+	  "draw the first run: timeline, what is left to send, use of links; of more runs, how long they take "
+	  "and what that depends on; and the CSV for it",
 	  1 },
 	{ "trace", KEY_TRACE, "FILE", 0,
 	  "write every event of the first run, one line each (-: standard output)", 1 },
@@ -91,8 +91,8 @@ static const struct argp argp = {
 	"how long its guest stands still, which alarms are raised, and where everything is at the end.\v"
 	"A cluster file with --lock is a scenario too. With more than one run, three numbers are the 10th, "
 	"50th and 90th percentile, and a summary says how sure the whole is. A number may be a distribution "
-	"({\"dist\": \"lognormal\", \"mean\": 900, \"sd\": 300}), drawn anew in each run. Exits with 2 when an "
-	"action was rejected, failed or was aborted.\n\n"
+	"({\"dist\": \"lognormal\", \"mean\": 900, \"sd\": 300}), drawn anew in each run. Exits with 2 "
+	"when an action was rejected, failed or was aborted.\n\n"
 	"Example:\n  lockkeeper simulate scenarios/rules/lock-empties-node.json --trace lock.trace\n"
 	"  lockkeeper simulate scenarios/clusters/lab.json --lock compute-0 --runs 100 --plots lock",
 	cli_predict_children,

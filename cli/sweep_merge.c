@@ -314,7 +314,10 @@ static void people_cells(struct table *table, const struct sweep *sweep, uint32_
 	for (uint32_t i = 0; i < sweep->factor_count; i++) {
 		json_t *level = sweep_level(sweep, cell, i);
 
-		level_text(level, text, sizeof(text));
+		if (json_type(level) == JSON_NUMBER)
+			snprintf(text, sizeof(text), "%.6g", json_number(level));
+		else
+			level_text(level, text, sizeof(text));
 		json_free(level);
 		table_cell(table, COLOUR_NONE, "%s", text);
 	}

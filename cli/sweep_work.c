@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "cli/sweep.h"
 
+#include "cli/pacing.h"
 #include "cli/scenario_file.h"
 #include "core/read.h"
 #include "import/model_file.h"
@@ -291,37 +292,48 @@ static const struct read_member rolling_members[] = {
 	{ 0 },
 };
 
+/* The plan paced as `plan` would, and carried out. */
+static void run_plan(const struct sweep_work *work, struct state *state, struct plan *plan,
+                     const struct sweep_part *part, const struct rolling_settings *settings,
+                     struct sweep_result *result)
+{
+	struct run_sums *sums = MEMORY_ARRAY(struct run_sums, part->runs);
+	struct prediction prediction;
+	struct predictor predictor;
+	struct pacing pacing;
+
+	predictor_create(&predictor);
+	predictor.hypervisors = &work->hypervisors;
+	predictor.start_hour = settings->start_hour;
+	pacing_create(&pacing, &predictor, state, work->sweep.seed);
+	pacing_plan(&pacing, NULL, plan, 1, &prediction);
+	predict_plan_runs(&predictor, state, plan, part->first_run, part->runs, work->sweep.seed, sums);
+	for (uint32_t run = 0; run < part->runs; run++) {
+		sums[run].in_window = sums[run].duration_s <= settings->window_s;
+		take_run(result, &sums[run]);
+	}
+	predictor_free(&predictor);
+	free(sums);
+}
+
 static void run_rolling(const struct sweep_work *work, const struct cluster *cluster,
                         const struct sweep_part *part, const struct rolling_settings *settings,
                         struct sweep_result *result)
 {
 	uint64_t steps = (uint64_t)LIMIT_S * PLANNED_STEPS_PER_SECOND;
-	struct predictor predictor;
 	struct rolling rolling;
 	struct state state;
 
 	rolling_plan(cluster, (uint32_t)settings->max_parallel, steps, &rolling);
 	result->undecided = rolling.verdict == PLANNED_UNKNOWN;
-	result->runs = part->runs;
 	if (rolling.verdict == PLANNED_LOCKABLE) {
-		struct run_sums *sums = MEMORY_ARRAY(struct run_sums, part->runs);
-
 		result->stages = rolling.plan.stage_count;
 		result->moves = rolling.plan.move_count;
 		state_create(&state, cluster);
-		predictor_create(&predictor);
-		predictor.hypervisors = &work->hypervisors;
-		predictor.start_hour = settings->start_hour;
-		predict_plan_runs(&predictor, &state, &rolling.plan, part->first_run, part->runs,
-		                  work->sweep.seed, sums);
-		result->runs = 0;
-		for (uint32_t run = 0; run < part->runs; run++) {
-			sums[run].in_window = sums[run].duration_s <= settings->window_s;
-			take_run(result, &sums[run]);
-		}
-		free(sums);
-		predictor_free(&predictor);
+		run_plan(work, &state, &rolling.plan, part, settings, result);
 		state_free(&state);
+	} else {
+		result->runs = part->runs;
 	}
 	rolling_free(&rolling);
 }

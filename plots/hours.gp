@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 # hours: how long a rolling maintenance takes when it begins at each hour of the day, and how long the worst
-# guest stands still. Draws hours.svg and hours.png from hours.csv, which `lockkeeper plan --rolling --by-hour`
-# writes with --plots; run it again with `gnuplot hours.gp` in that folder. Lines are from the 10th to the 90th
-# percentile; the best hour is the dark one, an hour in which a migration does not finish is hollow.
+# guest stands still. Draws hours.svg and hours.png from hours.csv, which `lockkeeper plan --rolling` writes
+# with --by-hour and --plots; run it again with `gnuplot hours.gp` in that folder. Lines are from the 10th to
+# the 90th percentile; the best hour is the dark one, one in which a migration does not finish is hollow.
 
 set encoding utf8
 set datafile separator ','

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 # rolling: when each host is emptied in a maintenance of all of them, stage by stage. Draws rolling.svg and
 # rolling.png from rolling.csv, which `lockkeeper plan --rolling` writes with --plots; run it again with
-# `gnuplot rolling.gp` in that folder. A bar is the time in which a host's guests leave; a host without guests
-# is a point. Up to ROWS_MOST hosts are named. The colours are Okabe and Ito's, one stage the one, the next the
+# `gnuplot rolling.gp` in that folder. A bar is the time in which a host's guests leave; one without guests is
+# a point. Up to ROWS_MOST hosts are named. The colours are Okabe and Ito's, one stage the one, the next the
 # other.
 
 set encoding utf8
@@ -37,8 +37,8 @@ high = rows == 0 ? 140 : top + rows_high + 56
 unit = most_s < 600 ? 's' : most_s < 7200 ? 'min' : 'h'
 unit_s = most_s < 600 ? 1.0 : most_s < 7200 ? 60.0 : 3600.0
 axis_most = most_s > 0 ? most_s / unit_s * (named ? 1.15 : 1.02) : 1.0
-title = rows == 0 ? 'No host to maintain' : sprintf('Rolling maintenance   %d hosts in %d stages, %d moves, %s', \
-    rows, stages, moves, seconds(most_s))
+title = rows == 0 ? 'No host to maintain' : \
+    sprintf('Rolling maintenance   %d hosts in %d stages, %d moves, %s', rows, stages, moves, seconds(most_s))
 said(n, t) = n == 0 ? ' nothing to move' : sprintf(' %d move%s, %s', n, n == 1 ? '' : 's', seconds(t))
 
 do for [form in 'svg png'] {

@@ -7,9 +7,12 @@ _lockkeeper_options()
 	local common='--output --profile --seed -j --force --help'
 
 	case $1 in
-	check) echo "--host --window --plots --limit --model $common" ;;
+	check) echo "--host --window --plots --limit --model --start-hour $common" ;;
 	targets) echo "--to $common" ;;
-	plan) echo "--lock --rolling --max-parallel --limit --out --model $common" ;;
+	plan)
+		echo "--lock --rolling --max-parallel --by-hour --plots --limit --out --model --start-hour" \
+			"$common"
+		;;
 	approve) echo "--cluster --key --expires --out $common" ;;
 	execute)
 		echo "--approval --approvals --signers --cluster --journal --dry-run" \
@@ -17,8 +20,17 @@ _lockkeeper_options()
 			"--patience --data-tls --migration-uri --shared --strangers $common"
 		;;
 	resume | status | abort | replay) echo "$common" ;;
-	simulate) echo "--lock --runs --model --plots --trace $common" ;;
-	import) echo "-o --name --measure-dirty --groups --shared $common" ;;
+	simulate)
+		echo "--lock --runs --sampling --until --model --start-hour --plots --trace $common"
+		;;
+	sweep)
+		echo "--out --shard --resume --slurm --slurm-options --poll --plots --model --start-hour" \
+			"$common"
+		;;
+	merge) echo "--plots $common" ;;
+	import)
+		echo "-o --name --measure-dirty --groups --shared --cluster --columns --utc-offset $common"
+		;;
 	calibrate) echo "--out --hypervisor --model $common" ;;
 	esac
 }
@@ -34,12 +46,14 @@ _lockkeeper_value()
 	--model | --cluster | --groups | --approval)
 		mapfile -t COMPREPLY < <(compgen -f -X '!*.json' -- "$2"; compgen -d -- "$2")
 		;;
+	--sampling) mapfile -t COMPREPLY < <(compgen -W 'plain sobol' -- "$2") ;;
 	--shared) mapfile -t COMPREPLY < <(compgen -d -- "$2") ;;
 	--trace | -o | --out | --key | --signers | --journal)
 		mapfile -t COMPREPLY < <(compgen -f -- "$2")
 		;;
 	--host | --to | --lock | --max-parallel | --window | --limit | --runs | --name | --seed | -j | \
-		--expires | --approvals | --parallel | --tries | --patience | --migration-uri)
+		--until | --start-hour | --shard | --slurm | --slurm-options | --poll | --columns | \
+		--utc-offset | --expires | --approvals | --parallel | --tries | --patience | --migration-uri)
 		COMPREPLY=()
 		;;
 	*) return 1 ;;
@@ -52,7 +66,7 @@ _lockkeeper()
 	local command=${COMP_WORDS[1]}
 	local commands='check targets plan approve execute resume status abort replay'
 
-	commands+=' simulate import calibrate --help --version'
+	commands+=' simulate sweep merge import calibrate --help --version'
 	COMPREPLY=()
 	compopt -o filenames 2>/dev/null
 	if [ "$COMP_CWORD" = 1 ]; then
@@ -62,12 +76,14 @@ _lockkeeper()
 	elif [[ $current == -* ]]; then
 		mapfile -t COMPREPLY < <(compgen -W "$(_lockkeeper_options "$command")" -- "$current")
 	elif [ "$command" = import ] && [ "$COMP_CWORD" = 2 ]; then
-		mapfile -t COMPREPLY < <(compgen -W 'openstack libvirt' -- "$current")
+		mapfile -t COMPREPLY < <(compgen -W 'openstack libvirt utilisation' -- "$current")
 	elif [ "$command" = import ] && [ "${COMP_WORDS[2]}" = libvirt ]; then
 		compopt +o filenames 2>/dev/null
 		mapfile -t COMPREPLY < <(
 			compgen -W 'qemu+tls:// qemu+ssh:// qemu+tcp:// qemu:///system' -- "$current")
-	elif [ "$command" = import ]; then
+	elif [ "$command" = import ] && [ "${COMP_WORDS[2]}" = utilisation ]; then
+		mapfile -t COMPREPLY < <(compgen -f -X '!*.csv' -- "$current"; compgen -d -- "$current")
+	elif [ "$command" = import ] || [ "$command" = merge ]; then
 		mapfile -t COMPREPLY < <(compgen -d -- "$current")
 	elif [[ $command == @(resume|status|abort|replay) ]]; then
 		mapfile -t COMPREPLY < <(compgen -f -- "$current")
