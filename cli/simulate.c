@@ -30,8 +30,8 @@ static const struct argp_option options[] = {
 	{ "until", KEY_UNTIL, "PERCENT", 0,
 	  "as many runs (up to --runs, = 100000) as make each number of the summary sure within PERCENT", 1 },
 	{ "plots", KEY_PLOTS, "DIR", 0,
-	  "draw the first run: timeline, what is left to send, use of links; of more runs, how long they take "
-	  "and what that depends on; and the CSV for it",
+	  "draw the first run: timeline, what is left to send, use of links; of more runs, how long they "
+	  "take and what that depends on; and the CSV for it",
 	  1 },
 	{ "trace", KEY_TRACE, "FILE", 0,
 	  "write every event of the first run, one line each (-: standard output)", 1 },
