@@ -86,54 +86,67 @@ static int read_number(const struct csv *csv, const char *text, const char *colu
 	return 0;
 }
 
+/* So many digits, which are passed over; false: there are not. */
+static bool take_digits(const char **at, int count, int *ret_number)
+{
+	*ret_number = 0;
+	for (; count > 0; count--, (*at)++) {
+		if (**at < '0' || **at > '9')
+			return false;
+		*ret_number = 10 * *ret_number + (**at - '0');
+	}
+	return true;
+}
+
+/* One of these characters, which is passed over. */
+static bool take_one(const char **at, const char *characters)
+{
+	return **at && strchr(characters, *(*at)++);
+}
+
 /* "+02:00", "-0530", "Z", "": seconds ahead of UTC. */
 static bool read_zone(const char *text, double *ret_ahead_s)
 {
-	int hours, minutes = 0, length = 0;
+	bool behind = *text == '-';
+	int hours, minutes = 0;
 
 	*ret_ahead_s = 0;
 	if (!*text || !strcmp(text, "Z"))
 		return true;
-	if ((*text != '+' && *text != '-') || sscanf(text + 1, "%2d%n", &hours, &length) != 1 || length != 2)
+	if (!take_one(&text, "+-") || !take_digits(&text, 2, &hours))
 		return false;
-	*ret_ahead_s = hours * 3600.0;
-	if (text[3]) {
-		const char *rest = text + 3 + (text[3] == ':');
-
-		if (sscanf(rest, "%2d%n", &minutes, &length) != 1 || length != 2 || rest[2])
-			return false;
-		*ret_ahead_s += minutes * 60.0;
-	}
-	*ret_ahead_s *= *text == '-' ? -1 : 1;
-	return true;
+	text += *text == ':';
+	if (*text && !take_digits(&text, 2, &minutes))
+		return false;
+	*ret_ahead_s = (behind ? -60.0 : 60.0) * (60 * hours + minutes);
+	return !*text;
 }
 
 /* 2026-11-26T13:00[:00[.5]][ZONE]: as RFC 3339 has it, and as databases print it. */
 static bool read_date(const char *text, double *ret_s)
 {
 	struct tm date = { 0 }, normal;
-	const char *rest;
 	double ahead_s, seconds = 0;
-	char between, *end;
-	int length = 0;
+	char *end;
 
-	if (sscanf(text, "%4d-%2d-%2d%c%2d:%2d%n", &date.tm_year, &date.tm_mon, &date.tm_mday, &between,
-	           &date.tm_hour, &date.tm_min, &length) != 6 ||
-	    (between != 'T' && between != ' ') || length < 16)
+	if (!take_digits(&text, 4, &date.tm_year) || !take_one(&text, "-") ||
+	    !take_digits(&text, 2, &date.tm_mon) || !take_one(&text, "-") ||
+	    !take_digits(&text, 2, &date.tm_mday) || !take_one(&text, "T ") ||
+	    !take_digits(&text, 2, &date.tm_hour) || !take_one(&text, ":") ||
+	    !take_digits(&text, 2, &date.tm_min))
 		return false;
-	rest = text + length;
-	if (*rest == ':') {
-		seconds = strtod(rest + 1, &end);
-		if (end < rest + 3 || !(seconds >= 0 && seconds < 61))
+	if (*text == ':') {
+		seconds = strtod(text + 1, &end);
+		if (end < text + 3 || !(seconds >= 0 && seconds < 61))
 			return false;
-		rest = end;
+		text = end;
 	}
 	date.tm_year -= 1900;
 	date.tm_mon--;
 	normal = date;
 	*ret_s = (double)timegm(&normal) + seconds;
 	if (normal.tm_mday != date.tm_mday || normal.tm_mon != date.tm_mon ||
-	    normal.tm_hour != date.tm_hour || normal.tm_min != date.tm_min || !read_zone(rest, &ahead_s))
+	    normal.tm_hour != date.tm_hour || normal.tm_min != date.tm_min || !read_zone(text, &ahead_s))
 		return false;
 	*ret_s -= ahead_s;
 	return true;

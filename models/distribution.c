@@ -32,36 +32,34 @@ static const double COUNT_MOST = 4e9;
 
 /* ------------------------------------------------------------------ from what files give */
 
-static const char *make_uniform(const double *given, struct distribution *distribution)
+static bool make_uniform(const double *given, struct distribution *distribution)
 {
 	distribution->from = given[PARAMETER_MIN];
 	distribution->span = given[PARAMETER_MAX] - given[PARAMETER_MIN];
-	return distribution->span > 0 ? NULL : "min must be below max";
+	return distribution->span > 0;
 }
 
-static const char *make_triangular(const double *given, struct distribution *distribution)
+static bool make_triangular(const double *given, struct distribution *distribution)
 {
-	const char *wrong = make_uniform(given, distribution);
-
-	if (wrong)
-		return wrong;
+	if (!make_uniform(given, distribution))
+		return false;
 	distribution->a = (given[PARAMETER_MODE] - distribution->from) / distribution->span;
-	return distribution->a >= 0 && distribution->a <= 1 ? NULL : "mode must lie from min to max";
+	return distribution->a >= 0 && distribution->a <= 1;
 }
 
 /* A beta distribution over [min, max] with the mean (min + 4 mode + max) / 6 (Malcolm et al., Operations
  * Research 1959). */
-static const char *make_pert(const double *given, struct distribution *distribution)
+static bool make_pert(const double *given, struct distribution *distribution)
 {
-	const char *wrong = make_triangular(given, distribution);
+	bool fits = make_triangular(given, distribution);
 	double mode = distribution->a;
 
 	distribution->a = 1 + 4 * mode;
 	distribution->b = 1 + 4 * (1 - mode);
-	return wrong;
+	return fits;
 }
 
-static const char *make_normal(const double *given, struct distribution *distribution)
+static bool make_normal(const double *given, struct distribution *distribution)
 {
 	distribution->from = given[PARAMETER_MEAN];
 	distribution->span = given[PARAMETER_SD];
@@ -69,12 +67,12 @@ static const char *make_normal(const double *given, struct distribution *distrib
 		distribution->from = given[PARAMETER_P50];
 		distribution->span = (given[PARAMETER_P90] - given[PARAMETER_P50]) / P90_DEVIATIONS;
 	}
-	return distribution->span > 0 ? NULL : "p90 must be above p50";
+	return distribution->span > 0;
 }
 
 /* mean and sd are the numbers' own: of their logarithms, s^2 = ln(1 + (sd / mean)^2), m = ln mean - s^2 / 2.
  */
-static const char *make_lognormal(const double *given, struct distribution *distribution)
+static bool make_lognormal(const double *given, struct distribution *distribution)
 {
 	double variance = log1p(gsl_pow_2(given[PARAMETER_SD] / given[PARAMETER_MEAN]));
 
@@ -84,100 +82,98 @@ static const char *make_lognormal(const double *given, struct distribution *dist
 		distribution->span = given[PARAMETER_P50];
 		distribution->a = log(given[PARAMETER_P90] / given[PARAMETER_P50]) / P90_DEVIATIONS;
 	}
-	return distribution->a > 0 ? NULL : "p90 must be above p50";
+	return distribution->a > 0;
 }
 
-static const char *make_exponential(const double *given, struct distribution *distribution)
+static bool make_exponential(const double *given, struct distribution *distribution)
 {
 	distribution->span = given[PARAMETER_MEAN];
-	return NULL;
+	return true;
 }
 
-static const char *make_gamma(const double *given, struct distribution *distribution)
+static bool make_gamma(const double *given, struct distribution *distribution)
 {
 	distribution->a = gsl_pow_2(given[PARAMETER_MEAN] / given[PARAMETER_SD]);
 	distribution->span = given[PARAMETER_MEAN] / distribution->a;
-	return NULL;
+	return true;
 }
 
 /* Weibull; Pareto, of which the scale is the least value; Rayleigh, which has no shape. */
-static const char *make_scaled(const double *given, struct distribution *distribution)
+static bool make_scaled(const double *given, struct distribution *distribution)
 {
 	distribution->span = given[PARAMETER_SCALE];
 	distribution->a = given[PARAMETER_SHAPE];
-	return NULL;
+	return true;
 }
 
 /* Over [min, max], which need not be given. */
-static const char *make_beta(const double *given, struct distribution *distribution)
+static bool make_beta(const double *given, struct distribution *distribution)
 {
 	distribution->from = isnan(given[PARAMETER_MIN]) ? 0 : given[PARAMETER_MIN];
 	distribution->span = (isnan(given[PARAMETER_MAX]) ? 1 : given[PARAMETER_MAX]) - distribution->from;
 	distribution->a = given[PARAMETER_ALPHA];
 	distribution->b = given[PARAMETER_BETA];
-	return distribution->span > 0 ? NULL : "min must be below max";
+	return distribution->span > 0;
 }
 
 /* Of one with the scale 1 the variance is pi^2 / 3. */
-static const char *make_logistic(const double *given, struct distribution *distribution)
+static bool make_logistic(const double *given, struct distribution *distribution)
 {
 	distribution->from = given[PARAMETER_MEAN];
 	distribution->span = given[PARAMETER_SD] * sqrt(3) / M_PI;
-	return NULL;
+	return true;
 }
 
 /* Of largest values. F(x) = exp(-exp(-x)) has the mean 0.5772… (Euler's) and the variance pi^2 / 6. */
-static const char *make_gumbel(const double *given, struct distribution *distribution)
+static bool make_gumbel(const double *given, struct distribution *distribution)
 {
 	distribution->span = given[PARAMETER_SD] * sqrt(6) / M_PI;
 	distribution->from = given[PARAMETER_MEAN] - M_EULER * distribution->span;
-	return NULL;
+	return true;
 }
 
 /* Of one with the scale 1 the variance is 2. */
-static const char *make_laplace(const double *given, struct distribution *distribution)
+static bool make_laplace(const double *given, struct distribution *distribution)
 {
 	distribution->from = given[PARAMETER_MEAN];
 	distribution->span = given[PARAMETER_SD] / M_SQRT2;
-	return NULL;
+	return true;
 }
 
-static const char *make_student(const double *given, struct distribution *distribution)
+static bool make_student(const double *given, struct distribution *distribution)
 {
 	distribution->from = given[PARAMETER_MEAN];
 	distribution->span = given[PARAMETER_SCALE];
 	distribution->a = given[PARAMETER_DEGREES];
-	return NULL;
+	return true;
 }
 
-static const char *make_poisson(const double *given, struct distribution *distribution)
+static bool make_poisson(const double *given, struct distribution *distribution)
 {
 	distribution->a = given[PARAMETER_MEAN];
-	return NULL;
+	return true;
 }
 
-static const char *make_binomial(const double *given, struct distribution *distribution)
+static bool make_binomial(const double *given, struct distribution *distribution)
 {
 	distribution->a = given[PARAMETER_PROBABILITY];
 	distribution->b = given[PARAMETER_TRIALS];
-	if (distribution->b != floor(distribution->b) || distribution->b > 1e9)
-		return "trials must be an integer and at most 1e9";
-	return distribution->a <= 1 ? NULL : "probability must be at most 1";
+	return distribution->b == floor(distribution->b) && distribution->b <= 1e9 && distribution->a <= 1;
 }
 
 /* How often it fails before the n-th success: p = mean / sd^2, n = mean p / (1 - p). */
-static const char *make_negative_binomial(const double *given, struct distribution *distribution)
+static bool make_negative_binomial(const double *given, struct distribution *distribution)
 {
 	distribution->a = given[PARAMETER_MEAN] / gsl_pow_2(given[PARAMETER_SD]);
 	distribution->b = given[PARAMETER_MEAN] * distribution->a / (1 - distribution->a);
-	return distribution->a < 1 ? NULL : "sd squared must be more than mean";
+	return distribution->a < 1;
 }
 
 /* The first success: at least 1. */
-static const char *make_geometric(const double *given, struct distribution *distribution)
+static bool make_geometric(const double *given, struct distribution *distribution)
 {
 	distribution->a = given[PARAMETER_PROBABILITY];
-	return distribution->a <= 1 ? NULL : "probability must be at most 1";
+	return distribution->a <= 1;
 }
 
 /* ------------------------------------------------------------------ shares and quantiles */
@@ -298,54 +294,64 @@ static double empirical_quantile(const struct distribution *d, double unit)
 
 struct kind {
 	const char *needs;     /* in words */
+	const char *unfit;     /* what is wrong with parameters that `make` refuses; NULL: it refuses none */
 	unsigned given, other; /* the parameters that it needs, or these instead (0: no others) */
 	unsigned positive;     /* of these, those that must be more than 0 */
-	const char *(*make)(const double *given, struct distribution *distribution);
+	bool (*make)(const double *given, struct distribution *distribution);
 	double (*share)(const struct distribution *distribution, double x);
 	double (*quantile)(const struct distribution *distribution, double unit); /* NULL: of counts */
 };
 
 /* Sources: the GNU Scientific Library's manual, "Random Number Distributions"; PERT above. */
 static const struct kind kinds[] = {
-	[DISTRIBUTION_UNIFORM] = { "needs min and max", P(MIN) | P(MAX), 0, 0, make_uniform, uniform_share,
-	                           uniform_quantile },
-	[DISTRIBUTION_TRIANGULAR] = { "needs min, mode and max", P(MIN) | P(MODE) | P(MAX), 0, 0,
-	                              make_triangular, triangular_share, triangular_quantile },
-	[DISTRIBUTION_PERT] = { "needs min, mode and max", P(MIN) | P(MODE) | P(MAX), 0, 0, make_pert,
-	                        beta_share, beta_quantile },
-	[DISTRIBUTION_NORMAL] = { "needs mean and sd, or p50 and p90", P(MEAN) | P(SD), P(P50) | P(P90),
-	                          P(SD), make_normal, normal_share, normal_quantile },
-	[DISTRIBUTION_LOGNORMAL] = { "needs mean and sd, or p50 and p90", P(MEAN) | P(SD), P(P50) | P(P90),
-	                             P(MEAN) | P(SD) | P(P50) | P(P90), make_lognormal, lognormal_share,
-	                             lognormal_quantile },
-	[DISTRIBUTION_EXPONENTIAL] = { "needs mean", P(MEAN), 0, P(MEAN), make_exponential, exponential_share,
-	                               exponential_quantile },
-	[DISTRIBUTION_GAMMA] = { "needs mean and sd", P(MEAN) | P(SD), 0, P(MEAN) | P(SD), make_gamma,
+	[DISTRIBUTION_UNIFORM] = { "needs min and max", "min must be below max", P(MIN) | P(MAX), 0, 0,
+	                           make_uniform, uniform_share, uniform_quantile },
+	[DISTRIBUTION_TRIANGULAR] = { "needs min, mode and max",
+	                              "mode must lie from min to max, and min below max",
+	                              P(MIN) | P(MODE) | P(MAX), 0, 0, make_triangular, triangular_share,
+	                              triangular_quantile },
+	[DISTRIBUTION_PERT] = { "needs min, mode and max", "mode must lie from min to max, and min below max",
+	                        P(MIN) | P(MODE) | P(MAX), 0, 0, make_pert, beta_share, beta_quantile },
+	[DISTRIBUTION_NORMAL] = { "needs mean and sd, or p50 and p90", "p90 must be above p50",
+	                          P(MEAN) | P(SD), P(P50) | P(P90), P(SD), make_normal, normal_share,
+	                          normal_quantile },
+	[DISTRIBUTION_LOGNORMAL] = { "needs mean and sd, or p50 and p90", "p90 must be above p50",
+	                             P(MEAN) | P(SD), P(P50) | P(P90), P(MEAN) | P(SD) | P(P50) | P(P90),
+	                             make_lognormal, lognormal_share, lognormal_quantile },
+	[DISTRIBUTION_EXPONENTIAL] = { "needs mean", NULL, P(MEAN), 0, P(MEAN), make_exponential,
+	                               exponential_share, exponential_quantile },
+	[DISTRIBUTION_GAMMA] = { "needs mean and sd", NULL, P(MEAN) | P(SD), 0, P(MEAN) | P(SD), make_gamma,
 	                         gamma_share, gamma_quantile },
-	[DISTRIBUTION_WEIBULL] = { "needs scale and shape", P(SCALE) | P(SHAPE), 0, P(SCALE) | P(SHAPE),
+	[DISTRIBUTION_WEIBULL] = { "needs scale and shape", NULL, P(SCALE) | P(SHAPE), 0, P(SCALE) | P(SHAPE),
 	                           make_scaled, weibull_share, weibull_quantile },
-	[DISTRIBUTION_BETA] = { "needs alpha and beta", P(ALPHA) | P(BETA), 0, P(ALPHA) | P(BETA), make_beta,
-	                        beta_share, beta_quantile },
-	[DISTRIBUTION_PARETO] = { "needs scale and shape", P(SCALE) | P(SHAPE), 0, P(SCALE) | P(SHAPE),
+	[DISTRIBUTION_BETA] = { "needs alpha and beta", "min must be below max", P(ALPHA) | P(BETA), 0,
+	                        P(ALPHA) | P(BETA), make_beta, beta_share, beta_quantile },
+	[DISTRIBUTION_PARETO] = { "needs scale and shape", NULL, P(SCALE) | P(SHAPE), 0, P(SCALE) | P(SHAPE),
 	                          make_scaled, pareto_share, pareto_quantile },
-	[DISTRIBUTION_LOGISTIC] = { "needs mean and sd", P(MEAN) | P(SD), 0, P(SD), make_logistic,
+	[DISTRIBUTION_LOGISTIC] = { "needs mean and sd", NULL, P(MEAN) | P(SD), 0, P(SD), make_logistic,
 	                            logistic_share, logistic_quantile },
-	[DISTRIBUTION_GUMBEL] = { "needs mean and sd", P(MEAN) | P(SD), 0, P(SD), make_gumbel, gumbel_share,
-	                          gumbel_quantile },
-	[DISTRIBUTION_LAPLACE] = { "needs mean and sd", P(MEAN) | P(SD), 0, P(SD), make_laplace,
+	[DISTRIBUTION_GUMBEL] = { "needs mean and sd", NULL, P(MEAN) | P(SD), 0, P(SD), make_gumbel,
+	                          gumbel_share, gumbel_quantile },
+	[DISTRIBUTION_LAPLACE] = { "needs mean and sd", NULL, P(MEAN) | P(SD), 0, P(SD), make_laplace,
 	                           laplace_share, laplace_quantile },
-	[DISTRIBUTION_RAYLEIGH] = { "needs scale", P(SCALE), 0, P(SCALE), make_scaled, rayleigh_share,
+	[DISTRIBUTION_RAYLEIGH] = { "needs scale", NULL, P(SCALE), 0, P(SCALE), make_scaled, rayleigh_share,
 	                            rayleigh_quantile },
-	[DISTRIBUTION_STUDENT_T] = { "needs mean, scale and degrees", P(MEAN) | P(SCALE) | P(DEGREES), 0,
-	                             P(SCALE) | P(DEGREES), make_student, student_share, student_quantile },
-	[DISTRIBUTION_POISSON] = { "needs mean", P(MEAN), 0, P(MEAN), make_poisson, poisson_share, NULL },
-	[DISTRIBUTION_BINOMIAL] = { "needs trials and probability", P(TRIALS) | P(PROBABILITY), 0,
-	                            P(TRIALS) | P(PROBABILITY), make_binomial, binomial_share, NULL },
-	[DISTRIBUTION_NEGATIVE_BINOMIAL] = { "needs mean and sd", P(MEAN) | P(SD), 0, P(MEAN) | P(SD),
-	                                     make_negative_binomial, negative_binomial_share, NULL },
-	[DISTRIBUTION_GEOMETRIC] = { "needs probability", P(PROBABILITY), 0, P(PROBABILITY), make_geometric,
-	                             geometric_share, NULL },
-	[DISTRIBUTION_EMPIRICAL] = { "needs values", 0, 0, 0, NULL, empirical_share, empirical_quantile },
+	[DISTRIBUTION_STUDENT_T] = { "needs mean, scale and degrees", NULL, P(MEAN) | P(SCALE) | P(DEGREES),
+	                             0, P(SCALE) | P(DEGREES), make_student, student_share,
+	                             student_quantile },
+	[DISTRIBUTION_POISSON] = { "needs mean", NULL, P(MEAN), 0, P(MEAN), make_poisson, poisson_share,
+	                           NULL },
+	[DISTRIBUTION_BINOMIAL] = { "needs trials and probability",
+	                            "trials must be an integer up to 1e9, and probability at most 1",
+	                            P(TRIALS) | P(PROBABILITY), 0, P(TRIALS) | P(PROBABILITY), make_binomial,
+	                            binomial_share, NULL },
+	[DISTRIBUTION_NEGATIVE_BINOMIAL] = { "needs mean and sd", "sd squared must be more than mean",
+	                                     P(MEAN) | P(SD), 0, P(MEAN) | P(SD), make_negative_binomial,
+	                                     negative_binomial_share, NULL },
+	[DISTRIBUTION_GEOMETRIC] = { "needs probability", "probability must be at most 1", P(PROBABILITY), 0,
+	                             P(PROBABILITY), make_geometric, geometric_share, NULL },
+	[DISTRIBUTION_EMPIRICAL] = { "needs values", NULL, 0, 0, 0, NULL, empirical_share,
+	                             empirical_quantile },
 };
 
 _Static_assert(sizeof(kinds) / sizeof(kinds[0]) == DISTRIBUTION_KINDS, "a row a kind");
@@ -392,10 +398,10 @@ const char *distribution_make(struct distribution *ret_distribution, enum distri
 
 	must(kind < DISTRIBUTION_EMPIRICAL);
 	wrong = check_given(&kinds[kind], given);
-	if (!wrong)
-		wrong = kinds[kind].make(given, &distribution);
 	if (wrong)
 		return wrong;
+	if (!kinds[kind].make(given, &distribution))
+		return kinds[kind].unfit;
 	distribution.min = -INFINITY;
 	distribution.max = INFINITY;
 	if (!distribution_restrict(&distribution,

@@ -168,16 +168,17 @@ static bool whole(const json_t *value, double most, uint64_t *ret_number)
 	return true;
 }
 
+/* 32 hexadecimal digits, as histogram_json writes them. */
 static bool read_sum(struct histogram *histogram, const json_t *value)
 {
-	unsigned long long high, low;
-	int length = 0;
+	char half[17] = "";
 
 	if (!value || json_type(value) != JSON_TEXT || strlen(json_text(value)) != 32 ||
-	    sscanf(json_text(value), "%16llx%16llx%n", &high, &low, &length) != 2 || length != 32)
+	    strspn(json_text(value), "0123456789abcdef") != 32)
 		return false;
-	histogram->sum_high = high;
-	histogram->sum_low = low;
+	memcpy(half, json_text(value), 16);
+	histogram->sum_high = strtoull(half, NULL, 16);
+	histogram->sum_low = strtoull(json_text(value) + 16, NULL, 16);
 	return true;
 }
 

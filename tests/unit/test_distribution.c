@@ -259,13 +259,17 @@ Test(distribution, refuses_what_is_none)
 	REFUSED("normal", "a parameter is not finite", { "mean", INFINITY }, { "sd", 1 });
 	REFUSED("uniform", "min must be below max", { "min", 1 }, { "max", 1 });
 	REFUSED("uniform", "needs min and max", { "min", 1 });
-	REFUSED("triangular", "mode must lie from min to max", { "min", 1 }, { "mode", 4 }, { "max", 3 });
-	REFUSED("triangular", "min must be below max", { "min", 3 }, { "mode", 3 }, { "max", 3 });
-	REFUSED("pert", "mode must lie from min to max", { "min", 1 }, { "mode", 0 }, { "max", 3 });
+	REFUSED("triangular", "mode must lie from min to max, and min below max", { "min", 1 }, { "mode", 4 },
+	        { "max", 3 });
+	REFUSED("triangular", "mode must lie from min to max, and min below max", { "min", 3 }, { "mode", 3 },
+	        { "max", 3 });
+	REFUSED("pert", "mode must lie from min to max, and min below max", { "min", 1 }, { "mode", 0 },
+	        { "max", 3 });
 	REFUSED("beta", "min must be below max", { "alpha", 1 }, { "beta", 1 }, { "min", 2 });
-	REFUSED("binomial", "trials must be an integer and at most 1e9", { "trials", 1.5 },
-	        { "probability", 0.5 });
-	REFUSED("binomial", "probability must be at most 1", { "trials", 2 }, { "probability", 1.5 });
+	REFUSED("binomial", "trials must be an integer up to 1e9, and probability at most 1",
+	        { "trials", 1.5 }, { "probability", 0.5 });
+	REFUSED("binomial", "trials must be an integer up to 1e9, and probability at most 1", { "trials", 2 },
+	        { "probability", 1.5 });
 	REFUSED("geometric", "probability must be at most 1", { "probability", 1.5 });
 	REFUSED("negative-binomial", "sd squared must be more than mean", { "mean", 4 }, { "sd", 2 });
 	cr_assert_str_eq(distribution_make_empirical(&d, values, NULL, 2, room),
