@@ -12,6 +12,7 @@ struct simulate_report {
 	double until;         /* the looseness at which it was to stop, a share; 0: none */
 	double looseness;     /* of the loosest interval */
 	double *coefficients; /* by dimension of the uncertain inputs; NULL: there are none */
+	double chance;        /* what the largest of them may well be by chance */
 };
 
 /* Sums up all runs. Free with simulate_report_free. */

@@ -2,6 +2,7 @@
 #include "cli/simulate.h"
 
 #include "cli/table.h"
+#include "models/correlation.h"
 #include "sim/uncertain.h"
 
 #include <math.h>
@@ -24,6 +25,8 @@ void simulate_report(const struct simulation *simulation, double until, struct s
 	if (draws) {
 		ret_report->coefficients = MEMORY_ARRAY(double, draws->uncertain->dimensions);
 		simulation_correlate(simulation, ret_report->coefficients);
+		ret_report->chance = correlation_by_chance(simulation->runs, draws->uncertain->dimensions,
+		                                           summary_confidence);
 	}
 }
 
@@ -95,7 +98,7 @@ static double micro(double value)
 	return round(value * 1e6) / 1e6;
 }
 
-static json_t *inputs_json(const struct uncertain *uncertain, const double *coefficients)
+static json_t *inputs_json(const struct uncertain *uncertain, const double *coefficients, double chance)
 {
 	struct rank *ranks = rank_inputs(uncertain, coefficients);
 	json_t *array = json_array_new();
@@ -115,6 +118,7 @@ static json_t *inputs_json(const struct uncertain *uncertain, const double *coef
 		json_add_text(value, "dist", distribution_words[input->distribution.kind]);
 		json_add_percentiles(value, "value", percentiles);
 		json_add_number(value, "rank_correlation", micro(coefficients[input->dimension]));
+		json_add_bool(value, "telling", ranks[i].weight > chance);
 	}
 	free(ranks);
 	return array;
@@ -168,7 +172,8 @@ json_t *simulate_report_json(const struct simulation *simulation, const struct s
 	if (report->until > 0)
 		json_add_number(value, "until", report->until);
 	if (draws)
-		json_add(value, "inputs", inputs_json(draws->uncertain, report->coefficients));
+		json_add(value, "inputs",
+		         inputs_json(draws->uncertain, report->coefficients, report->chance));
 	return value;
 }
 
@@ -244,38 +249,51 @@ static int print_shares(const struct simulation *simulation, const struct simula
 	return cli_print(text, strlen(text), error);
 }
 
-static int print_inputs(const struct uncertain *uncertain, const double *coefficients, struct error *error)
+static void input_cells(struct table *table, const struct rank *rank, const struct uncertain_input *input,
+                        double coefficient)
+{
+	char path[512];
+
+	json_path(input->doc, input->value, path, sizeof(path));
+	if (rank->count > 1)
+		table_cell(table, COLOUR_NONE, "%s (%u numbers)", input->name, rank->count);
+	else
+		table_cell(table, COLOUR_NONE, "%s", path);
+	table_cell(table, COLOUR_NONE, "%s", distribution_words[input->distribution.kind]);
+	for (int i = 0; i < 3; i++)
+		table_cell(table, COLOUR_NONE, "%.6g", uncertain_number(input, 0.1 + 0.4 * i));
+	table_cell(table, COLOUR_NONE, "%+.2f", coefficient);
+}
+
+/* Those that can be told from chance. */
+static int print_inputs(const struct uncertain *uncertain, const struct simulate_report *report,
+                        struct error *error)
 {
 	static const char *const columns[] = { "UNCERTAIN", "DISTRIBUTION", ">P10",
 		                               ">P50",      ">P90",         ">RANKS WITH TIME" };
-	struct rank *ranks = rank_inputs(uncertain, coefficients);
+	struct rank *ranks = rank_inputs(uncertain, report->coefficients);
+	uint32_t shown = 0;
 	struct table table;
-	char text[64];
+	char text[160];
 	int result;
 
 	table_create(&table, columns, 6);
-	for (uint32_t i = 0; i < uncertain->dimensions && i < INPUTS_LISTED; i++) {
-		const struct uncertain_input *input = &uncertain->inputs[ranks[i].input];
-		char path[512];
+	for (; shown < uncertain->dimensions && shown < INPUTS_LISTED && ranks[shown].weight > report->chance;
+	     shown++) {
+		const struct uncertain_input *input = &uncertain->inputs[ranks[shown].input];
 
-		json_path(input->doc, input->value, path, sizeof(path));
-		if (ranks[i].count > 1)
-			table_cell(&table, COLOUR_NONE, "%s (%u numbers)", input->name, ranks[i].count);
-		else
-			table_cell(&table, COLOUR_NONE, "%s", path);
-		table_cell(&table, COLOUR_NONE, "%s", distribution_words[input->distribution.kind]);
-		for (int j = 0; j < 3; j++)
-			table_cell(&table, COLOUR_NONE, "%.6g", uncertain_number(input, 0.1 + 0.4 * j));
-		table_cell(&table, COLOUR_NONE, "%+.2f", coefficients[input->dimension]);
+		input_cells(&table, &ranks[shown], input, report->coefficients[input->dimension]);
 	}
 	result = cli_print("\n", 1, error);
-	if (!result)
+	if (!result && shown > 0)
 		result = table_print(&table, false, error);
 	table_free(&table);
 	free(ranks);
-	if (result || uncertain->dimensions <= INPUTS_LISTED)
+	if (result || shown == uncertain->dimensions)
 		return result;
-	snprintf(text, sizeof(text), "… and %u more.\n", uncertain->dimensions - INPUTS_LISTED);
+	snprintf(text, sizeof(text), "Of %u uncertain numbers%s %s: more runs might tell.\n",
+	         uncertain->dimensions, shown ? "," : "",
+	         shown ? "the others cannot be told from chance" : "none can be told from chance");
 	return cli_print(text, strlen(text), error);
 }
 
@@ -288,6 +306,6 @@ int simulate_report_print(const struct simulation *simulation, const struct simu
 	if (!result)
 		result = print_shares(simulation, report, error);
 	if (!result && draws)
-		result = print_inputs(draws->uncertain, report->coefficients, error);
+		result = print_inputs(draws->uncertain, report, error);
 	return result;
 }

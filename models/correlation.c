@@ -3,6 +3,7 @@
 
 #include "core/arena.h"
 
+#include <gsl/gsl_cdf.h>
 #include <gsl/gsl_statistics_double.h>
 #include <math.h>
 #include <stdlib.h>
@@ -14,4 +15,11 @@ double correlation_of_ranks(const double *first, const double *second, uint32_t 
 	coefficient = count < 2 ? 0 : gsl_stats_spearman(first, 1, second, 1, count, work);
 	free(work);
 	return isfinite(coefficient) ? coefficient : 0;
+}
+
+double correlation_by_chance(uint32_t count, uint32_t coefficients, double confidence)
+{
+	if (count < 2 || coefficients == 0)
+		return 1;
+	return fmin(gsl_cdf_ugaussian_Qinv((1 - confidence) / (2.0 * coefficients)) / sqrt(count - 1.0), 1);
 }

@@ -12,4 +12,11 @@
  */
 double correlation_of_ranks(const double *first, const double *second, uint32_t count);
 
+/*
+ * What the largest of so many coefficients is not likely to exceed by chance alone, each over `count` things
+ * that have nothing to do with each other: by the normal distribution, which holds from some ten things on,
+ * with Bonferroni's correction for looking at many. confidence: in (0, 1).
+ */
+double correlation_by_chance(uint32_t count, uint32_t coefficients, double confidence);
+
 #endif
