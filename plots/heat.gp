@@ -38,7 +38,9 @@ level_most = longest < 24 ? longest : 24
 left = 40 + 8 * level_most + 20
 top = 66
 wide = left + columns * cell_wide + 30
-wide = wide < 420 ? 420 : wide
+title = 'Median time by '.x_name.' and '.y_name
+wide_least = 60 + 11 * strlen(title)
+wide = wide < wide_least ? wide_least : wide
 high = top + rows * cell_high + 64
 # From yellow to dark blue; light enough for black numbers up to the middle.
 shade(t) = most_s > least_s ? (t - least_s) / (most_s - least_s) : 0
@@ -46,7 +48,7 @@ mix(a, b, s) = int(a + (b - a) * s)
 colour(t) = !is_known(t) ? 0xBBBBBB : mix(255, 0, shade(t)) * 65536 + mix(245, 50, shade(t)) * 256 + \
     mix(190, 110, shade(t))
 ink(t) = is_known(t) && shade(t) > 0.45 ? 0xFFFFFF : 0x000000
-share(p) = p > 0.9995 ? '' : sprintf('%.0f %%', 100 * p)
+share(p) = p > 0.9995 ? '' : sprintf('%.0f %% in time', 100 * p)
 
 do for [form in 'svg png'] {
     if (form eq 'svg') {
@@ -65,8 +67,7 @@ do for [form in 'svg png'] {
     set bmargin at screen 64.0 / high
     set xrange [-0.5:columns - 0.5]
     set yrange [rows - 0.5:-0.5]
-    set label 1 'Median time by '.x_name.' and '.y_name at screen 20.0 / wide, screen 1 - 24.0 / high left \
-        font ',15'
+    set label 1 title at screen 20.0 / wide, screen 1 - 24.0 / high left font ',15'
     set label 2 y_name at screen 20.0 / wide, screen 1 - 50.0 / high left textcolor rgb grey
     set label 3 x_name at screen real(left) / wide, screen 18.0 / high left textcolor rgb grey
     set xtics nomirror scale 0 offset 0, 0.4 textcolor rgb 0x000000
