@@ -81,7 +81,10 @@ static int take_column(struct column *column, struct csv *csv, const char *name,
 
 	if (result)
 		return result;
-	while (at < csv->count && strcmp(csv->fields[at], name))
+	if (!name && csv->count != 1)
+		return error_set(error, ERROR_INPUT, "%s:1: %u columns, expected \"column\" to say which",
+		                 csv->file, csv->count);
+	while (name && at < csv->count && strcmp(csv->fields[at], name))
 		at++;
 	if (at == csv->count)
 		return error_set(error, ERROR_INPUT,
@@ -91,7 +94,8 @@ static int take_column(struct column *column, struct csv *csv, const char *name,
 			return ERROR_INPUT;
 	}
 	if (!result && column->count == 0)
-		result = error_set(error, ERROR_INPUT, "%s: no number in column \"%.80s\"", csv->file, name);
+		result = error_set(error, ERROR_INPUT, "%s: no number in column \"%.80s\"", csv->file,
+		                   name ? name : "1");
 	return result;
 }
 
@@ -154,9 +158,10 @@ static int place_column(json_t *distribution, const char *path, struct error *er
 	json_t *array;
 	int result;
 
-	if (!csv || json_type(csv) != JSON_TEXT || !name || json_type(name) != JSON_TEXT)
+	if (!csv || json_type(csv) != JSON_TEXT || (name && json_type(name) != JSON_TEXT))
 		return 0;
-	result = scenario_file_column(&path, json_text(csv), json_text(name), &values, &count, error);
+	result = scenario_file_column(&path, json_text(csv), name ? json_text(name) : NULL, &values, &count,
+	                              error);
 	if (result)
 		return result;
 	array = json_array_new();

@@ -122,9 +122,6 @@ static int read_seen(struct uncertain *uncertain, struct reader *reader, const j
 
 	if (raw->csv && !uncertain->column)
 		return json_fail(reader->doc, value, reader->error, "a file, expected values in place");
-	if (raw->csv && !raw->column)
-		return json_fail(reader->doc, value, reader->error,
-		                 "member \"column\" is missing, expected beside csv");
 	if (raw->csv)
 		return uncertain->column(uncertain->column_context, raw->csv, raw->column, &seen->values,
 		                         &seen->count, reader->error);
