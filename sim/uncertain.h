@@ -18,8 +18,8 @@ enum { UNCERTAIN_BATCHES = 16 };
 extern const char *const *const sampling_words;
 
 /*
- * The numbers of a column of a CSV file that a scenario names. column NULL: its only one. ret_values: the caller free()s them; at least
- * one. Fills *error and returns a negative code when it can't.
+ * The numbers of a column of a CSV file that a scenario names. column NULL: its only one. ret_values: the
+ * caller free()s them; at least one. Fills *error and returns a negative code when it can't.
  */
 typedef int (*uncertain_column)(void *context, const char *path, const char *column, double **ret_values,
                                 uint32_t *ret_count, struct error *error);

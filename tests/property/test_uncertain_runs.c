@@ -66,11 +66,13 @@ static void drawn_run(const struct drawn *drawn, uint64_t seed, uint32_t runs, u
 	cr_assert_eq(simulation_failed(ret_simulation, &error), 0, "%s", error.text);
 }
 
-#define STOPPED(at_)                                                                                              \
-	"{\"schema\":\"lockkeeper.scenario/1\",\"window_s\":12,\"cluster\":{\"schema\":\"lockkeeper.cluster/1\"," \
-	"\"name\":\"c\",\"flavors\":[{\"name\":\"f\",\"vcpus\":1,\"memory_mib\":64}],"                            \
-	"\"hosts\":[{\"name\":\"h\",\"cpus\":4,\"memory_mib\":4096}],"                                            \
-	"\"vms\":[{\"name\":\"v\",\"host\":\"h\",\"flavor\":\"f\"}]},"                                            \
+/* A guest on a host of its own is stopped at that time. */
+#define STOPPED(at_)                                                          \
+	"{\"schema\":\"lockkeeper.scenario/1\",\"window_s\":12,\"cluster\":{" \
+	"\"schema\":\"lockkeeper.cluster/1\",\"name\":\"c\","                 \
+	"\"flavors\":[{\"name\":\"f\",\"vcpus\":1,\"memory_mib\":64}],"       \
+	"\"hosts\":[{\"name\":\"h\",\"cpus\":4,\"memory_mib\":4096}],"        \
+	"\"vms\":[{\"name\":\"v\",\"host\":\"h\",\"flavor\":\"f\"}]},"        \
 	"\"actions\":[{\"do\":\"stop\",\"vm\":\"v\",\"at_s\":" at_ "}]}"
 
 static bool holds(const struct interval *interval, double truth)
