@@ -157,8 +157,21 @@ double precopy_demand_bytes_s(const struct precopy *precopy);
 /* Seconds until the next internal event at the present rate and limit; INFINITY when none will come. */
 double precopy_next_s(const struct precopy *precopy);
 
+/*
+ * Whether that event comes by the clock, whatever the rate will be until then, and not when so many bytes
+ * will have been sent.
+ */
+bool precopy_next_is_timed(const struct precopy *precopy);
+
 /* Moves on by dt_s, 0 <= dt_s <= precopy_next_s(). No event is handled. */
 void precopy_advance(struct precopy *precopy, double dt_s);
+
+/*
+ * The same for a time in which the rate drifted: over dt_s > 0 so many bytes were sent, and at its end the
+ * rate is rate_bytes_s, as of precopy_set_rate. That is what the last window measured. look: QEMU looks at
+ * what is pending now, so an event is due; else it did nothing in that time but send. Must be COPYING.
+ */
+void precopy_drift(struct precopy *precopy, double dt_s, double bytes, double rate_bytes_s, bool look);
 
 /* Handles the event that is due (precopy_next_s() is 0) and says which. */
 enum precopy_event precopy_step(struct precopy *precopy);

@@ -64,17 +64,22 @@ static void sift_down(struct events *events, uint32_t at, struct due event)
 	put(events, at, event);
 }
 
-static void grow(struct events *events, uint32_t id)
+static void grow_places(struct events *events, uint32_t id)
 {
-	uint32_t room = events->room ? events->room : FIRST_ROOM;
+	uint32_t room = events->place_room ? events->place_room : FIRST_ROOM;
 
 	while (room <= id)
 		room *= 2;
-	events->heap = memory_resize(events->heap, room, sizeof(*events->heap));
 	events->place = memory_resize(events->place, room, sizeof(*events->place));
-	for (uint32_t i = events->room; i < room; i++)
+	for (uint32_t i = events->place_room; i < room; i++)
 		events->place[i] = UINT32_MAX;
-	events->room = room;
+	events->place_room = room;
+}
+
+static void grow_heap(struct events *events)
+{
+	events->heap_room = events->heap_room ? 2 * events->heap_room : FIRST_ROOM;
+	events->heap = memory_resize(events->heap, events->heap_room, sizeof(*events->heap));
 }
 
 void events_set(struct events *events, uint32_t id, int64_t time_ns, uint64_t order)
@@ -83,20 +88,23 @@ void events_set(struct events *events, uint32_t id, int64_t time_ns, uint64_t or
 	uint32_t at;
 
 	must(id < UINT32_MAX / 2);
-	if (id >= events->room)
-		grow(events, id);
+	if (id >= events->place_room)
+		grow_places(events, id);
 	at = events->place[id];
-	if (at == UINT32_MAX)
+	if (at == UINT32_MAX) {
+		if (events->count == events->heap_room)
+			grow_heap(events);
 		sift_up(events, events->count++, event);
-	else if (goes_before(&event, &events->heap[at]))
+	} else if (goes_before(&event, &events->heap[at])) {
 		sift_up(events, at, event);
-	else
+	} else {
 		sift_down(events, at, event);
+	}
 }
 
 void events_drop(struct events *events, uint32_t id)
 {
-	uint32_t at = id < events->room ? events->place[id] : UINT32_MAX;
+	uint32_t at = id < events->place_room ? events->place[id] : UINT32_MAX;
 	struct due last;
 
 	if (at == UINT32_MAX)

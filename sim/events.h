@@ -20,7 +20,7 @@ struct due {
 struct events {
 	struct due *heap;
 	uint32_t *place; /* by id: where in the heap, UINT32_MAX: nowhere */
-	uint32_t count, room;
+	uint32_t count, heap_room, place_room;
 };
 
 void events_free(struct events *events);

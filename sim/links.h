@@ -4,6 +4,7 @@
 #define SIM_LINKS_H
 
 #include "core/network.h"
+#include "sim/events.h"
 
 /*
  * The links are those of core/network.h, and so are their numbers. Rates are weighted max-min fair by
@@ -15,16 +16,24 @@
  * so far; so where one link holds back all flows that hang together, one more or one less is a division. Only
  * when that does not do is the part of the network that hangs together computed anew. Speeds and bytes are
  * those on the wire: a caller divides by its wire efficiency on the way in, and multiplies on the way out.
+ *
+ * Where one link holds back many flows (a crowd), none of them is told of each change of their rate: that
+ * would be n^2 for n flows that end one after another. What comes when a flow has been given so many bytes is
+ * left to the link instead (links_wake): it comes when the link's service, the bytes that a flow of weight 1
+ * has been given, has got so far, and the order in which that happens is the same at any rate. As in virtual
+ * time for fair queueing (Parekh, Gallager, IEEE/ACM Transactions on Networking 1993), a change of the rate
+ * costs nothing then but another time for the first of them.
  */
-enum { LINK_WATCHED = 4 };
+enum { LINK_WATCHED = 4, LINK_CROWD = 64 };
 
 struct link {
 	double capacity_bytes_s;
-	double level;       /* the rate of a flow of weight 1 that this link holds back */
-	double top;         /* callers were told that the level is at most this */
-	double service;     /* bytes that the level has given since the start, up to … */
-	int64_t service_ns; /* … this time */
-	double fixed;       /* the sum of the rates of capped flows here */
+	double level;        /* the rate of a flow of weight 1 that this link holds back */
+	double told;         /* the level that a crowd's callers know */
+	double service;      /* bytes that the level has given since the start, up to … */
+	int64_t service_ns;  /* … this time */
+	struct events wakes; /* flows that are due when the service has got so far: 1024ths of bytes */
+	double fixed;        /* the sum of the rates of capped flows here */
 	/*
 	 * While this link alone holds back its component: where its level may be, as far as caps and all
 	 * links but the watched are concerned; the watched are those that would hold back flows next, and are
@@ -84,6 +93,8 @@ struct links {
 	bool nics_changed;
 	uint32_t *dirty, *moved;
 	uint32_t dirty_count, moved_count, stamp;
+	struct events due; /* by link: when the first of its wakes comes, at its level now */
+	uint64_t wake_order;
 	/* scratch of the computation */
 	uint32_t *part_links, *part_flows;
 	uint32_t part_link_count, part_flow_count;
@@ -129,10 +140,25 @@ void links_solve(struct links *links, int64_t now_ns, links_changed changed, voi
 double links_rate(const struct links *links, uint32_t flow);
 
 /*
- * The rate stays at most this until links_changed is called. Where many flows share one link it is some
- * percent above the rate, so that not each of them must be looked at when one ends.
+ * Whether a link holds the flow back together with so many others that its rate changes without a word:
+ * links_changed is called for it only when the rate is some half above or below the last that was told.
  */
-double links_rate_most(const struct links *links, uint32_t flow);
+bool links_is_crowded(const struct links *links, uint32_t flow);
+
+/*
+ * The flow's owner is due when the flow has been given so many more bytes, instead of what was said before.
+ * Only of a flow that is crowded, and forgotten when links_changed is called for it.
+ */
+void links_wake(struct links *links, uint32_t flow, double bytes, int64_t now_ns);
+
+/* The flow's owner is not due by bytes any more; if it was not, nothing happens. */
+void links_wake_drop(struct links *links, uint32_t flow, int64_t now_ns);
+
+/* When the first flow is due by its bytes, as long as nothing changes before; TIME_NEVER: none is. */
+int64_t links_due_ns(const struct links *links);
+
+/* Takes that flow out, once its time has come, and returns its owner. */
+uint32_t links_due_take(struct links *links, int64_t now_ns);
 
 /*
  * Bytes on the wire since the flow was last taken (or opened). *ret_steady: the rate was the same all the
@@ -146,5 +172,6 @@ double links_used(const struct links *links, uint32_t link);
 /* links.c and links_solve.c share these. */
 void links_mark(struct links *links, uint32_t link);
 double links_service(const struct link *link, int64_t now_ns);
+void links_plan_wakes(struct links *links, uint32_t link, int64_t now_ns);
 
 #endif

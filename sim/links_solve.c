@@ -8,11 +8,10 @@
 #include <string.h>
 
 /*
- * From so many flows held back by one link on, each is told a rate that is this much above the present one,
- * and is not told again before that is reached: n flows that end one after another cost n log n, not n^2.
+ * A crowd is told of its level when that is so many times the level told before, or that part of it: n flows
+ * that end one after another cost n of such words, not n^2.
  */
-enum { MANY = 64 };
-static const double AHEAD = 1.125;
+static const double TOLD = 1.5;
 
 /* Differences of rates that are rounding only. */
 static const double SAME = 1e-12;
@@ -255,6 +254,7 @@ static void leave_old(struct links *links, int64_t now_ns)
 		if (flow->bottleneck != NONE) {
 			double service = links_service(&links->links[flow->bottleneck], now_ns);
 
+			links_wake_drop(links, links->part_flows[i], now_ns);
 			flow->owed += (service - flow->base) * flow->weight;
 		} else {
 			flow->owed += flow->rate * ((double)(now_ns - flow->since_ns) * 1e-9);
@@ -274,9 +274,8 @@ static void take_levels(struct links *links, int64_t now_ns)
 		link->service = link->members == 0 ? 0 : links_service(link, now_ns);
 		link->service_ns = now_ns;
 		if (fabs(link->next_level - link->level) > SAME * link->next_level) {
-			link->level = link->next_level;
+			link->level = link->told = link->next_level;
 			link->epoch++;
-			link->top = 0;
 		}
 		link->members = 0;
 		link->members_weight = 0;
@@ -369,12 +368,6 @@ static void take_range(struct links *links, uint32_t sole)
 	}
 }
 
-/* How far the level may rise before the link's flows are told again. */
-static void set_top(struct link *link)
-{
-	link->top = link->members >= MANY ? link->level * AHEAD : link->level;
-}
-
 static void solve_part(struct links *links, uint32_t from, int64_t now_ns, links_changed changed,
                        void *context)
 {
@@ -391,8 +384,8 @@ static void solve_part(struct links *links, uint32_t from, int64_t now_ns, links
 	for (uint32_t i = 0; i < links->part_link_count; i++) {
 		struct link *link = &links->links[links->part_links[i]];
 
-		if (link->members > 0 && link->top < link->level)
-			set_top(link);
+		if (link->wakes.count > 0)
+			links_plan_wakes(links, links->part_links[i], now_ns);
 	}
 	for (uint32_t i = 0; i < links->part_flow_count; i++) {
 		const struct flow *flow = &links->flows[links->part_flows[i]];
@@ -407,7 +400,8 @@ static void tell_members(struct links *links, uint32_t index, links_changed chan
 {
 	struct link *link = &links->links[index];
 
-	if (link->members >= MANY && link->level <= link->top && link->level * AHEAD * AHEAD >= link->top) {
+	if (link->members >= LINK_CROWD && link->level <= link->told * TOLD &&
+	    link->level * TOLD >= link->told) {
 		/* Only those that came since the last time do not know their rate yet; they come first. */
 		for (uint32_t hop = link->first_hop; hop != NONE; hop = links->hops[hop].next) {
 			if (!links->flows[hop / links->stride].mixed)
@@ -416,7 +410,7 @@ static void tell_members(struct links *links, uint32_t index, links_changed chan
 		}
 		return;
 	}
-	set_top(link);
+	link->told = link->level;
 	for (uint32_t hop = link->first_hop; hop != NONE; hop = links->hops[hop].next) {
 		const struct flow *flow = &links->flows[hop / links->stride];
 
