@@ -114,6 +114,7 @@ struct precopy {
 	uint64_t windows;     /* complete ones so far */
 	double check_left_s;  /* to the next look at what is pending, when no rate limit binds; > 0 */
 	struct precopy_clocks sync;                   /* at the last sync */
+	double chance;                                /* what the last sync's luck was: about normal, of variance 1 */
 	double period_s;                              /* when the last throttling decision was due */
 	double period_dirty_bytes, period_sent_bytes; /* dirtied in this period; sent_bytes at its start */
 	uint32_t period_high;     /* periods that dirtied too much, since the last throttling */

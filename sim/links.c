@@ -224,15 +224,13 @@ int64_t links_due_ns(const struct links *links)
 	return time_ns;
 }
 
-uint32_t links_due_take(struct links *links, int64_t now_ns)
+uint32_t links_due_owner(const struct links *links)
 {
 	int64_t ignored;
-	uint32_t link = events_first(&links->due, &ignored), flow;
+	uint32_t link = events_first(&links->due, &ignored);
 
-	must(link != UINT32_MAX && ignored <= now_ns);
-	flow = events_first(&links->links[link].wakes, &ignored);
-	links_wake_drop(links, flow, now_ns);
-	return links->flows[flow].owner;
+	must(link != UINT32_MAX);
+	return links->flows[events_first(&links->links[link].wakes, &ignored)].owner;
 }
 
 /* ------------------------------------------------------------------ coming and going */
@@ -270,7 +268,7 @@ static uint32_t sole_bottleneck(const struct links *links, uint32_t flow, uint32
 			return NONE;
 		if (link->flows == own)
 			continue; /* nobody else's */
-		if (link->component == NONE || (sole != NONE && sole != link->component))
+		if (link->component == NONE || link->component == LINK_FREE || (sole != NONE && sole != link->component))
 			return NONE;
 		sole = link->component;
 	}
@@ -362,6 +360,20 @@ static bool leave_quickly(struct links *links, uint32_t flow, int64_t now_ns)
 	return true;
 }
 
+/* Where no link holds back any flow, one less changes nothing. */
+static bool leave_freely(const struct links *links, uint32_t flow)
+{
+	const struct hop *hops = &links->hops[flow * links->stride];
+
+	for (uint32_t i = 0; i < links->flows[flow].hop_count; i++) {
+		const struct link *link = &links->links[hops[i].link];
+
+		if (link->dirty || link->component != LINK_FREE)
+			return false;
+	}
+	return true;
+}
+
 /* What the flow was given under its present rate goes to what it is owed. */
 static void bring_up(struct links *links, struct flow *of, int64_t now_ns)
 {
@@ -386,7 +398,7 @@ static void stop_flow(struct links *links, uint32_t flow, int64_t now_ns)
 	bring_up(links, of, now_ns);
 	links_wake_drop(links, flow, now_ns);
 	detach(links, flow);
-	quick = leave_quickly(links, flow, now_ns);
+	quick = leave_quickly(links, flow, now_ns) || leave_freely(links, flow);
 	if (!quick && of->bottleneck != NONE) {
 		struct link *link = &links->links[of->bottleneck];
 

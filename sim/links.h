@@ -25,6 +25,7 @@
  * costs nothing then but another time for the first of them.
  */
 enum { LINK_WATCHED = 4, LINK_CROWD = 64 };
+#define LINK_FREE (NONE - 1)
 
 struct link {
 	double capacity_bytes_s;
@@ -46,8 +47,8 @@ struct link {
 	uint32_t members;              /* of these, held back here */
 	double weight, members_weight; /* the sums of theirs */
 	uint32_t first_hop;
-	uint32_t component; /* the one link that holds back all that hang together with this one, NONE: not so
-	                       simple */
+	uint32_t component; /* the one link that holds back all that hang together with this one, LINK_FREE:
+	                       none does, NONE: not so simple */
 	bool dirty, moved;
 	/* while a component is computed */
 	uint32_t stamp, open;
@@ -157,8 +158,8 @@ void links_wake_drop(struct links *links, uint32_t flow, int64_t now_ns);
 /* When the first flow is due by its bytes, as long as nothing changes before; TIME_NEVER: none is. */
 int64_t links_due_ns(const struct links *links);
 
-/* Takes that flow out, once its time has come, and returns its owner. */
-uint32_t links_due_take(struct links *links, int64_t now_ns);
+/* Its owner. It stays due until it waits for other bytes or for none. */
+uint32_t links_due_owner(const struct links *links);
 
 /*
  * Bytes on the wire since the flow was last taken (or opened). *ret_steady: the rate was the same all the

@@ -287,7 +287,10 @@ static void take_levels(struct links *links, int64_t now_ns)
 	}
 }
 
-/* Counts who holds back whom. Returns the only link that holds back any, NONE: none or several. */
+/*
+ * Counts who holds back whom. Returns the only link that holds back any, NONE: several do, LINK_FREE: none
+ * does, so all have what they want.
+ */
 static uint32_t take_bottlenecks(struct links *links)
 {
 	uint32_t sole = NONE;
@@ -313,7 +316,9 @@ static uint32_t take_bottlenecks(struct links *links)
 		for (uint32_t hop = 0; hop < flow->hop_count; hop++)
 			links->links[hops[hop].link].fixed += flow->rate;
 	}
-	return several ? NONE : sole;
+	if (several)
+		return NONE;
+	return sole == NONE ? LINK_FREE : sole;
 }
 
 static double full_at(const struct link *link)
@@ -379,11 +384,13 @@ static void solve_part(struct links *links, uint32_t from, int64_t now_ns, links
 	leave_old(links, now_ns);
 	take_levels(links, now_ns);
 	sole = take_bottlenecks(links);
-	if (sole != NONE)
+	if (sole != NONE && sole != LINK_FREE)
 		take_range(links, sole);
 	for (uint32_t i = 0; i < links->part_link_count; i++) {
 		struct link *link = &links->links[links->part_links[i]];
 
+		if (sole == LINK_FREE)
+			link->component = LINK_FREE;
 		if (link->wakes.count > 0)
 			links_plan_wakes(links, links->part_links[i], now_ns);
 	}

@@ -320,8 +320,10 @@ int64_t memory_next_ns(struct world *world, struct move *move)
 {
 	double rate, next_s;
 
-	if (move->stage != STAGE_MEMORY || move->hopeless)
+	if (move->hopeless) {
+		links_wake_drop(&world->links, move->flow, world->now_ns);
 		return TIME_NEVER;
+	}
 	rate = links_rate(&world->links, move->flow) * move->efficiency;
 	precopy_set_rate(&move->precopy, rate);
 	next_s = precopy_next_s(&move->precopy);

@@ -91,6 +91,17 @@ const char *world_text(struct world *world, const char *format, ...)
 	                  (size_t)length < sizeof(text) ? (size_t)length : sizeof(text) - 1);
 }
 
+const char *world_join(struct world *world, const char *a, const char *b, const char *c)
+{
+	size_t a_length = strlen(a), b_length = strlen(b), c_length = strlen(c);
+	char *text = arena_take(&world->arena, a_length + b_length + c_length + 1);
+
+	memcpy(text, a, a_length);
+	memcpy(text + a_length, b, b_length);
+	memcpy(text + a_length + b_length, c, c_length);
+	return text;
+}
+
 /* ------------------------------------------------------------------ actions, one after another or beside */
 
 /* What an action is about, for traces. */
@@ -272,7 +283,7 @@ static void loop(struct world *world)
 		links_ns = links_due_ns(&world->links);
 		if (links_ns < time_ns) {
 			go_on_to(world, links_ns);
-			move_due(world, world->moves[links_due_take(&world->links, links_ns)], true);
+			move_due(world, world->moves[links_due_owner(&world->links)], true);
 			continue;
 		}
 		if (id == NONE) {

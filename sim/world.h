@@ -231,6 +231,9 @@ static inline int64_t seconds_ns(double seconds)
 /* printf into the run's arena. */
 const char *world_text(struct world *world, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
+/* Three texts in one, the quick way: for what is said of each migration. */
+const char *world_join(struct world *world, const char *a, const char *b, const char *c);
+
 /* An action has ended; the one after it may start. message may be NULL. */
 void activity_end(struct world *world, struct activity *activity, enum verdict verdict, const char *message);
 
