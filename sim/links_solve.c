@@ -11,7 +11,7 @@
  * A crowd is told of its level when that is so many times the level told before, or that part of it: n flows
  * that end one after another cost n of such words, not n^2.
  */
-static const double TOLD = 1.5;
+static const double TOLD = 4;
 
 /* Differences of rates that are rounding only. */
 static const double SAME = 1e-12;
