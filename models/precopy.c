@@ -670,11 +670,6 @@ double precopy_demand_bytes_s(const struct precopy *precopy)
 	return 0;
 }
 
-double precopy_next_s(const struct precopy *precopy)
-{
-	return precopy->event_s;
-}
-
 bool precopy_next_is_timed(const struct precopy *precopy)
 {
 	if (precopy->phase == PRECOPY_COPYING)
@@ -683,11 +678,6 @@ bool precopy_next_is_timed(const struct precopy *precopy)
 		return precopy->socket_bytes <= 0;
 	return precopy->phase != PRECOPY_POSTCOPY &&
 	       precopy_parts_unsent(precopy) + precopy->socket_bytes <= 0;
-}
-
-double precopy_remaining_bytes(const struct precopy *precopy)
-{
-	return precopy->pending_bytes;
 }
 
 void precopy_run(struct precopy *precopy, double rate_bytes_s, double limit_s)

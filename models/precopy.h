@@ -156,7 +156,10 @@ void precopy_pause(struct precopy *precopy);
 double precopy_demand_bytes_s(const struct precopy *precopy);
 
 /* Seconds until the next internal event at the present rate and limit; INFINITY when none will come. */
-double precopy_next_s(const struct precopy *precopy);
+static inline double precopy_next_s(const struct precopy *precopy)
+{
+	return precopy->event_s;
+}
 
 /*
  * Whether that event comes by the clock, whatever the rate will be until then, and not when so many bytes
@@ -181,7 +184,10 @@ enum precopy_event precopy_step(struct precopy *precopy);
  * Unsent bytes now, the newly dirtied not yet synced left out, 4096 bytes a page: what a statistics query
  * would show as remaining. The same as pending_bytes.
  */
-double precopy_remaining_bytes(const struct precopy *precopy);
+static inline double precopy_remaining_bytes(const struct precopy *precopy)
+{
+	return precopy->pending_bytes;
+}
 
 /*
  * Runs to the end (or to limit_s, INFINITY = none) at one constant rate; the quick way for baselines and

@@ -131,11 +131,3 @@ void events_drop(struct events *events, uint32_t id)
 	else
 		sift_down(events, at, last);
 }
-
-uint32_t events_first(const struct events *events, int64_t *ret_time_ns)
-{
-	if (events->count == 0)
-		return UINT32_MAX;
-	*ret_time_ns = events->heap[0].time_ns;
-	return events->heap[0].id;
-}

@@ -160,13 +160,6 @@ static void detach(struct links *links, uint32_t flow)
 /* The service is counted in so many parts of a byte where wakes are put in order. */
 static const double WAKE_PARTS = 1024;
 
-bool links_is_crowded(const struct links *links, uint32_t flow)
-{
-	uint32_t bottleneck = links->flows[flow].bottleneck;
-
-	return bottleneck != NONE && links->links[bottleneck].members >= LINK_CROWD;
-}
-
 /* The link's level is another, or the first of its wakes: so is the time of it. */
 void links_plan_wakes(struct links *links, uint32_t link, int64_t now_ns)
 {
@@ -190,7 +183,7 @@ void links_wake(struct links *links, uint32_t flow, double bytes, int64_t now_ns
 	const struct flow *of = &links->flows[flow];
 	struct link *link = &links->links[of->bottleneck];
 	double parts = (links_service(link, now_ns) + bytes / of->weight) * WAKE_PARTS;
-	int64_t first, before;
+	int64_t first = 0, before = 0;
 	uint32_t was = events_first(&link->wakes, &before);
 
 	must(links_is_crowded(links, flow));
@@ -214,14 +207,6 @@ void links_wake_drop(struct links *links, uint32_t flow, int64_t now_ns)
 	events_drop(&links->links[bottleneck].wakes, flow);
 	if (first)
 		links_plan_wakes(links, bottleneck, now_ns);
-}
-
-int64_t links_due_ns(const struct links *links)
-{
-	int64_t time_ns = TIME_NEVER;
-
-	events_first(&links->due, &time_ns);
-	return time_ns;
 }
 
 uint32_t links_due_owner(const struct links *links)
@@ -477,13 +462,6 @@ void links_set_nic(struct links *links, uint32_t host, double nic_mbit_s)
 		links->links[link].capacity_bytes_s = nic_mbit_s * BYTES_PER_MBIT;
 		links_mark(links, link);
 	}
-}
-
-double links_rate(const struct links *links, uint32_t flow)
-{
-	const struct flow *of = &links->flows[flow];
-
-	return of->bottleneck == NONE ? of->rate : links->links[of->bottleneck].level * of->weight;
 }
 
 double links_take(struct links *links, uint32_t flow, int64_t now_ns, bool *ret_steady)

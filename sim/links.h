@@ -138,13 +138,23 @@ void links_set_nic(struct links *links, uint32_t host, double nic_mbit_s);
 void links_solve(struct links *links, int64_t now_ns, links_changed changed, void *context);
 
 /* The flow's rate now, in bytes/s on the wire. */
-double links_rate(const struct links *links, uint32_t flow);
+static inline double links_rate(const struct links *links, uint32_t flow)
+{
+	const struct flow *of = &links->flows[flow];
+
+	return of->bottleneck == NONE ? of->rate : links->links[of->bottleneck].level * of->weight;
+}
 
 /*
  * Whether a link holds the flow back together with so many others that its rate changes without a word:
  * links_changed is called for it only when the rate is some half above or below the last that was told.
  */
-bool links_is_crowded(const struct links *links, uint32_t flow);
+static inline bool links_is_crowded(const struct links *links, uint32_t flow)
+{
+	uint32_t bottleneck = links->flows[flow].bottleneck;
+
+	return bottleneck != NONE && links->links[bottleneck].members >= LINK_CROWD;
+}
 
 /*
  * The flow's owner is due when the flow has been given so many more bytes, instead of what was said before.
@@ -156,7 +166,13 @@ void links_wake(struct links *links, uint32_t flow, double bytes, int64_t now_ns
 void links_wake_drop(struct links *links, uint32_t flow, int64_t now_ns);
 
 /* When the first flow is due by its bytes, as long as nothing changes before; TIME_NEVER: none is. */
-int64_t links_due_ns(const struct links *links);
+static inline int64_t links_due_ns(const struct links *links)
+{
+	int64_t time_ns = TIME_NEVER;
+
+	events_first(&links->due, &time_ns);
+	return time_ns;
+}
 
 /* Its owner. It stays due until it waits for other bytes or for none. */
 uint32_t links_due_owner(const struct links *links);

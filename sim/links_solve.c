@@ -16,6 +16,9 @@ static const double TOLD = 4;
 /* Differences of rates that are rounding only. */
 static const double SAME = 1e-12;
 
+/* So much of a link left over is no rounding. */
+static const double ROOM = 1e-9;
+
 /* ------------------------------------------------------------------ what hangs together */
 
 static void part_add_link(struct links *links, uint32_t index)
@@ -210,10 +213,48 @@ static uint32_t sort_caps(struct links *links)
 	return count;
 }
 
+/*
+ * Whether every flow of the part is capped, and every link has room for all that its flows want, by more than
+ * rounding could make of it. next_level is 0 before and after.
+ */
+static bool caps_fit(struct links *links, uint32_t capped)
+{
+	bool fit = capped == links->part_flow_count;
+
+	for (uint32_t i = 0; i < links->part_flow_count && fit; i++) {
+		const struct flow *flow = &links->flows[links->part_flows[i]];
+		const struct hop *hops = &links->hops[links->part_flows[i] * links->stride];
+
+		for (uint32_t hop = 0; hop < flow->hop_count; hop++)
+			links->links[hops[hop].link].next_level += flow->cap_bytes_s;
+	}
+	for (uint32_t i = 0; i < links->part_link_count; i++) {
+		struct link *link = &links->links[links->part_links[i]];
+
+		fit &= link->next_level < link->capacity_bytes_s * (1 - ROOM);
+		link->next_level = 0;
+	}
+	return fit;
+}
+
+static void fill_caps(struct links *links)
+{
+	for (uint32_t i = 0; i < links->part_flow_count; i++) {
+		struct flow *flow = &links->flows[links->part_flows[i]];
+
+		flow->next_rate = flow->cap_bytes_s;
+		flow->next_bottleneck = NONE;
+	}
+}
+
 static void fill(struct links *links)
 {
 	uint32_t capped = sort_caps(links), next_cap = 0;
 
+	if (caps_fit(links, capped)) {
+		fill_caps(links);
+		return;
+	}
 	heap_fill(links);
 	for (uint32_t link = heap_first(links); link != NONE; link = heap_first(links)) {
 		while (next_cap < capped && links->flows[links->part_flows[next_cap]].next_rate >= 0)

@@ -205,10 +205,10 @@ static void tell_event(struct world *world, struct move *move, enum precopy_even
 		steer_progress(world, move, left, world->now_ns);
 		break;
 	case PRECOPY_STOPPED:
-		steer_tell(world, move, (struct event){ .kind = EVENT_STOPPED });
+		steer_tell(world, move, EVENT_STOPPED);
 		break;
 	case PRECOPY_SWITCHED:
-		steer_tell(world, move, (struct event){ .kind = EVENT_SWITCHED });
+		steer_tell(world, move, EVENT_SWITCHED);
 		break;
 	case PRECOPY_COMPLETED:
 	case PRECOPY_NOTHING:
