@@ -1046,14 +1046,32 @@ static enum condition condition_of(const struct migration *m, const struct event
 static _Thread_local size_t last_edge;
 static _Thread_local uint64_t edge_counts[EDGES];
 
+/*
+ * The edges of each pair of a state and an event, in the table's order: a simulation takes millions of them.
+ * EDGES - 1: there are no more.
+ */
+static uint16_t first_edges[MIGRATION_STATE_COUNT][EVENT_COUNT], next_edges[EDGES];
+
+__attribute__((constructor)) static void edges_index(void)
+{
+	for (size_t state = 0; state < MIGRATION_STATE_COUNT; state++)
+		for (size_t event = 0; event < EVENT_COUNT; event++)
+			first_edges[state][event] = EDGES - 1;
+	for (size_t i = EDGES - 1; i-- > 0;) {
+		uint16_t *first = &first_edges[edges[i].state][edges[i].event];
+
+		next_edges[i] = *first;
+		*first = (uint16_t)i;
+	}
+}
+
 static size_t find_edge(const struct migration *m, uint8_t event, enum condition condition)
 {
-	for (size_t i = 0; i < EDGES - 1; i++) {
-		if (edges[i].state == m->state && edges[i].event == event &&
-		    (edges[i].condition == ALWAYS || edges[i].condition == condition))
-			return i;
-	}
-	return EDGES - 1;
+	size_t edge = first_edges[m->state][event];
+
+	while (edge != EDGES - 1 && edges[edge].condition != ALWAYS && edges[edge].condition != condition)
+		edge = next_edges[edge];
+	return edge;
 }
 
 /* Returns whether something changed. */

@@ -20,16 +20,21 @@ static const struct key DOWNTIME = { "hw:wrs:live_migration_max_downtime",
 /* The ranges of the platform's keys; 0 s means no limit. */
 enum { TIMEOUT_LEAST_S = 120, TIMEOUT_MOST_S = 800, DOWNTIME_LEAST_MS = 100, DOWNTIME_DEFAULT_MS = 500 };
 
+enum { PARALLEL_PER_HOST_DEFAULT = 1 };
+
 /* How often the platform looks at a migration (nova/virt/libvirt/driver.py sleeps half a second). */
 static const double look_s = 0.5;
 
 /* The key's value; -1: absent, -2: no whole number. */
 static long long key_value(const struct pairs *pairs, const struct key *key)
 {
-	const char *text = pairs_get(pairs, key->name);
+	const char *text;
 	long long value;
 	char *end;
 
+	if (pairs->count == 0)
+		return -1; /* nearly always: asked for with each migration */
+	text = pairs_get(pairs, key->name);
 	if (!text)
 		text = pairs_get(pairs, key->image_name);
 	if (!text)
@@ -148,7 +153,7 @@ struct timing timing_of(const struct state *state, uint32_t vm, bool block_copie
 		.setup_ms = NAN,
 		.switchover_ms = NAN,
 		.wire_efficiency = NAN,
-		.parallel_per_host = 1,
+		.parallel_per_host = PARALLEL_PER_HOST_DEFAULT,
 		.downtime_steps = 10,
 		.auto_converge = state->profile == PROFILE_STARLINGX,
 		.post_copy = false,
@@ -180,6 +185,17 @@ struct timing timing_of(const struct state *state, uint32_t vm, bool block_copie
 	};
 	steps_derive(&timing, state->profile, gib);
 	return timing;
+}
+
+int64_t timing_parallel_per_host(const struct state *state, uint32_t vm)
+{
+	const struct cluster *cluster = state->cluster;
+	const struct migration_settings *own = cluster->vms[vm].migration;
+
+	if (own && own->parallel_per_host >= 0)
+		return own->parallel_per_host;
+	return cluster->migration.parallel_per_host >= 0 ? cluster->migration.parallel_per_host
+	                                                 : PARALLEL_PER_HOST_DEFAULT;
 }
 
 /* The step in force at the last look. Step i holds when the look's time is strictly more than i * delay. */

@@ -26,6 +26,9 @@ struct timing {
  */
 struct timing timing_of(const struct state *state, uint32_t vm, bool block_copied);
 
+/* Of that, only how many live migrations may leave a host at a time; 0: no limit. */
+int64_t timing_parallel_per_host(const struct state *state, uint32_t vm);
+
 /* The downtime limit in force so long after the start, in ms. */
 double timing_limit_ms(const struct timing *timing, double elapsed_s);
 

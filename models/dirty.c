@@ -2,6 +2,7 @@
 #include "models/dirty.h"
 
 #include "core/must.h"
+#include "models/bounds.h"
 #include "models/zipf.h"
 
 #include <math.h>
@@ -29,7 +30,7 @@ static double cells_hit(double cells, double writes)
  */
 static double cells_swept(double cells, double writes)
 {
-	return writes < cells ? writes : fmax(cells, 0.0);
+	return writes < cells ? writes : at_least(cells, 0.0);
 }
 
 static double hotcold_pages(const struct dirty *dirty, double writes)
@@ -91,7 +92,7 @@ static double measured_pages(const struct dirty *dirty, double t)
 
 static double law_pages(const struct dirty *dirty, double busy_s, double clock_s)
 {
-	double writes = fmin(dirty->rate_pages_s, HUGE_RATE) * busy_s;
+	double writes = at_most(dirty->rate_pages_s, HUGE_RATE) * busy_s;
 
 	switch (dirty->law) {
 	case DIRTY_IDLE:
@@ -121,12 +122,12 @@ double dirty_pages_in(const struct dirty *dirty, double busy_s, double clock_s)
 
 	if (!(clock_s > 0.0))
 		return 0.0;
-	clock_s = fmin(clock_s, HUGE_TIME);
-	busy_s = fmax(0.0, fmin(busy_s, clock_s));
+	clock_s = at_most(clock_s, HUGE_TIME);
+	busy_s = at_least(at_most(busy_s, clock_s), 0.0);
 	pages = law_pages(dirty, busy_s, clock_s);
 	if (dirty->background_pages_s > 0.0)
 		pages += cells_swept(dirty->background_pages_s, dirty->background_pages_s * clock_s);
-	return fmax(0.0, fmin(pages, dirty->limit_pages));
+	return at_least(at_most(pages, dirty->limit_pages), 0.0);
 }
 
 double dirty_busy_s(const struct dirty *dirty, double phase_s, double clock_s)

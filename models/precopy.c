@@ -38,6 +38,12 @@ static double cap_bytes_s(const struct precopy *precopy)
 	return precopy->input.bandwidth_bytes_s * (row->window_s / (row->window_s + row->window_more_s));
 }
 
+/* What of a link's rate the sender can use. */
+static double within_reach(const struct precopy *precopy, double rate_bytes_s)
+{
+	return at_most(rate_bytes_s, at_most(precopy->input.hypervisor->sender_bytes_s, RATE_MAX));
+}
+
 /* The rate at which the fluid flows now. */
 static double flow_bytes_s(const struct precopy *precopy)
 {
@@ -358,6 +364,19 @@ static void let_guest_run(struct precopy *precopy, double dt_s)
 	precopy->busy_s += on_s * pace;
 }
 
+/* While copying: mean, the rate over the time; flow, the one at its end. */
+static void advance_copying(struct precopy *precopy, double mean, double flow, double dt_s)
+{
+	double scan_s = scanning_s(precopy, mean, dt_s);
+
+	precopy->at_window_start = false;
+	precopy->scan_left_s -= scan_s;
+	advance_bytes(precopy, mean * (dt_s - scan_s), precopy_parts_unsent(precopy));
+	advance_windows(precopy, flow, dt_s);
+	advance_checks(precopy, dt_s);
+	precopy_parts_note(precopy);
+}
+
 void precopy_advance(struct precopy *precopy, double dt_s)
 {
 	double flow = flow_bytes_s(precopy), wire, left, sending_s, scan_s;
@@ -374,13 +393,7 @@ void precopy_advance(struct precopy *precopy, double dt_s)
 	case PRECOPY_SETUP:
 		break;
 	case PRECOPY_COPYING:
-		precopy->at_window_start = false;
-		scan_s = scanning_s(precopy, flow, dt_s);
-		precopy->scan_left_s -= scan_s;
-		advance_bytes(precopy, flow * (dt_s - scan_s), precopy_parts_unsent(precopy));
-		advance_windows(precopy, flow, dt_s);
-		advance_checks(precopy, dt_s);
-		precopy_parts_note(precopy);
+		advance_copying(precopy, flow, flow, dt_s);
 		break;
 	case PRECOPY_SWITCHING:
 		wire = precopy->postcopy ? 0 : precopy_parts_unsent(precopy);
@@ -399,6 +412,23 @@ void precopy_advance(struct precopy *precopy, double dt_s)
 		break;
 	case PRECOPY_DONE:
 		break;
+	}
+}
+
+void precopy_drift(struct precopy *precopy, double dt_s, double bytes, double rate_bytes_s, bool look)
+{
+	must(precopy->phase == PRECOPY_COPYING && dt_s > 0 && bytes >= 0 && rate_bytes_s >= 0);
+	fill_sockets(precopy);
+	precopy->rate_bytes_s = within_reach(precopy, rate_bytes_s);
+	set_pace(precopy);
+	let_guest_run(precopy, dt_s);
+	precopy->now_s += dt_s;
+	advance_copying(precopy, bytes / dt_s, flow_bytes_s(precopy), dt_s);
+	if (look) {
+		precopy->check_left_s = precopy->pace.look_s;
+		precopy->event_s = 0;
+	} else {
+		plan_event(precopy);
 	}
 }
 
@@ -578,7 +608,7 @@ void precopy_set_rate(struct precopy *precopy, double rate_bytes_s)
 	bool looked;
 
 	must(rate_bytes_s >= 0);
-	rate_bytes_s = at_most(rate_bytes_s, at_most(precopy->input.hypervisor->sender_bytes_s, RATE_MAX));
+	rate_bytes_s = within_reach(precopy, rate_bytes_s);
 	if (rate_bytes_s == precopy->rate_bytes_s)
 		return;
 	looked = fabs(precopy->check_left_s - precopy->pace.look_s) <= SAME_S;
@@ -640,14 +670,14 @@ double precopy_demand_bytes_s(const struct precopy *precopy)
 	return 0;
 }
 
-double precopy_next_s(const struct precopy *precopy)
+bool precopy_next_is_timed(const struct precopy *precopy)
 {
-	return precopy->event_s;
-}
-
-double precopy_remaining_bytes(const struct precopy *precopy)
-{
-	return precopy->pending_bytes;
+	if (precopy->phase == PRECOPY_COPYING)
+		return precopy->stopping || precopy->asked || precopy->event_s >= next_tick_s(precopy);
+	if (precopy->phase == PRECOPY_SWITCHING && precopy->postcopy)
+		return precopy->socket_bytes <= 0;
+	return precopy->phase != PRECOPY_POSTCOPY &&
+	       precopy_parts_unsent(precopy) + precopy->socket_bytes <= 0;
 }
 
 void precopy_run(struct precopy *precopy, double rate_bytes_s, double limit_s)

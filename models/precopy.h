@@ -114,6 +114,7 @@ struct precopy {
 	uint64_t windows;     /* complete ones so far */
 	double check_left_s;  /* to the next look at what is pending, when no rate limit binds; > 0 */
 	struct precopy_clocks sync;                   /* at the last sync */
+	double chance;                                /* what the last sync's luck was: about normal, of variance 1 */
 	double period_s;                              /* when the last throttling decision was due */
 	double period_dirty_bytes, period_sent_bytes; /* dirtied in this period; sent_bytes at its start */
 	uint32_t period_high;     /* periods that dirtied too much, since the last throttling */
@@ -155,10 +156,26 @@ void precopy_pause(struct precopy *precopy);
 double precopy_demand_bytes_s(const struct precopy *precopy);
 
 /* Seconds until the next internal event at the present rate and limit; INFINITY when none will come. */
-double precopy_next_s(const struct precopy *precopy);
+static inline double precopy_next_s(const struct precopy *precopy)
+{
+	return precopy->event_s;
+}
+
+/*
+ * Whether that event comes by the clock, whatever the rate will be until then, and not when so many bytes
+ * will have been sent.
+ */
+bool precopy_next_is_timed(const struct precopy *precopy);
 
 /* Moves on by dt_s, 0 <= dt_s <= precopy_next_s(). No event is handled. */
 void precopy_advance(struct precopy *precopy, double dt_s);
+
+/*
+ * The same for a time in which the rate drifted: over dt_s > 0 so many bytes were sent, and at its end the
+ * rate is rate_bytes_s, as of precopy_set_rate. That is what the last window measured. look: QEMU looks at
+ * what is pending now, so an event is due; else it did nothing in that time but send. Must be COPYING.
+ */
+void precopy_drift(struct precopy *precopy, double dt_s, double bytes, double rate_bytes_s, bool look);
 
 /* Handles the event that is due (precopy_next_s() is 0) and says which. */
 enum precopy_event precopy_step(struct precopy *precopy);
@@ -167,7 +184,10 @@ enum precopy_event precopy_step(struct precopy *precopy);
  * Unsent bytes now, the newly dirtied not yet synced left out, 4096 bytes a page: what a statistics query
  * would show as remaining. The same as pending_bytes.
  */
-double precopy_remaining_bytes(const struct precopy *precopy);
+static inline double precopy_remaining_bytes(const struct precopy *precopy)
+{
+	return precopy->pending_bytes;
+}
 
 /*
  * Runs to the end (or to limit_s, INFINITY = none) at one constant rate; the quick way for baselines and

@@ -31,7 +31,9 @@ static double pending_after(const struct precopy *precopy, double taken)
 	for (uint32_t i = 0; i < precopy->part_count; i++) {
 		const struct precopy_part *part = &precopy->part[i];
 
-		if (taken < part->bytes)
+		if (taken <= 0)
+			pages += part->bytes > 0 ? part->pages : 0;
+		else if (taken < part->bytes)
 			pages += part->pages * (1 - taken / part->bytes);
 		taken = at_least(taken - part->bytes, 0);
 	}
@@ -80,7 +82,7 @@ double precopy_parts_before_zeros(const struct precopy *precopy)
 /* -------------------------------------------------------------------------------- what is dirty */
 
 /* About normal, of variance 1: the sum of three uniform numbers. One for each sync. */
-static double chance(const struct precopy *precopy)
+static double draw_chance(const struct precopy *precopy)
 {
 	double sum = -1.5;
 
@@ -99,7 +101,7 @@ static double chance_pages(const struct precopy *precopy, const struct dirty *di
 {
 	if (precopy->input.luck == 0)
 		return 0;
-	return chance(precopy) * sqrt(at_least(dirty_pages_in(dirty, 2 * busy_s, 2 * clock_s) - expected, 0));
+	return precopy->chance * sqrt(at_least(dirty_pages_in(dirty, 2 * busy_s, 2 * clock_s) - expected, 0));
 }
 
 /* What the guest's own kernel wrote in so long. */
@@ -400,6 +402,8 @@ void precopy_parts_sync(struct precopy *precopy)
 	precopy->iterations++;
 	if (precopy->clock_s <= precopy->sync.clock_s && precopy->taken_bytes <= 0)
 		return; /* again at the same moment: nothing new */
+	if (precopy->input.luck != 0)
+		precopy->chance = draw_chance(precopy);
 	passed = pass_parts(precopy, &since);
 	if (passed > 0) {
 		if (chunk_bytes > 0 && used_bytes > chunk_bytes)

@@ -5,20 +5,11 @@
 
 /* Inside of precopy.c: nobody else needs it. */
 
+#include "models/bounds.h"
 #include "models/precopy.h"
 
 /* Numbers closer together than this share of them are the same. */
 static const double SAME = 1e-9;
-
-static inline double at_most(double x, double limit)
-{
-	return x < limit ? x : limit;
-}
-
-static inline double at_least(double x, double limit)
-{
-	return x > limit ? x : limit;
-}
 
 /* The whole memory unsent, in the order in which QEMU sends it; input and input.luck are set. */
 void precopy_parts_start(struct precopy *precopy);

@@ -136,8 +136,8 @@ void live_moved(struct world *world, struct activity *activity, const struct mov
 		return;
 	}
 	if (activity->action->to != NONE)
-		message = world_text(world, "The instance is preparing the live migration to host %s.",
-		                     world_host_name(world, end->to));
+		message = world_join(world, "The instance is preparing the live migration to host ",
+		                     world_host_name(world, end->to), ".");
 	activity_end(world, activity, VERDICT_DONE, message);
 }
 

@@ -6,7 +6,8 @@
 
 #include <stdlib.h>
 
-enum { FIRST_ROOM = 64 };
+/* So many are below each: a heap of fewer levels, whose neighbours share cache lines. */
+enum { WIDTH = 4, FIRST_ROOM = 64 };
 
 void events_free(struct events *events)
 {
@@ -37,7 +38,7 @@ static void put(struct events *events, uint32_t at, struct due event)
 static void sift_up(struct events *events, uint32_t at, struct due event)
 {
 	while (at > 0) {
-		uint32_t above = (at - 1) / 2;
+		uint32_t above = (at - 1) / WIDTH;
 
 		if (!goes_before(&event, &events->heap[above]))
 			break;
@@ -47,15 +48,27 @@ static void sift_up(struct events *events, uint32_t at, struct due event)
 	put(events, at, event);
 }
 
+/* Of the events below a place, the one that goes first. */
+static uint32_t first_below(const struct events *events, uint32_t below)
+{
+	const struct due *heap = events->heap;
+	uint32_t end = below + WIDTH < events->count ? below + WIDTH : events->count, first = below;
+
+	for (uint32_t i = below + 1; i < end; i++) {
+		if (goes_before(&heap[i], &heap[first]))
+			first = i;
+	}
+	return first;
+}
+
 static void sift_down(struct events *events, uint32_t at, struct due event)
 {
 	for (;;) {
-		uint32_t below = 2 * at + 1;
+		uint32_t below = WIDTH * at + 1;
 
 		if (below >= events->count)
 			break;
-		if (below + 1 < events->count && goes_before(&events->heap[below + 1], &events->heap[below]))
-			below++;
+		below = first_below(events, below);
 		if (!goes_before(&events->heap[below], &event))
 			break;
 		put(events, at, events->heap[below]);
@@ -64,17 +77,22 @@ static void sift_down(struct events *events, uint32_t at, struct due event)
 	put(events, at, event);
 }
 
-static void grow(struct events *events, uint32_t id)
+static void grow_places(struct events *events, uint32_t id)
 {
-	uint32_t room = events->room ? events->room : FIRST_ROOM;
+	uint32_t room = events->place_room ? events->place_room : FIRST_ROOM;
 
 	while (room <= id)
 		room *= 2;
-	events->heap = memory_resize(events->heap, room, sizeof(*events->heap));
 	events->place = memory_resize(events->place, room, sizeof(*events->place));
-	for (uint32_t i = events->room; i < room; i++)
+	for (uint32_t i = events->place_room; i < room; i++)
 		events->place[i] = UINT32_MAX;
-	events->room = room;
+	events->place_room = room;
+}
+
+static void grow_heap(struct events *events)
+{
+	events->heap_room = events->heap_room ? 2 * events->heap_room : FIRST_ROOM;
+	events->heap = memory_resize(events->heap, events->heap_room, sizeof(*events->heap));
 }
 
 void events_set(struct events *events, uint32_t id, int64_t time_ns, uint64_t order)
@@ -83,20 +101,23 @@ void events_set(struct events *events, uint32_t id, int64_t time_ns, uint64_t or
 	uint32_t at;
 
 	must(id < UINT32_MAX / 2);
-	if (id >= events->room)
-		grow(events, id);
+	if (id >= events->place_room)
+		grow_places(events, id);
 	at = events->place[id];
-	if (at == UINT32_MAX)
+	if (at == UINT32_MAX) {
+		if (events->count == events->heap_room)
+			grow_heap(events);
 		sift_up(events, events->count++, event);
-	else if (goes_before(&event, &events->heap[at]))
+	} else if (goes_before(&event, &events->heap[at])) {
 		sift_up(events, at, event);
-	else
+	} else {
 		sift_down(events, at, event);
+	}
 }
 
 void events_drop(struct events *events, uint32_t id)
 {
-	uint32_t at = id < events->room ? events->place[id] : UINT32_MAX;
+	uint32_t at = id < events->place_room ? events->place[id] : UINT32_MAX;
 	struct due last;
 
 	if (at == UINT32_MAX)
@@ -109,12 +130,4 @@ void events_drop(struct events *events, uint32_t id)
 		sift_up(events, at, last);
 	else
 		sift_down(events, at, last);
-}
-
-uint32_t events_first(const struct events *events, int64_t *ret_time_ns)
-{
-	if (events->count == 0)
-		return UINT32_MAX;
-	*ret_time_ns = events->heap[0].time_ns;
-	return events->heap[0].id;
 }

@@ -20,7 +20,7 @@ struct due {
 struct events {
 	struct due *heap;
 	uint32_t *place; /* by id: where in the heap, UINT32_MAX: nowhere */
-	uint32_t count, room;
+	uint32_t count, heap_room, place_room;
 };
 
 void events_free(struct events *events);
@@ -36,6 +36,12 @@ void events_set(struct events *events, uint32_t id, int64_t time_ns, uint64_t or
 void events_drop(struct events *events, uint32_t id);
 
 /* The id of the event that is due first; UINT32_MAX: there is none. It stays until it is dropped or set. */
-uint32_t events_first(const struct events *events, int64_t *ret_time_ns);
+static inline uint32_t events_first(const struct events *events, int64_t *ret_time_ns)
+{
+	if (events->count == 0)
+		return UINT32_MAX;
+	*ret_time_ns = events->heap[0].time_ns;
+	return events->heap[0].id;
+}
 
 #endif

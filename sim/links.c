@@ -38,6 +38,9 @@ void links_create(struct links *ret_links, const struct cluster *cluster)
 
 void links_free(struct links *links)
 {
+	for (uint32_t i = 0; i < links->link_count; i++)
+		events_free(&links->links[i].wakes);
+	events_free(&links->due);
 	free(links->links);
 	free(links->flows);
 	free(links->hops);
@@ -62,6 +65,7 @@ void links_reset(struct links *links)
 		must(!links->flows[i].in_use);
 	links->flow_count = 0;
 	links->flow_free = NONE;
+	links->wake_order = 0;
 	if (links->nics_changed)
 		set_speeds(links);
 }
@@ -151,6 +155,71 @@ static void detach(struct links *links, uint32_t flow)
 	}
 }
 
+/* ------------------------------------------------------------------ crowds */
+
+/* The service is counted in so many parts of a byte where wakes are put in order. */
+static const double WAKE_PARTS = 1024;
+
+/* The link's level is another, or the first of its wakes: so is the time of it. */
+void links_plan_wakes(struct links *links, uint32_t link, int64_t now_ns)
+{
+	const struct link *of = &links->links[link];
+	int64_t parts;
+	double left_s;
+
+	if (events_first(&of->wakes, &parts) == UINT32_MAX || of->level <= 0) {
+		events_drop(&links->due, link);
+		return;
+	}
+	left_s = ((double)parts / WAKE_PARTS - links_service(of, now_ns)) / of->level;
+	if (left_s < 6e9)
+		events_set(&links->due, link, now_ns + (int64_t)ceil(fmax(left_s, 0) * 1e9), link);
+	else
+		events_drop(&links->due, link);
+}
+
+void links_wake(struct links *links, uint32_t flow, double bytes, int64_t now_ns)
+{
+	const struct flow *of = &links->flows[flow];
+	struct link *link = &links->links[of->bottleneck];
+	double parts = (links_service(link, now_ns) + bytes / of->weight) * WAKE_PARTS;
+	int64_t first = 0, before = 0;
+	uint32_t was = events_first(&link->wakes, &before);
+
+	must(links_is_crowded(links, flow));
+	if (parts < (double)INT64_MAX / 2)
+		events_set(&link->wakes, flow, (int64_t)parts, links->wake_order++);
+	else
+		events_drop(&link->wakes, flow);
+	if (events_first(&link->wakes, &first) != was || first != before)
+		links_plan_wakes(links, of->bottleneck, now_ns);
+}
+
+void links_wake_drop(struct links *links, uint32_t flow, int64_t now_ns)
+{
+	uint32_t bottleneck = links->flows[flow].bottleneck;
+	int64_t parts;
+	bool first;
+
+	if (bottleneck == NONE)
+		return;
+	first = events_first(&links->links[bottleneck].wakes, &parts) == flow;
+	events_drop(&links->links[bottleneck].wakes, flow);
+	if (first)
+		links_plan_wakes(links, bottleneck, now_ns);
+}
+
+uint32_t links_due_owner(const struct links *links)
+{
+	int64_t ignored;
+	uint32_t link = events_first(&links->due, &ignored);
+
+	must(link != UINT32_MAX);
+	return links->flows[events_first(&links->links[link].wakes, &ignored)].owner;
+}
+
+/* ------------------------------------------------------------------ coming and going */
+
 /* The level of a link that alone holds back its component changes; nothing else does. */
 static void set_level(struct links *links, uint32_t index, double level, int64_t now_ns)
 {
@@ -160,6 +229,8 @@ static void set_level(struct links *links, uint32_t index, double level, int64_t
 	link->service_ns = now_ns;
 	link->level = level;
 	link->epoch++;
+	if (link->wakes.count > 0)
+		links_plan_wakes(links, index, now_ns);
 	if (!link->moved) {
 		link->moved = true;
 		links->moved[links->moved_count++] = index;
@@ -182,7 +253,7 @@ static uint32_t sole_bottleneck(const struct links *links, uint32_t flow, uint32
 			return NONE;
 		if (link->flows == own)
 			continue; /* nobody else's */
-		if (link->component == NONE || (sole != NONE && sole != link->component))
+		if (link->component == NONE || link->component == LINK_FREE || (sole != NONE && sole != link->component))
 			return NONE;
 		sole = link->component;
 	}
@@ -274,6 +345,20 @@ static bool leave_quickly(struct links *links, uint32_t flow, int64_t now_ns)
 	return true;
 }
 
+/* Where no link holds back any flow, one less changes nothing. */
+static bool leave_freely(const struct links *links, uint32_t flow)
+{
+	const struct hop *hops = &links->hops[flow * links->stride];
+
+	for (uint32_t i = 0; i < links->flows[flow].hop_count; i++) {
+		const struct link *link = &links->links[hops[i].link];
+
+		if (link->dirty || link->component != LINK_FREE)
+			return false;
+	}
+	return true;
+}
+
 /* What the flow was given under its present rate goes to what it is owed. */
 static void bring_up(struct links *links, struct flow *of, int64_t now_ns)
 {
@@ -296,8 +381,9 @@ static void stop_flow(struct links *links, uint32_t flow, int64_t now_ns)
 	bool quick;
 
 	bring_up(links, of, now_ns);
+	links_wake_drop(links, flow, now_ns);
 	detach(links, flow);
-	quick = leave_quickly(links, flow, now_ns);
+	quick = leave_quickly(links, flow, now_ns) || leave_freely(links, flow);
 	if (!quick && of->bottleneck != NONE) {
 		struct link *link = &links->links[of->bottleneck];
 
@@ -376,22 +462,6 @@ void links_set_nic(struct links *links, uint32_t host, double nic_mbit_s)
 		links->links[link].capacity_bytes_s = nic_mbit_s * BYTES_PER_MBIT;
 		links_mark(links, link);
 	}
-}
-
-double links_rate(const struct links *links, uint32_t flow)
-{
-	const struct flow *of = &links->flows[flow];
-
-	return of->bottleneck == NONE ? of->rate : links->links[of->bottleneck].level * of->weight;
-}
-
-double links_rate_most(const struct links *links, uint32_t flow)
-{
-	const struct flow *of = &links->flows[flow];
-
-	if (of->bottleneck == NONE)
-		return of->rate;
-	return fmax(links->links[of->bottleneck].level, links->links[of->bottleneck].top) * of->weight;
 }
 
 double links_take(struct links *links, uint32_t flow, int64_t now_ns, bool *ret_steady)

@@ -4,6 +4,7 @@
 #define SIM_LINKS_H
 
 #include "core/network.h"
+#include "sim/events.h"
 
 /*
  * The links are those of core/network.h, and so are their numbers. Rates are weighted max-min fair by
@@ -15,16 +16,25 @@
  * so far; so where one link holds back all flows that hang together, one more or one less is a division. Only
  * when that does not do is the part of the network that hangs together computed anew. Speeds and bytes are
  * those on the wire: a caller divides by its wire efficiency on the way in, and multiplies on the way out.
+ *
+ * Where one link holds back many flows (a crowd), none of them is told of each change of their rate: that
+ * would be n^2 for n flows that end one after another. What comes when a flow has been given so many bytes is
+ * left to the link instead (links_wake): it comes when the link's service, the bytes that a flow of weight 1
+ * has been given, has got so far, and the order in which that happens is the same at any rate. As in virtual
+ * time for fair queueing (Parekh, Gallager, IEEE/ACM Transactions on Networking 1993), a change of the rate
+ * costs nothing then but another time for the first of them.
  */
-enum { LINK_WATCHED = 4 };
+enum { LINK_WATCHED = 4, LINK_CROWD = 64 };
+#define LINK_FREE (NONE - 1)
 
 struct link {
 	double capacity_bytes_s;
-	double level;       /* the rate of a flow of weight 1 that this link holds back */
-	double top;         /* callers were told that the level is at most this */
-	double service;     /* bytes that the level has given since the start, up to … */
-	int64_t service_ns; /* … this time */
-	double fixed;       /* the sum of the rates of capped flows here */
+	double level;        /* the rate of a flow of weight 1 that this link holds back */
+	double told;         /* the level that a crowd's callers know */
+	double service;      /* bytes that the level has given since the start, up to … */
+	int64_t service_ns;  /* … this time */
+	struct events wakes; /* flows that are due when the service has got so far: 1024ths of bytes */
+	double fixed;        /* the sum of the rates of capped flows here */
 	/*
 	 * While this link alone holds back its component: where its level may be, as far as caps and all
 	 * links but the watched are concerned; the watched are those that would hold back flows next, and are
@@ -37,8 +47,8 @@ struct link {
 	uint32_t members;              /* of these, held back here */
 	double weight, members_weight; /* the sums of theirs */
 	uint32_t first_hop;
-	uint32_t component; /* the one link that holds back all that hang together with this one, NONE: not so
-	                       simple */
+	uint32_t component; /* the one link that holds back all that hang together with this one, LINK_FREE:
+	                       none does, NONE: not so simple */
 	bool dirty, moved;
 	/* while a component is computed */
 	uint32_t stamp, open;
@@ -84,6 +94,8 @@ struct links {
 	bool nics_changed;
 	uint32_t *dirty, *moved;
 	uint32_t dirty_count, moved_count, stamp;
+	struct events due; /* by link: when the first of its wakes comes, at its level now */
+	uint64_t wake_order;
 	/* scratch of the computation */
 	uint32_t *part_links, *part_flows;
 	uint32_t part_link_count, part_flow_count;
@@ -126,13 +138,44 @@ void links_set_nic(struct links *links, uint32_t host, double nic_mbit_s);
 void links_solve(struct links *links, int64_t now_ns, links_changed changed, void *context);
 
 /* The flow's rate now, in bytes/s on the wire. */
-double links_rate(const struct links *links, uint32_t flow);
+static inline double links_rate(const struct links *links, uint32_t flow)
+{
+	const struct flow *of = &links->flows[flow];
+
+	return of->bottleneck == NONE ? of->rate : links->links[of->bottleneck].level * of->weight;
+}
 
 /*
- * The rate stays at most this until links_changed is called. Where many flows share one link it is some
- * percent above the rate, so that not each of them must be looked at when one ends.
+ * Whether a link holds the flow back together with so many others that its rate changes without a word:
+ * links_changed is called for it only when the rate is some half above or below the last that was told.
  */
-double links_rate_most(const struct links *links, uint32_t flow);
+static inline bool links_is_crowded(const struct links *links, uint32_t flow)
+{
+	uint32_t bottleneck = links->flows[flow].bottleneck;
+
+	return bottleneck != NONE && links->links[bottleneck].members >= LINK_CROWD;
+}
+
+/*
+ * The flow's owner is due when the flow has been given so many more bytes, instead of what was said before.
+ * Only of a flow that is crowded, and forgotten when links_changed is called for it.
+ */
+void links_wake(struct links *links, uint32_t flow, double bytes, int64_t now_ns);
+
+/* The flow's owner is not due by bytes any more; if it was not, nothing happens. */
+void links_wake_drop(struct links *links, uint32_t flow, int64_t now_ns);
+
+/* When the first flow is due by its bytes, as long as nothing changes before; TIME_NEVER: none is. */
+static inline int64_t links_due_ns(const struct links *links)
+{
+	int64_t time_ns = TIME_NEVER;
+
+	events_first(&links->due, &time_ns);
+	return time_ns;
+}
+
+/* Its owner. It stays due until it waits for other bytes or for none. */
+uint32_t links_due_owner(const struct links *links);
 
 /*
  * Bytes on the wire since the flow was last taken (or opened). *ret_steady: the rate was the same all the
@@ -146,5 +189,6 @@ double links_used(const struct links *links, uint32_t link);
 /* links.c and links_solve.c share these. */
 void links_mark(struct links *links, uint32_t link);
 double links_service(const struct link *link, int64_t now_ns);
+void links_plan_wakes(struct links *links, uint32_t link, int64_t now_ns);
 
 #endif

@@ -8,14 +8,16 @@
 #include <string.h>
 
 /*
- * From so many flows held back by one link on, each is told a rate that is this much above the present one,
- * and is not told again before that is reached: n flows that end one after another cost n log n, not n^2.
+ * A crowd is told of its level when that is so many times the level told before, or that part of it: n flows
+ * that end one after another cost n of such words, not n^2.
  */
-enum { MANY = 64 };
-static const double AHEAD = 1.125;
+static const double TOLD = 4;
 
 /* Differences of rates that are rounding only. */
 static const double SAME = 1e-12;
+
+/* So much of a link left over is no rounding. */
+static const double ROOM = 1e-9;
 
 /* ------------------------------------------------------------------ what hangs together */
 
@@ -211,10 +213,48 @@ static uint32_t sort_caps(struct links *links)
 	return count;
 }
 
+/*
+ * Whether every flow of the part is capped, and every link has room for all that its flows want, by more than
+ * rounding could make of it. next_level is 0 before and after.
+ */
+static bool caps_fit(struct links *links, uint32_t capped)
+{
+	bool fit = capped == links->part_flow_count;
+
+	for (uint32_t i = 0; i < links->part_flow_count && fit; i++) {
+		const struct flow *flow = &links->flows[links->part_flows[i]];
+		const struct hop *hops = &links->hops[links->part_flows[i] * links->stride];
+
+		for (uint32_t hop = 0; hop < flow->hop_count; hop++)
+			links->links[hops[hop].link].next_level += flow->cap_bytes_s;
+	}
+	for (uint32_t i = 0; i < links->part_link_count; i++) {
+		struct link *link = &links->links[links->part_links[i]];
+
+		fit &= link->next_level < link->capacity_bytes_s * (1 - ROOM);
+		link->next_level = 0;
+	}
+	return fit;
+}
+
+static void fill_caps(struct links *links)
+{
+	for (uint32_t i = 0; i < links->part_flow_count; i++) {
+		struct flow *flow = &links->flows[links->part_flows[i]];
+
+		flow->next_rate = flow->cap_bytes_s;
+		flow->next_bottleneck = NONE;
+	}
+}
+
 static void fill(struct links *links)
 {
 	uint32_t capped = sort_caps(links), next_cap = 0;
 
+	if (caps_fit(links, capped)) {
+		fill_caps(links);
+		return;
+	}
 	heap_fill(links);
 	for (uint32_t link = heap_first(links); link != NONE; link = heap_first(links)) {
 		while (next_cap < capped && links->flows[links->part_flows[next_cap]].next_rate >= 0)
@@ -255,6 +295,7 @@ static void leave_old(struct links *links, int64_t now_ns)
 		if (flow->bottleneck != NONE) {
 			double service = links_service(&links->links[flow->bottleneck], now_ns);
 
+			links_wake_drop(links, links->part_flows[i], now_ns);
 			flow->owed += (service - flow->base) * flow->weight;
 		} else {
 			flow->owed += flow->rate * ((double)(now_ns - flow->since_ns) * 1e-9);
@@ -274,9 +315,8 @@ static void take_levels(struct links *links, int64_t now_ns)
 		link->service = link->members == 0 ? 0 : links_service(link, now_ns);
 		link->service_ns = now_ns;
 		if (fabs(link->next_level - link->level) > SAME * link->next_level) {
-			link->level = link->next_level;
+			link->level = link->told = link->next_level;
 			link->epoch++;
-			link->top = 0;
 		}
 		link->members = 0;
 		link->members_weight = 0;
@@ -288,7 +328,10 @@ static void take_levels(struct links *links, int64_t now_ns)
 	}
 }
 
-/* Counts who holds back whom. Returns the only link that holds back any, NONE: none or several. */
+/*
+ * Counts who holds back whom. Returns the only link that holds back any, NONE: several do, LINK_FREE: none
+ * does, so all have what they want.
+ */
 static uint32_t take_bottlenecks(struct links *links)
 {
 	uint32_t sole = NONE;
@@ -314,7 +357,9 @@ static uint32_t take_bottlenecks(struct links *links)
 		for (uint32_t hop = 0; hop < flow->hop_count; hop++)
 			links->links[hops[hop].link].fixed += flow->rate;
 	}
-	return several ? NONE : sole;
+	if (several)
+		return NONE;
+	return sole == NONE ? LINK_FREE : sole;
 }
 
 static double full_at(const struct link *link)
@@ -369,12 +414,6 @@ static void take_range(struct links *links, uint32_t sole)
 	}
 }
 
-/* How far the level may rise before the link's flows are told again. */
-static void set_top(struct link *link)
-{
-	link->top = link->members >= MANY ? link->level * AHEAD : link->level;
-}
-
 static void solve_part(struct links *links, uint32_t from, int64_t now_ns, links_changed changed,
                        void *context)
 {
@@ -386,13 +425,15 @@ static void solve_part(struct links *links, uint32_t from, int64_t now_ns, links
 	leave_old(links, now_ns);
 	take_levels(links, now_ns);
 	sole = take_bottlenecks(links);
-	if (sole != NONE)
+	if (sole != NONE && sole != LINK_FREE)
 		take_range(links, sole);
 	for (uint32_t i = 0; i < links->part_link_count; i++) {
 		struct link *link = &links->links[links->part_links[i]];
 
-		if (link->members > 0 && link->top < link->level)
-			set_top(link);
+		if (sole == LINK_FREE)
+			link->component = LINK_FREE;
+		if (link->wakes.count > 0)
+			links_plan_wakes(links, links->part_links[i], now_ns);
 	}
 	for (uint32_t i = 0; i < links->part_flow_count; i++) {
 		const struct flow *flow = &links->flows[links->part_flows[i]];
@@ -407,7 +448,8 @@ static void tell_members(struct links *links, uint32_t index, links_changed chan
 {
 	struct link *link = &links->links[index];
 
-	if (link->members >= MANY && link->level <= link->top && link->level * AHEAD * AHEAD >= link->top) {
+	if (link->members >= LINK_CROWD && link->level <= link->told * TOLD &&
+	    link->level * TOLD >= link->told) {
 		/* Only those that came since the last time do not know their rate yet; they come first. */
 		for (uint32_t hop = link->first_hop; hop != NONE; hop = links->hops[hop].next) {
 			if (!links->flows[hop / links->stride].mixed)
@@ -416,7 +458,7 @@ static void tell_members(struct links *links, uint32_t index, links_changed chan
 		}
 		return;
 	}
-	set_top(link);
+	link->told = link->level;
 	for (uint32_t hop = link->first_hop; hop != NONE; hop = links->hops[hop].next) {
 		const struct flow *flow = &links->flows[hop / links->stride];
 

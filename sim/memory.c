@@ -18,11 +18,7 @@ static const double SECONDS_PER_NS = 1e-9;
 /* A guest's haste cannot be nothing at all. */
 static const double LOAD_LEAST = 1e-6;
 
-/*
- * Where many share a link, a flow's events are looked for at the highest rate that it may get
- * (links_rate_most). Within this time of the event at the present rate, the present rate does: it comes late
- * by a part of this at most.
- */
+/* What comes within this time is waited for by the clock: a link counts bytes, and rounds them. */
 static const double CLOSE_S = 1e-3;
 
 /*
@@ -222,10 +218,10 @@ static void tell_event(struct world *world, struct move *move, enum precopy_even
 		steer_progress(world, move, left, world->now_ns);
 		break;
 	case PRECOPY_STOPPED:
-		steer_tell(world, move, (struct event){ .kind = EVENT_STOPPED });
+		steer_tell(world, move, EVENT_STOPPED);
 		break;
 	case PRECOPY_SWITCHED:
-		steer_tell(world, move, (struct event){ .kind = EVENT_SWITCHED });
+		steer_tell(world, move, EVENT_SWITCHED);
 		break;
 	case PRECOPY_COMPLETED:
 	case PRECOPY_NOTHING:
@@ -239,23 +235,18 @@ void memory_leave_setup(struct world *world, struct move *move)
 	move->in_setup = false;
 }
 
-bool memory_pass(struct world *world, struct move *move, double dt_s, double wire_bytes, bool steady)
+/* Time goes on at the rate that was set. Returns whether it is all over. */
+static bool go_on(struct world *world, struct move *move, double dt_s)
 {
 	struct precopy *precopy = &move->precopy;
 
-	if (move->hopeless) {
-		move->vain_bytes += wire_bytes * move->efficiency;
-		return false;
-	}
-	if (!steady && dt_s > 0)
-		precopy_set_rate(precopy, wire_bytes * move->efficiency / dt_s);
 	for (;;) {
 		double next_s = precopy_next_s(precopy);
 		enum precopy_event event;
 
 		if (next_s > dt_s + SECONDS_PER_NS) {
 			precopy_advance(precopy, dt_s);
-			break;
+			return false;
 		}
 		precopy_advance(precopy, fmin(next_s, dt_s));
 		dt_s = fmax(dt_s - next_s, 0);
@@ -269,6 +260,44 @@ bool memory_pass(struct world *world, struct move *move, double dt_s, double wir
 		if (event == PRECOPY_COMPLETED)
 			return true;
 		tell_event(world, move, event);
+	}
+}
+
+/*
+ * The same where many share a link (links_is_crowded) and the rate drifted. QEMU decides by the bandwidth
+ * that it measured last: that at the end.
+ */
+static bool go_on_drifting(struct world *world, struct move *move, double dt_s, double bytes, bool look)
+{
+	struct precopy *precopy = &move->precopy;
+	double rate = links_rate(&world->links, move->flow) * move->efficiency;
+
+	if (precopy->phase != PRECOPY_COPYING || precopy->stopping || precopy->pace.capped) {
+		precopy_set_rate(precopy, bytes / dt_s);
+		return go_on(world, move, dt_s);
+	}
+	precopy_drift(precopy, dt_s, bytes, rate, look);
+	return go_on(world, move, 0);
+}
+
+bool memory_pass(struct world *world, struct move *move, double dt_s, double wire_bytes,
+                 enum memory_pace pace)
+{
+	struct precopy *precopy = &move->precopy;
+	double bytes = wire_bytes * move->efficiency;
+
+	if (move->hopeless) {
+		move->vain_bytes += bytes;
+		return false;
+	}
+	if ((pace == MEMORY_DRIFTED || pace == MEMORY_LOOKS) && dt_s > 0) {
+		if (go_on_drifting(world, move, dt_s, bytes, pace == MEMORY_LOOKS))
+			return true;
+	} else {
+		if (pace != MEMORY_STEADY && dt_s > 0)
+			precopy_set_rate(precopy, bytes / dt_s);
+		if (go_on(world, move, dt_s))
+			return true;
 	}
 	/* A page less is progress; less than that is rounding. */
 	if (precopy->phase == PRECOPY_COPYING && precopy->min_pending_bytes < move->core.low_bytes - PAGE)
@@ -300,25 +329,24 @@ void memory_limit(struct world *world, struct move *move, double limit_ms)
 	trace_move(world, move, "limit", "%.0f ms", limit_ms);
 }
 
-int64_t memory_next_ns(const struct world *world, struct move *move)
+int64_t memory_next_ns(struct world *world, struct move *move)
 {
-	int64_t next_ns = TIME_NEVER;
-	double next_s;
+	double rate, next_s;
 
-	if (move->stage == STAGE_MEMORY && !move->hopeless) {
-		double rate = links_rate(&world->links, move->flow) * move->efficiency;
-		double most = links_rate_most(&world->links, move->flow) * move->efficiency;
-		precopy_set_rate(&move->precopy, rate);
-		next_s = precopy_next_s(&move->precopy);
-		if (most > rate && next_s > CLOSE_S) {
-			precopy_set_rate(&move->precopy, most);
-			next_s = fmax(fmin(precopy_next_s(&move->precopy), next_s), CLOSE_S / 2);
-			precopy_set_rate(&move->precopy, rate);
-		}
-		if (next_s < 6e9)
-			next_ns = world->now_ns + (int64_t)ceil(next_s * 1e9);
+	if (move->hopeless) {
+		links_wake_drop(&world->links, move->flow, world->now_ns);
+		return TIME_NEVER;
 	}
-	return next_ns;
+	rate = links_rate(&world->links, move->flow) * move->efficiency;
+	precopy_set_rate(&move->precopy, rate);
+	next_s = precopy_next_s(&move->precopy);
+	if (next_s > CLOSE_S && next_s < 6e9 && links_is_crowded(&world->links, move->flow) &&
+	    !precopy_next_is_timed(&move->precopy)) {
+		links_wake(&world->links, move->flow, rate * next_s / move->efficiency, world->now_ns);
+		return TIME_NEVER;
+	}
+	links_wake_drop(&world->links, move->flow, world->now_ns);
+	return next_s < 6e9 ? world->now_ns + (int64_t)ceil(next_s * 1e9) : TIME_NEVER;
 }
 
 double memory_demand(const struct move *move)

@@ -23,11 +23,20 @@ void memory_start(struct world *world, struct move *move);
 /* The move is no longer being set up, if it was. */
 void memory_leave_setup(struct world *world, struct move *move);
 
+/* At which rates bytes were sent. */
+enum memory_pace {
+	MEMORY_STEADY,  /* at the one that was set */
+	MEMORY_CHANGED, /* at another */
+	MEMORY_DRIFTED, /* at one that got, little by little, to what it is now */
+	MEMORY_LOOKS    /* so too, and as many as were waited for are there */
+};
+
 /*
- * Lets dt_s seconds go by in which wire_bytes were sent, at a steady rate or not, and handles what fell due.
- * Returns whether the migration has completed.
+ * Lets dt_s seconds go by in which wire_bytes were sent, and handles what fell due. Returns whether the
+ * migration has completed.
  */
-bool memory_pass(struct world *world, struct move *move, double dt_s, double wire_bytes, bool steady);
+bool memory_pass(struct world *world, struct move *move, double dt_s, double wire_bytes,
+                 enum memory_pace pace);
 
 /* The downtime limit is so many ms from now on. */
 void memory_limit(struct world *world, struct move *move, double limit_ms);
@@ -41,8 +50,10 @@ void memory_postcopy(struct world *world, struct move *move);
  */
 void memory_despair(struct world *world, struct move *move);
 
-/* When something happens next, at a rate between the present one and the most that the links may give. */
-int64_t memory_next_ns(const struct world *world, struct move *move);
+/*
+ * When something happens next at the present rate; TIME_NEVER: nothing, or its link says when (links_wake).
+ */
+int64_t memory_next_ns(struct world *world, struct move *move);
 
 /* What the model can use of the links now, in bytes/s on the wire. */
 double memory_demand(const struct move *move);

@@ -164,6 +164,20 @@ static double demand_of(const struct move *move)
 	}
 }
 
+/* When the disks are copied at the present rate; TIME_NEVER: never, or its link says when. */
+static int64_t disks_next_ns(struct world *world, const struct move *move)
+{
+	double rate = links_rate(&world->links, move->flow) * move->efficiency,
+	       left = fmax(move->left_bytes, 0);
+
+	if (links_is_crowded(&world->links, move->flow)) {
+		links_wake(&world->links, move->flow, left / move->efficiency, world->now_ns);
+		return TIME_NEVER;
+	}
+	links_wake_drop(&world->links, move->flow, world->now_ns);
+	return rate > 0 && left / rate < 6e9 ? world->now_ns + (int64_t)ceil(left / rate * 1e9) : TIME_NEVER;
+}
+
 /* Says what the move can use of the links, and when it must be looked at next. */
 static void plan(struct world *world, struct move *move)
 {
@@ -178,13 +192,9 @@ static void plan(struct world *world, struct move *move)
 		next_ns = move->stage_ns;
 		break;
 	case STAGE_DISK:
-	case STAGE_COPY: {
-		double most = links_rate_most(&world->links, move->flow) * move->efficiency;
-
-		if (most > 0 && move->left_bytes / most < 6e9)
-			next_ns = world->now_ns + (int64_t)ceil(fmax(move->left_bytes, 0) / most * 1e9);
+	case STAGE_COPY:
+		next_ns = disks_next_ns(world, move);
 		break;
-	}
 	case STAGE_MEMORY:
 		next_ns = memory_next_ns(world, move);
 		break;
@@ -392,17 +402,24 @@ void move_abort(struct world *world, struct move *move, bool lost, const char *w
 
 /* ------------------------------------------------------------------ what happens meanwhile */
 
-/* Brings the move up to now. Returns whether its memory is all over. */
-static bool settle(struct world *world, struct move *move)
+/*
+ * Brings the move up to now. pace: how its rate came to what it is, when it was not the same all the time.
+ * Returns whether its memory is all over.
+ */
+static bool settle(struct world *world, struct move *move, enum memory_pace pace)
 {
 	double dt_s = (double)(world->now_ns - move->touched_ns) * SECONDS_PER_NS, wire = 0;
 	bool steady = true;
 
 	if (move->flow != NONE)
 		wire = links_take(&world->links, move->flow, world->now_ns, &steady);
+	if (steady)
+		pace = MEMORY_STEADY;
+	else if (!links_is_crowded(&world->links, move->flow))
+		pace = MEMORY_CHANGED;
 	move->touched_ns = world->now_ns;
 	if (move->stage == STAGE_MEMORY)
-		return memory_pass(world, move, dt_s, wire, steady);
+		return memory_pass(world, move, dt_s, wire, pace);
 	if (move->stage == STAGE_DISK || move->stage == STAGE_COPY)
 		move->left_bytes -= wire * move->efficiency;
 	return false;
@@ -463,9 +480,9 @@ static bool ends(struct world *world, struct move *move)
 	return true;
 }
 
-void move_due(struct world *world, struct move *move)
+void move_due(struct world *world, struct move *move, bool by_bytes)
 {
-	if (settle(world, move)) {
+	if (settle(world, move, by_bytes ? MEMORY_LOOKS : MEMORY_DRIFTED)) {
 		move->arrived = true;
 		steer_returned(world, move, COMMAND_START, NULL);
 	} else {
@@ -482,7 +499,7 @@ void move_due(struct world *world, struct move *move)
 void move_rate_changed(struct world *world, struct move *move)
 {
 	/* Another rate, another chance. */
-	if (settle(world, move)) {
+	if (settle(world, move, MEMORY_CHANGED)) {
 		move->arrived = true;
 		steer_returned(world, move, COMMAND_START, NULL);
 	}

@@ -33,8 +33,8 @@ void move_abort(struct world *world, struct move *move, bool lost, const char *w
 /* Carries out an order of the core: START, STOP, CARRY, BOOT_TARGET, LIMIT, POSTCOPY. */
 void move_order(struct world *world, struct move *move, const struct command *command);
 
-/* Something of the move is due. */
-void move_due(struct world *world, struct move *move);
+/* Something of the move is due. by_bytes: since it was given as many as it waited for (links_wake). */
+void move_due(struct world *world, struct move *move, bool by_bytes);
 
 /* Its rate on the links is not what it was. */
 void move_rate_changed(struct world *world, struct move *move);

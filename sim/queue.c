@@ -66,7 +66,7 @@ void queue_ended(struct world *world, const struct move *move)
 /* How many live migrations may leave a host at a time when this one does; 0: any number. */
 static int64_t most_of(const struct world *world, uint32_t vm)
 {
-	int64_t most = timing_of(world->state, vm, false).parallel_per_host;
+	int64_t most = timing_parallel_per_host(world->state, vm);
 
 	if (world->parallel_most > 0 && (most == 0 || most > world->parallel_most))
 		return world->parallel_most;

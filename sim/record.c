@@ -108,14 +108,12 @@ static void close_phase(struct world *world, const struct record_open *open)
 		world->recorder->phases[open->phase].end_ns = world->now_ns;
 }
 
-void record_stage(struct world *world, const struct move *move)
+void record_stage_now(struct world *world, const struct move *move)
 {
 	struct recorder *recorder = world->recorder;
 	struct record_open *open;
 	const char *name;
 
-	if (!recorder)
-		return;
 	open = open_of(recorder, move);
 	name = phase_name(move);
 	if (open->phase != NONE && !strcmp(recorder->phases[open->phase].name, name))
@@ -150,13 +148,11 @@ void record_start(struct world *world, const struct move *move)
 	open->phase = open->track = NONE;
 }
 
-void record_memory(struct world *world, const struct move *move)
+void record_memory_now(struct world *world, const struct move *move)
 {
 	struct recorder *recorder = world->recorder;
 	struct record_open *open;
 
-	if (!recorder)
-		return;
 	record_stage(world, move);
 	open = open_of(recorder, move);
 	if (open->track == NONE)

@@ -71,10 +71,25 @@ char *recorder_csv(const struct recorder *recorder, const struct cluster *cluste
 
 /* Called by the parts of the world; nothing happens when it has no recorder. */
 void record_start(struct world *world, const struct move *move);
-void record_stage(struct world *world, const struct move *move); /* it has gone on to another stage */
-void record_memory(struct world *world,
-                   const struct move *move); /* before and after each of the model's events */
 void record_end(struct world *world, const struct move *move, enum outcome outcome);
 void record_links(struct world *world);
+
+/* What happens so often that even a call costs. */
+void record_stage_now(struct world *world, const struct move *move);
+void record_memory_now(struct world *world, const struct move *move);
+
+/* It has gone on to another stage. */
+static inline void record_stage(struct world *world, const struct move *move)
+{
+	if (world->recorder)
+		record_stage_now(world, move);
+}
+
+/* Before and after each of the model's events. */
+static inline void record_memory(struct world *world, const struct move *move)
+{
+	if (world->recorder)
+		record_memory_now(world, move);
+}
 
 #endif

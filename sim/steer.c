@@ -5,13 +5,21 @@
 #include "sim/memory.h"
 #include "sim/migration.h"
 
-static void answer(struct world *world, struct move *move, struct event event)
+/* So many things may happen to a move before its core hears of the first. */
+enum { MOVE_TOLD_MOST = 6 };
+
+/* What happens to a move while its core hears of something: it waits for its turn. */
+struct hearing {
+	uint32_t count;
+	struct event events[MOVE_TOLD_MOST];
+};
+
+static struct event event_of(const struct world *world, const struct move *move, enum event_kind kind)
 {
-	event.at_ns = world->now_ns;
-	event.move = move->index;
-	event.attempt = move->core.attempt;
-	must(move->told_count < MOVE_TOLD_MOST);
-	move->told[move->told_count++] = event;
+	return (struct event){ .kind = (uint8_t)kind,
+		               .move = move->index,
+		               .attempt = move->core.attempt,
+		               .at_ns = world->now_ns };
 }
 
 /* What both hosts would say. Where a world has no faults, there is nothing in between. */
@@ -24,13 +32,19 @@ static struct seen see(const struct world *world, const struct move *move)
 		              .target = move->arrived ? side : SIDE_ABSENT };
 }
 
+static void tell(struct world *world, struct move *move, const struct event *event);
+
 /* One order of the core. */
 static void obey(struct world *world, struct move *move, const struct command *command)
 {
+	struct event event;
+
 	switch ((enum command_kind)command->kind) {
 	case COMMAND_CHECK:
-		answer(world, move,
-		       (struct event){ .kind = EVENT_CHECKED, .ok = true, .running = move->was_active });
+		event = event_of(world, move, EVENT_CHECKED);
+		event.ok = true;
+		event.running = move->was_active;
+		tell(world, move, &event);
 		return;
 	case COMMAND_START:
 	case COMMAND_STOP:
@@ -41,12 +55,15 @@ static void obey(struct world *world, struct move *move, const struct command *c
 		move_order(world, move, command);
 		return;
 	case COMMAND_CANCEL:
-		answer(world, move, (struct event){ .kind = EVENT_RETURNED, .call = COMMAND_START });
+		event = event_of(world, move, EVENT_RETURNED);
+		event.call = COMMAND_START;
+		tell(world, move, &event);
 		return;
 	case COMMAND_LOOK:
-		answer(world, move,
-		       (struct event){
-			       .kind = EVENT_SEEN, .token = command->token, .seen = see(world, move) });
+		event = event_of(world, move, EVENT_SEEN);
+		event.token = command->token;
+		event.seen = see(world, move);
+		tell(world, move, &event);
 		return;
 	default:
 		must(false);
@@ -59,63 +76,82 @@ static void obey_all(struct world *world, struct move *move, const struct migrat
 		obey(world, move, &commands->at[i]);
 }
 
-/* What was told is heard one after another; who tells while the core hears waits. */
-static void hear(struct world *world, struct move *move)
+/* What was told meanwhile is heard one after another. */
+static void hear_rest(struct world *world, struct move *move, const struct hearing *hearing)
 {
 	struct migration_commands commands;
 
-	if (move->hearing)
-		return;
-	move->hearing = true;
-	for (uint32_t i = 0; i < move->told_count; i++) {
-		migration_step(&move->core, &move->told[i], &commands);
+	for (uint32_t i = 0; i < hearing->count; i++) {
+		migration_step(&move->core, &hearing->events[i], &commands);
 		obey_all(world, move, &commands);
 	}
-	move->told_count = 0;
-	move->hearing = false;
+	move->hearing = NULL;
+}
+
+/* The core hears of an event, at once unless it is hearing of another. */
+static void tell(struct world *world, struct move *move, const struct event *event)
+{
+	struct migration_commands commands;
+	struct hearing hearing;
+
+	if (move->hearing) {
+		must(move->hearing->count < MOVE_TOLD_MOST);
+		move->hearing->events[move->hearing->count++] = *event;
+		return;
+	}
+	hearing.count = 0;
+	move->hearing = &hearing;
+	migration_step(&move->core, event, &commands);
+	obey_all(world, move, &commands);
+	hear_rest(world, move, &hearing);
 }
 
 void steer_begin(struct world *world, struct move *move)
 {
 	struct migration_commands commands;
+	struct hearing hearing;
 
 	migration_create(&move->core, move->index, move->kind != MOVE_LIVE, &move->timing,
 	                 &migration_patience_default);
-	move->hearing = true;
+	hearing.count = 0;
+	move->hearing = &hearing;
 	migration_go(&move->core, world->now_ns, &commands);
 	obey_all(world, move, &commands);
-	move->hearing = false;
-	hear(world, move);
+	hear_rest(world, move, &hearing);
 }
 
-void steer_tell(struct world *world, struct move *move, struct event event)
+void steer_tell(struct world *world, struct move *move, enum event_kind kind)
 {
-	answer(world, move, event);
-	hear(world, move);
+	struct event event = event_of(world, move, kind);
+
+	tell(world, move, &event);
 }
 
 void steer_returned(struct world *world, struct move *move, enum command_kind call, const char *why)
 {
-	steer_tell(world, move,
-	           (struct event){ .kind = EVENT_RETURNED, .call = (uint8_t)call, .ok = !why, .why = why });
+	struct event event = event_of(world, move, EVENT_RETURNED);
+
+	event.call = (uint8_t)call;
+	event.ok = !why;
+	event.why = why;
+	tell(world, move, &event);
 }
 
 void steer_progress(struct world *world, struct move *move, double remaining_bytes, int64_t at_ns)
 {
-	struct event event = { .kind = EVENT_PROGRESS };
+	struct event event = event_of(world, move, EVENT_PROGRESS);
 
+	event.at_ns = at_ns;
 	event.progress.remaining_bytes = remaining_bytes;
 	event.progress.processed_bytes = move->precopy.sent_bytes;
 	event.progress.iterations = move->precopy.phase == PRECOPY_SETUP ? 0 : move->precopy.iterations;
-	answer(world, move, event);
-	move->told[move->told_count - 1].at_ns = at_ns;
-	hear(world, move);
+	tell(world, move, &event);
 }
 
 void steer_timer(struct world *world, struct move *move)
 {
 	if (steer_due_ns(move) <= world->now_ns)
-		steer_tell(world, move, (struct event){ .kind = EVENT_TIMER });
+		steer_tell(world, move, EVENT_TIMER);
 }
 
 int64_t steer_due_ns(const struct move *move)

@@ -9,7 +9,7 @@
 void steer_begin(struct world *world, struct move *move);
 
 /* Tells that something happened to the move. The core's orders are carried out before this returns. */
-void steer_tell(struct world *world, struct move *move, struct event event);
+void steer_tell(struct world *world, struct move *move, enum event_kind kind);
 
 /* Tells that a call has come back. why: NULL, or what went wrong. */
 void steer_returned(struct world *world, struct move *move, enum command_kind call, const char *why);

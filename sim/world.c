@@ -92,6 +92,17 @@ const char *world_text(struct world *world, const char *format, ...)
 	                  (size_t)length < sizeof(text) ? (size_t)length : sizeof(text) - 1);
 }
 
+const char *world_join(struct world *world, const char *a, const char *b, const char *c)
+{
+	size_t a_length = strlen(a), b_length = strlen(b), c_length = strlen(c);
+	char *text = arena_take(&world->arena, a_length + b_length + c_length + 1);
+
+	memcpy(text, a, a_length);
+	memcpy(text + a_length, b, b_length);
+	memcpy(text + a_length + b_length, c, c_length);
+	return text;
+}
+
 /* ------------------------------------------------------------------ actions, one after another or beside */
 
 /* What an action is about, for traces. */
@@ -250,14 +261,30 @@ static bool end_stuck(struct world *world)
 	return true;
 }
 
+static void go_on_to(struct world *world, int64_t time_ns)
+{
+	must(time_ns >= world->now_ns);
+	if (time_ns != world->now_ns) {
+		world->now_ns = time_ns;
+		must_context(time_ns, world->seed);
+	}
+	world->steps++;
+}
+
 static void loop(struct world *world)
 {
 	for (;;) {
-		int64_t time_ns = TIME_NEVER;
+		int64_t time_ns = TIME_NEVER, links_ns;
 		uint32_t id = events_first(&world->events, &time_ns);
 
 		if (time_ns > world->now_ns && links_pending(world)) {
 			settle_links(world);
+			continue;
+		}
+		links_ns = links_due_ns(&world->links);
+		if (links_ns < time_ns) {
+			go_on_to(world, links_ns);
+			move_due(world, world->moves[links_due_owner(&world->links)], true);
 			continue;
 		}
 		if (id == NONE) {
@@ -265,17 +292,12 @@ static void loop(struct world *world)
 				return;
 			continue;
 		}
-		must(time_ns >= world->now_ns);
-		if (time_ns != world->now_ns) {
-			world->now_ns = time_ns;
-			must_context(time_ns, world->seed);
-		}
-		world->steps++;
+		go_on_to(world, time_ns);
 		events_drop(&world->events, id);
 		if (id < world->action_count)
 			activity_due(world, id);
 		else
-			move_due(world, world->moves[id - world->action_count]);
+			move_due(world, world->moves[id - world->action_count], false);
 	}
 }
 

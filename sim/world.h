@@ -11,6 +11,7 @@
 #include "sim/links.h"
 #include "sim/loads.h"
 
+struct hearing;
 struct hypervisors; /* models/hypervisor.h */
 struct recorder;
 struct trace;
@@ -101,9 +102,6 @@ enum move_stage {
 	STAGE_START   /* cold, evacuation: the guest boots */
 };
 
-/* What may happen to a move before its core hears of it. */
-enum { MOVE_TOLD_MOST = 6 };
-
 /* A move under way. */
 struct move {
 	struct precopy precopy;
@@ -127,12 +125,10 @@ struct move {
 	bool hopeless;     /* it has run so long without progress that only its time limit is waited for */
 	double vain_bytes; /* sent meanwhile */
 	uint32_t before_flavor; /* resize: the flavor that it had; else NONE */
-	/* the core that decides, and what it has not heard yet */
+	/* the core that decides */
 	struct migration core;
 	bool arrived, lost; /* it is at the target; it failed and is in error */
-	bool hearing;
-	uint32_t told_count;
-	struct event told[MOVE_TOLD_MOST];
+	struct hearing *hearing; /* while it hears of something (sim/steer.c) */
 };
 
 struct world {
@@ -232,6 +228,9 @@ static inline int64_t seconds_ns(double seconds)
 
 /* printf into the run's arena. */
 const char *world_text(struct world *world, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+/* Three texts in one, the quick way: for what is said of each migration. */
+const char *world_join(struct world *world, const char *a, const char *b, const char *c);
 
 /* An action has ended; the one after it may start. message may be NULL. */
 void activity_end(struct world *world, struct activity *activity, enum verdict verdict, const char *message);
