@@ -108,27 +108,35 @@ static int read_number(struct reader *reader, const json_t *value, const struct 
 	return 0;
 }
 
+static int fail_range(struct reader *reader, const json_t *value, const struct read_bounds *bounds,
+                      double number)
+{
+	char low[32], high[32], got[32];
+	bool bounded = isfinite(bounds->max);
+
+	json_number_text(number, got);
+	if (bounds->whole && number != rint(number))
+		return json_fail(reader->doc, value, reader->error, "%s, expected an integer", got);
+	json_number_text(bounds->min, low);
+	if (bounded)
+		json_number_text(bounds->max, high);
+	return json_fail(reader->doc, value, reader->error, "%s is out of range, expected %s %s%s%s", got,
+	                 bounds->above ? "more than" : "at least", low, bounded ? " and at most " : "",
+	                 bounded ? high : "");
+}
+
 static int read_in_range(struct reader *reader, const json_t *value, const struct read_member *member,
                          double *ret)
 {
 	bool whole = member->kind == READ_COUNT;
 	double number = 0, max = whole && member->max > count_limit ? count_limit : member->max;
 	struct read_bounds bounds = { member->min, max, member->above, whole };
-	char low[32], high[32], got[32];
 
 	if (read_number(reader, value, &bounds, &number))
 		return ERROR_INPUT;
-	json_number_text(number, got);
-	if (whole && number != rint(number))
-		return json_fail(reader->doc, value, reader->error, "%s, expected an integer", got);
-	if (number < member->min || number > max || (member->above && number == member->min)) {
-		json_number_text(member->min, low);
-		if (isfinite(max))
-			json_number_text(max, high);
-		return json_fail(reader->doc, value, reader->error, "%s is out of range, expected %s %s%s%s",
-		                 got, member->above ? "more than" : "at least", low,
-		                 isfinite(max) ? " and at most " : "", isfinite(max) ? high : "");
-	}
+	if ((whole && number != rint(number)) || number < member->min || number > max ||
+	    (member->above && number == member->min))
+		return fail_range(reader, value, &bounds, number);
 	*ret = number == 0 ? 0 : number;
 	return 0;
 }
@@ -268,11 +276,12 @@ int read_object(struct reader *reader, const json_t *object, const struct read_m
 		return json_fail(reader->doc, object, reader->error, "%s, expected %s (an object)",
 		                 json_type_name(object), what);
 	for (const json_t *member = json_first(object); member; member = json_next(member)) {
+		const char *key = json_key(member);
 		size_t row = 0;
 
-		if (!strncmp(json_key(member), "x-", 2))
+		if (key[0] == 'x' && key[1] == '-')
 			continue;
-		while (table[row].name && strcmp(table[row].name, json_key(member)))
+		while (table[row].name && (table[row].name[0] != key[0] || strcmp(table[row].name, key) != 0))
 			row++;
 		if (!table[row].name)
 			return fail_unknown(reader, member, table);
