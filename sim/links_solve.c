@@ -168,7 +168,9 @@ static void settle_link(struct links *links, uint32_t index)
 /* The level at which a flow reaches its cap. */
 static double cap_level(const struct links *links, uint32_t flow)
 {
-	return links->flows[flow].cap_bytes_s / links->flows[flow].weight;
+	const struct flow *of = &links->flows[flow];
+
+	return of->weight == 1 ? of->cap_bytes_s : of->cap_bytes_s / of->weight;
 }
 
 /*
