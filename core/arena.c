@@ -54,6 +54,32 @@ void *memory_resize(void *old, size_t count, size_t size)
 	return memory;
 }
 
+/* One of those that were used before a reset, NULL: none is so large. */
+static struct arena_block *block_spare(struct arena *arena, size_t size)
+{
+	for (struct arena_block **at = &arena->spare; *at; at = &(*at)->older) {
+		struct arena_block *block = *at;
+
+		if (block->size < size)
+			continue;
+		*at = block->older;
+		return block;
+	}
+	return NULL;
+}
+
+static struct arena_block *block_new(const struct arena *arena, size_t size)
+{
+	size_t next = arena->blocks ? arena->blocks->size * 2 : ARENA_BLOCK_MIN;
+	struct arena_block *block;
+
+	next = next > ARENA_BLOCK_MAX ? ARENA_BLOCK_MAX : next;
+	next = next < size ? size : next;
+	block = memory_take(sizeof(*block) + next);
+	block->size = next;
+	return block;
+}
+
 void *arena_take(struct arena *arena, size_t size)
 {
 	struct arena_block *block = arena->blocks;
@@ -62,13 +88,10 @@ void *arena_take(struct arena *arena, size_t size)
 	must(size <= SIZE_MAX / 2);
 	size = (size + ARENA_ALIGN - 1) & ~(size_t)(ARENA_ALIGN - 1);
 	if (!block || block->size - arena->used < size) {
-		size_t next = block ? block->size * 2 : ARENA_BLOCK_MIN;
-
-		next = next > ARENA_BLOCK_MAX ? ARENA_BLOCK_MAX : next;
-		next = next < size ? size : next;
-		block = memory_take(sizeof(*block) + next);
+		block = block_spare(arena, size);
+		if (!block)
+			block = block_new(arena, size);
 		block->older = arena->blocks;
-		block->size = next;
 		arena->blocks = block;
 		arena->used = 0;
 	}
@@ -116,17 +139,20 @@ static void blocks_free(struct arena_block *block)
 void arena_free(struct arena *arena)
 {
 	blocks_free(arena->blocks);
+	blocks_free(arena->spare);
 	*arena = (struct arena){ 0 };
 }
 
 void arena_reset(struct arena *arena)
 {
-	struct arena_block *first = arena->blocks;
+	struct arena_block **oldest = &arena->blocks;
 
-	if (first) {
-		blocks_free(first->older);
-		first->older = NULL;
-	}
+	/* The newest first: they are the largest. */
+	while (*oldest)
+		oldest = &(*oldest)->older;
+	*oldest = arena->spare;
+	arena->spare = arena->blocks;
+	arena->blocks = NULL;
 	arena->used = 0;
 	arena->total = 0;
 }

@@ -10,6 +10,7 @@ struct arena_block;
 /* Zero-initialised is empty and ready. One thread at a time. */
 struct arena {
 	struct arena_block *blocks; /* newest first */
+	struct arena_block *spare;  /* kept by arena_reset */
 	size_t used;                /* bytes used of the newest */
 	size_t total;               /* bytes handed out since the start, for measurements */
 };
@@ -26,7 +27,7 @@ char *arena_print(struct arena *arena, const char *format, ...) __attribute__((f
 /* Gives everything back; the arena is empty and ready again. */
 void arena_free(struct arena *arena);
 
-/* Gives everything back but the first block, for one run after another. */
+/* Takes everything back, but keeps the memory: one run after another needs as much as the one before it. */
 void arena_reset(struct arena *arena);
 
 /* malloc, calloc's zeroing array and realloc that end the program with one line when memory runs out. */

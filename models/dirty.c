@@ -116,18 +116,36 @@ static double law_pages(const struct dirty *dirty, double busy_s, double clock_s
 	return 0.0;
 }
 
+/* With what is written beside the law, and within its bounds. */
+static double with_background(const struct dirty *dirty, double law, double clock_s)
+{
+	if (dirty->background_pages_s > 0.0)
+		law += cells_swept(dirty->background_pages_s, dirty->background_pages_s * clock_s);
+	return at_least(at_most(law, dirty->limit_pages), 0.0);
+}
+
 double dirty_pages_in(const struct dirty *dirty, double busy_s, double clock_s)
 {
-	double pages;
-
 	if (!(clock_s > 0.0))
 		return 0.0;
 	clock_s = at_most(clock_s, HUGE_TIME);
 	busy_s = at_least(at_most(busy_s, clock_s), 0.0);
-	pages = law_pages(dirty, busy_s, clock_s);
-	if (dirty->background_pages_s > 0.0)
-		pages += cells_swept(dirty->background_pages_s, dirty->background_pages_s * clock_s);
-	return at_least(at_most(pages, dirty->limit_pages), 0.0);
+	return with_background(dirty, law_pages(dirty, busy_s, clock_s), clock_s);
+}
+
+double dirty_pages_twice(const struct dirty *dirty, double busy_s, double clock_s, double *ret_doubled)
+{
+	double cells = dirty->working_set_pages, each;
+
+	if (dirty->law != DIRTY_UNIFORM || !(clock_s > 0.0 && clock_s < HUGE_TIME / 2) || !(cells > 0.0)) {
+		*ret_doubled = dirty_pages_in(dirty, 2 * busy_s, 2 * clock_s);
+		return dirty_pages_in(dirty, busy_s, clock_s);
+	}
+	/* As cells_hit: doubling is exact. */
+	busy_s = at_least(at_most(busy_s, clock_s), 0.0);
+	each = at_most(dirty->rate_pages_s, HUGE_RATE) * busy_s / cells;
+	*ret_doubled = with_background(dirty, -cells * expm1(-2 * each), 2 * clock_s);
+	return with_background(dirty, -cells * expm1(-each), clock_s);
 }
 
 double dirty_busy_s(const struct dirty *dirty, double phase_s, double clock_s)

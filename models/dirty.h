@@ -64,4 +64,8 @@ double dirty_busy_s(const struct dirty *dirty, double phase_s, double clock_s);
  */
 double dirty_pages_in(const struct dirty *dirty, double busy_s, double clock_s);
 
+/* The same, to the last bit, and in *ret_doubled that for twice busy_s and clock_s: cheaper than one by one.
+ */
+double dirty_pages_twice(const struct dirty *dirty, double busy_s, double clock_s, double *ret_doubled);
+
 #endif

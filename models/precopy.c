@@ -31,11 +31,11 @@ static const double SAME_S = 2e-9;
 static const double NOISE_MOST = 0.08;
 
 /* What the cap comes to: its bytes a window, and the wait for the window's end takes a little longer. */
-static double cap_bytes_s(const struct precopy *precopy)
+static double cap_of(const struct precopy_input *input)
 {
-	const struct hypervisor *row = precopy->input.hypervisor;
+	const struct hypervisor *row = input->hypervisor;
 
-	return precopy->input.bandwidth_bytes_s * (row->window_s / (row->window_s + row->window_more_s));
+	return input->bandwidth_bytes_s * (row->window_s / (row->window_s + row->window_more_s));
 }
 
 /* What of a link's rate the sender can use. */
@@ -50,7 +50,7 @@ static double flow_bytes_s(const struct precopy *precopy)
 	if (precopy->phase == PRECOPY_SETUP || precopy->phase == PRECOPY_DONE)
 		return 0;
 	if (precopy->phase == PRECOPY_COPYING)
-		return at_most(precopy->rate_bytes_s, cap_bytes_s(precopy));
+		return at_most(precopy->rate_bytes_s, precopy->cap_bytes_s);
 	return precopy->rate_bytes_s;
 }
 
@@ -76,7 +76,7 @@ static void set_pace(struct precopy *precopy)
 {
 	const struct precopy_input *input = &precopy->input;
 	const struct hypervisor *row = input->hypervisor;
-	double rate = precopy->rate_bytes_s, cap = cap_bytes_s(precopy);
+	double rate = precopy->rate_bytes_s, cap = precopy->cap_bytes_s;
 	struct precopy_pace *pace = &precopy->pace;
 
 	pace->capped = input->bandwidth_bytes_s < RATE_MAX && rate >= cap * (1 - SAME);
@@ -595,6 +595,7 @@ void precopy_start(struct precopy *ret_precopy, const struct precopy_input *inpu
 	must(input->haste > -1);
 	*ret_precopy = (struct precopy){ .input = *input, .stopped_s = -1 };
 	ret_precopy->input.bandwidth_bytes_s = at_most(input->bandwidth_bytes_s, RATE_MAX);
+	ret_precopy->cap_bytes_s = cap_of(&ret_precopy->input);
 	ret_precopy->downtime_limit_s = at_least(downtime_limit_s, 0);
 	precopy_parts_start(ret_precopy);
 	set_pace(ret_precopy);

@@ -81,6 +81,7 @@ struct precopy {
 	double busy_s;            /* of that, while its duty was on: the duty goes by the time of day */
 	double downtime_limit_s;  /* in force now */
 	double rate_bytes_s;      /* in force now, as given by precopy_set_rate */
+	double cap_bytes_s;       /* what the input's cap comes to */
 	double pending_bytes;     /* known to be dirty and unsent; as in QEMU, 4096 bytes for any page */
 	double threshold_bytes;   /* pending below this starts a sync, and after a sync the switch-over */
 	double sent_bytes;        /* libvirt's "memory processed", headers of pages included */
@@ -113,9 +114,9 @@ struct precopy {
 	double window_rate;   /* bytes/s measured in the last complete window */
 	uint64_t windows;     /* complete ones so far */
 	double check_left_s;  /* to the next look at what is pending, when no rate limit binds; > 0 */
-	struct precopy_clocks sync;                   /* at the last sync */
-	double chance;                                /* what the last sync's luck was: about normal, of variance 1 */
-	double period_s;                              /* when the last throttling decision was due */
+	struct precopy_clocks sync; /* at the last sync */
+	double chance;              /* what the last sync's luck was: about normal, of variance 1 */
+	double period_s;            /* when the last throttling decision was due */
 	double period_dirty_bytes, period_sent_bytes; /* dirtied in this period; sent_bytes at its start */
 	uint32_t period_high;     /* periods that dirtied too much, since the last throttling */
 	double tick_left_s;       /* background syncs: to the next tick of the timer, and … */

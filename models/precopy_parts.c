@@ -92,16 +92,19 @@ static double draw_chance(const struct precopy *precopy)
 }
 
 /*
- * By how many pages more or less than expected are dirty. Which pages are hit is chance: a page that expects
- * m writes is hit with probability p = 1 - e^-m, and the sum of p (1 - p) over all pages, the variance of
- * their number, is D(2t) - D(t).
+ * Unique pages that a law expects, some more beside them, and by chance more or less. Which pages are hit is
+ * chance: a page that expects m writes is hit with probability p = 1 - e^-m, and the sum of p (1 - p) over
+ * all pages, the variance of their number, is D(2t) - D(t).
  */
-static double chance_pages(const struct precopy *precopy, const struct dirty *dirty, double busy_s,
-                           double clock_s, double expected)
+static double pages_by_chance(const struct precopy *precopy, const struct dirty *dirty, double busy_s,
+                              double clock_s, double beside)
 {
+	double doubled, expected;
+
 	if (precopy->input.luck == 0)
-		return 0;
-	return precopy->chance * sqrt(at_least(dirty_pages_in(dirty, 2 * busy_s, 2 * clock_s) - expected, 0));
+		return dirty_pages_in(dirty, busy_s, clock_s) + beside;
+	expected = dirty_pages_twice(dirty, busy_s, clock_s, &doubled);
+	return expected + beside + precopy->chance * sqrt(at_least(doubled - expected, 0));
 }
 
 /* What the guest's own kernel wrote in so long. */
@@ -117,9 +120,8 @@ static double written_since(const struct precopy *precopy, const struct precopy_
 {
 	const struct dirty *dirty = &precopy->input.dirty;
 	double clock_s = precopy->clock_s - since->clock_s, busy_s = precopy->busy_s - since->busy_s,
-	       law = dirty_pages_in(dirty, busy_s, clock_s), pages = law + kernel_pages_in(precopy, clock_s);
+	       pages = pages_by_chance(precopy, dirty, busy_s, clock_s, kernel_pages_in(precopy, clock_s));
 
-	pages += chance_pages(precopy, dirty, busy_s, clock_s, law);
 	return at_most(at_most(at_least(pages, 0), dirty->limit_pages), precopy->input.used_pages);
 }
 
@@ -196,8 +198,7 @@ static double hit_since(const struct precopy *precopy, const struct precopy_part
 
 	if (!(share > 0))
 		return 0;
-	pages = dirty_pages_in(&region, busy_s, clock_s);
-	pages += chance_pages(precopy, &region, busy_s, clock_s, pages);
+	pages = pages_by_chance(precopy, &region, busy_s, clock_s, 0);
 	return at_least(pages, 0) / share;
 }
 

@@ -253,7 +253,8 @@ static uint32_t sole_bottleneck(const struct links *links, uint32_t flow, uint32
 			return NONE;
 		if (link->flows == own)
 			continue; /* nobody else's */
-		if (link->component == NONE || link->component == LINK_FREE || (sole != NONE && sole != link->component))
+		if (link->component == NONE || link->component == LINK_FREE ||
+		    (sole != NONE && sole != link->component))
 			return NONE;
 		sole = link->component;
 	}

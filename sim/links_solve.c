@@ -97,15 +97,36 @@ static double share_of(const struct link *link)
 	return fmax(link->left, 0) / link->open_weight;
 }
 
+/* Whether a link has room for all that its flows want, by more than rounding could make of it: it holds back
+ * none. wanted: stands in next_level meanwhile. */
+static bool has_room(const struct link *link)
+{
+	return link->next_level < link->capacity_bytes_s * (1 - ROOM);
+}
+
+static void sum_wanted(struct links *links)
+{
+	for (uint32_t i = 0; i < links->part_flow_count; i++) {
+		const struct flow *flow = &links->flows[links->part_flows[i]];
+		const struct hop *hops = &links->hops[links->part_flows[i] * links->stride];
+
+		for (uint32_t hop = 0; hop < flow->hop_count; hop++)
+			links->links[hops[hop].link].next_level += flow->cap_bytes_s;
+	}
+}
+
+/* Of the links that may hold back flows. */
 static void heap_fill(struct links *links)
 {
 	links->heap_count = 0;
+	sum_wanted(links);
 	for (uint32_t i = 0; i < links->part_link_count; i++) {
-		uint32_t index = links->part_links[i];
+		struct link *link = &links->links[links->part_links[i]];
 
-		if (links->links[index].open > 0)
-			links->heap[links->heap_count++] = (struct share){ share_of(&links->links[index]),
-				                                           index };
+		if (link->open > 0 && !has_room(link))
+			links->heap[links->heap_count++] = (struct share){ share_of(link),
+				                                           links->part_links[i] };
+		link->next_level = 0;
 	}
 	for (uint32_t i = links->heap_count / 2; i-- > 0;)
 		heap_down(links, i);
@@ -168,7 +189,9 @@ static void settle_link(struct links *links, uint32_t index)
 /* The level at which a flow reaches its cap. */
 static double cap_level(const struct links *links, uint32_t flow)
 {
-	return links->flows[flow].cap_bytes_s / links->flows[flow].weight;
+	const struct flow *of = &links->flows[flow];
+
+	return of->weight == 1 ? of->cap_bytes_s : of->cap_bytes_s / of->weight;
 }
 
 /*
@@ -213,35 +236,14 @@ static uint32_t sort_caps(struct links *links)
 	return count;
 }
 
-/*
- * Whether every flow of the part is capped, and every link has room for all that its flows want, by more than
- * rounding could make of it. next_level is 0 before and after.
- */
-static bool caps_fit(struct links *links, uint32_t capped)
-{
-	bool fit = capped == links->part_flow_count;
-
-	for (uint32_t i = 0; i < links->part_flow_count && fit; i++) {
-		const struct flow *flow = &links->flows[links->part_flows[i]];
-		const struct hop *hops = &links->hops[links->part_flows[i] * links->stride];
-
-		for (uint32_t hop = 0; hop < flow->hop_count; hop++)
-			links->links[hops[hop].link].next_level += flow->cap_bytes_s;
-	}
-	for (uint32_t i = 0; i < links->part_link_count; i++) {
-		struct link *link = &links->links[links->part_links[i]];
-
-		fit &= link->next_level < link->capacity_bytes_s * (1 - ROOM);
-		link->next_level = 0;
-	}
-	return fit;
-}
-
-static void fill_caps(struct links *links)
+/* No link holds back any of those that are left. */
+static void settle_caps(struct links *links)
 {
 	for (uint32_t i = 0; i < links->part_flow_count; i++) {
 		struct flow *flow = &links->flows[links->part_flows[i]];
 
+		if (flow->next_rate >= 0)
+			continue;
 		flow->next_rate = flow->cap_bytes_s;
 		flow->next_bottleneck = NONE;
 	}
@@ -251,10 +253,6 @@ static void fill(struct links *links)
 {
 	uint32_t capped = sort_caps(links), next_cap = 0;
 
-	if (caps_fit(links, capped)) {
-		fill_caps(links);
-		return;
-	}
 	heap_fill(links);
 	for (uint32_t link = heap_first(links); link != NONE; link = heap_first(links)) {
 		while (next_cap < capped && links->flows[links->part_flows[next_cap]].next_rate >= 0)
@@ -268,6 +266,7 @@ static void fill(struct links *links)
 			settle_link(links, link);
 		}
 	}
+	settle_caps(links);
 }
 
 /* ------------------------------------------------------------------ the new rates take hold */

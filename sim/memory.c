@@ -2,6 +2,7 @@
 #include "sim/memory.h"
 
 #include "core/must.h"
+#include "models/bounds.h"
 #include "models/hypervisor.h"
 #include "models/spread.h"
 #include "sim/random.h"
@@ -248,8 +249,8 @@ static bool go_on(struct world *world, struct move *move, double dt_s)
 			precopy_advance(precopy, dt_s);
 			return false;
 		}
-		precopy_advance(precopy, fmin(next_s, dt_s));
-		dt_s = fmax(dt_s - next_s, 0);
+		precopy_advance(precopy, at_most(next_s, dt_s));
+		dt_s = at_least(dt_s - next_s, 0);
 		record_memory(world, move);
 		event = precopy_step(precopy);
 		record_memory(world, move);

@@ -127,7 +127,7 @@ struct move {
 	uint32_t before_flavor; /* resize: the flavor that it had; else NONE */
 	/* the core that decides */
 	struct migration core;
-	bool arrived, lost; /* it is at the target; it failed and is in error */
+	bool arrived, lost;      /* it is at the target; it failed and is in error */
 	struct hearing *hearing; /* while it hears of something (sim/steer.c) */
 };
 

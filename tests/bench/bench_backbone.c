@@ -1,0 +1,203 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * bench_backbone N: how long we take to simulate N migrations of the load of backbone.h; prints what
+ * simgrid_migrations does, and events and rounds a migration. Called by tests/bench/backbone, which compares.
+ *
+ * bench_backbone: how our time grows from 1,000 to 100,000 at once: of idle guests over 4 Tbit/s, each with
+ * the same few rounds, so that what grows is the simulator's work; and of writing guests over 40 Gbit/s with
+ * the platform's own limits, where rounds get longer and guests that stand still for half a minute are given
+ * back.
+ */
+#include "core/arena.h"
+#include "core/scenario.h"
+#include "sim/world.h"
+#include "tests/bench/backbone.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+enum { RUNS_MOST = 15 };
+
+/* The promise: time grows as the number of migrations to this power at the most. */
+static const double GROWTH_MOST = 1.15;
+
+struct load {
+	const char *migration; /* the cluster's, as JSON */
+	uint32_t backbone_mbit_s;
+	bool same;  /* as backbone.h has it */
+	bool quiet; /* idle guests */
+};
+
+struct taken {
+	double seconds, simulated_s;
+	double events, rounds; /* a migration */
+	uint32_t completed;
+};
+
+/* Time of the processor: another's work beside it does not count. */
+static double now_s(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &now);
+	return (double)now.tv_sec + (double)now.tv_nsec * 1e-9;
+}
+
+static void print_vm(FILE *file, const struct load *load, uint32_t vm)
+{
+	uint32_t memory_mib = backbone_memory_mib(vm);
+
+	fprintf(file, "%s{\"name\":\"v%u\",\"host\":\"s%u\",\"flavor\":\"m%u\",\"dirty\":{", vm ? "," : "",
+	        vm, vm, memory_mib);
+	if (load->quiet)
+		fprintf(file, "\"model\":\"idle\",\"background_pages_s\":0}}");
+	else
+		fprintf(file, "\"model\":\"uniform\",\"working_set_mib\":%u,\"rate_pages_s\":%u%s}}",
+		        load->same ? backbone_written_mib(vm) : 64 + vm % 500,
+		        load->same ? BACKBONE_DIRTY_PAGES_S : 10 + vm % 300,
+		        load->same ? ",\"background_pages_s\":0" : "");
+}
+
+static void print_scenario(FILE *file, const struct load *load, uint32_t count)
+{
+	fprintf(file,
+	        "{\"schema\":\"lockkeeper.scenario/1\",\"cluster\":{\"schema\":\"lockkeeper.cluster/1\","
+	        "\"name\":\"bench\",\"migration\":{%s},\"switches\":["
+	        "{\"name\":\"a\",\"uplink\":\"b\",\"uplink_mbit_s\":%u},{\"name\":\"b\"}],\"hosts\":[",
+	        load->migration, load->backbone_mbit_s);
+	for (uint32_t i = 0; i < 2 * count; i++)
+		fprintf(file,
+		        "%s{\"name\":\"%c%u\",\"cpus\":2,\"memory_mib\":8192,\"switch\":\"%c\","
+		        "\"nic_mbit_s\":%u}",
+		        i ? "," : "", i < count ? 's' : 't', i % count, i < count ? 'a' : 'b',
+		        BACKBONE_NIC_MBIT_S);
+	fprintf(file, "],\"flavors\":[");
+	for (uint32_t i = 0; i < BACKBONE_MEMORY_SIZES; i++)
+		fprintf(file, "%s{\"name\":\"m%u\",\"vcpus\":1,\"memory_mib\":%u}", i ? "," : "",
+		        BACKBONE_MEMORY_LEAST_MIB + i, BACKBONE_MEMORY_LEAST_MIB + i);
+	fprintf(file, "],\"vms\":[");
+	for (uint32_t i = 0; i < count; i++)
+		print_vm(file, load, i);
+	fprintf(file, "]},\"actions\":[");
+	for (uint32_t i = 0; i < count; i++)
+		fprintf(file, "%s{\"do\":\"live-migrate\",\"vm\":\"v%u\",\"to\":\"t%u\",\"concurrent\":true}",
+		        i ? "," : "", i, i);
+	fprintf(file, "]}");
+}
+
+static void read_scenario(struct scenario *ret_scenario, const struct load *load, uint32_t count)
+{
+	struct json_doc *doc;
+	struct error error;
+	char *text = NULL;
+	size_t length;
+	FILE *file = open_memstream(&text, &length);
+
+	print_scenario(file, load, count);
+	fclose(file);
+	if (json_doc_parse(&doc, "bench.json", text, length, &error) ||
+	    scenario_read(ret_scenario, doc, PROFILE_COUNT, NULL, &error)) {
+		fprintf(stderr, "%s\n", error.text);
+		exit(1);
+	}
+	json_doc_free(doc);
+}
+
+/* From the first event to the last, with what came of each migration kept. */
+static struct taken run(const struct scenario *scenario, struct world *world, struct state *state)
+{
+	struct taken taken = { .completed = 0 };
+	uint32_t mark = state_mark(state);
+
+	taken.seconds = now_s();
+	world_run(world, state, scenario->actions, scenario->action_count, 1, 0);
+	taken.seconds = now_s() - taken.seconds;
+	taken.simulated_s = (double)world->now_ns * 1e-9;
+	taken.events = (double)world->steps / scenario->action_count;
+	for (uint32_t i = 0; i < world->moved_count; i++) {
+		taken.completed += world->moved[i].outcome == OUTCOME_COMPLETED;
+		taken.rounds += (double)world->moved[i].iterations / world->moved_count;
+	}
+	state_rollback(state, mark);
+	return taken;
+}
+
+static int compare(const void *a, const void *b)
+{
+	double x = ((const struct taken *)a)->seconds, y = ((const struct taken *)b)->seconds;
+
+	return x < y ? -1 : x > y;
+}
+
+/* The run of the median time of 15, or of 3 when they are long, in one world, after one that does not count.
+ */
+static struct taken measure(const struct load *load, uint32_t count)
+{
+	uint32_t runs = count > 10000 ? 3 : RUNS_MOST;
+	struct taken all[RUNS_MOST];
+	struct scenario scenario;
+	struct state state;
+	struct world world;
+
+	read_scenario(&scenario, load, count);
+	state_create(&state, &scenario.cluster);
+	world_create(&world, &scenario.cluster);
+	run(&scenario, &world, &state);
+	for (uint32_t i = 0; i < runs; i++)
+		all[i] = run(&scenario, &world, &state);
+	world_free(&world);
+	state_free(&state);
+	scenario_free(&scenario);
+	qsort(all, runs, sizeof(all[0]), compare);
+	return all[runs / 2];
+}
+
+static bool growth(const char *what, const struct load *load)
+{
+	static const uint32_t counts[] = { 1000, 10000, 100000 };
+	double before_s = 0, exponent = 0;
+
+	printf("%s\n%10s %10s %10s %10s %10s %10s %10s\n", what, "at once", "completed", "seconds", "us each",
+	       "events", "rounds", "exponent");
+	for (size_t i = 0; i < sizeof(counts) / sizeof(counts[0]); i++) {
+		struct taken taken = measure(load, counts[i]);
+
+		exponent = log10(taken.seconds / before_s);
+		printf("%10u %10u %10.4f %10.2f %10.1f %10.1f", counts[i], taken.completed, taken.seconds,
+		       taken.seconds / counts[i] * 1e6, taken.events, taken.rounds);
+		if (i > 0)
+			printf(" %10.2f", exponent);
+		printf("\n");
+		before_s = taken.seconds;
+	}
+	printf("from 10,000 to 100,000: time grows as n^%.2f (<= %.2f, ratio %.2f)\n", exponent, GROWTH_MOST,
+	       exponent / GROWTH_MOST);
+	return exponent <= GROWTH_MOST;
+}
+
+int main(int argc, char **argv)
+{
+	static const struct load same = {
+		"\"timeout_s\":0,\"bandwidth_mib_s\":100,\"max_downtime_ms\":30,\"downtime_steps\":0,"
+		"\"auto_converge\":false",
+		BACKBONE_MBIT_S, true, false
+	};
+	static const struct load quiet = { "\"timeout_s\":0,\"downtime_steps\":0", 100 * BACKBONE_MBIT_S,
+		                           false, true };
+	static const struct load busy = { "\"timeout_s\":0", BACKBONE_MBIT_S, false, false };
+	struct taken taken;
+
+	_Static_assert(BACKBONE_CAP_MIB_S == 100 && BACKBONE_DOWNTIME_MS == 30, "as the text says");
+	if (argc < 2)
+		return growth("idle guests over 4 Tbit/s", &quiet) &
+		                       growth("writing guests over 40 Gbit/s, the platform's limits", &busy)
+		               ? 0
+		               : 1;
+	taken = measure(&same, (uint32_t)strtoul(argv[1], NULL, 10));
+	printf("%.6f %.1f %u %.1f %.1f\n", taken.seconds, taken.simulated_s, taken.completed, taken.events,
+	       taken.rounds);
+	return 0;
+}
