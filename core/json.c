@@ -216,6 +216,11 @@ const char *json_doc_name(const struct json_doc *doc)
 	return doc->name;
 }
 
+size_t json_doc_bytes(const struct json_doc *doc)
+{
+	return doc->length + doc->values.total;
+}
+
 enum json_type json_type(const json_t *value)
 {
 	if (cJSON_IsObject(value))

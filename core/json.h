@@ -30,6 +30,7 @@ int json_doc_parse(struct json_doc **ret_doc, const char *name, char *text, size
 void json_doc_free(struct json_doc *doc);
 const json_t *json_doc_root(const struct json_doc *doc);
 const char *json_doc_name(const struct json_doc *doc);
+size_t json_doc_bytes(const struct json_doc *doc); /* of memory: the text and its values */
 
 /*
  * Fills *error with "file:line: path: message" for a value of the document and returns ERROR_INPUT.

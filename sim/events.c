@@ -7,7 +7,7 @@
 #include <stdlib.h>
 
 /* So many are below each: a heap of fewer levels, whose neighbours share cache lines. */
-enum { WIDTH = 4, FIRST_ROOM = 64 };
+enum { WIDTH = 4, FIRST_ROOM = 64, MANY = 8192, CACHE_LINE = 64 };
 
 void events_free(struct events *events)
 {
@@ -61,6 +61,18 @@ static uint32_t first_below(const struct events *events, uint32_t below)
 	return first;
 }
 
+/*
+ * Where hundreds of thousands of events do not fit in the processor's near caches, the level after the next
+ * is sent for while the next is looked at.
+ */
+static void fetch_level(const struct events *events, uint32_t below)
+{
+	const char *memory = (const char *)&events->heap[WIDTH * below + 1];
+
+	for (size_t at = 0; at < WIDTH * WIDTH * sizeof(struct due); at += CACHE_LINE)
+		__builtin_prefetch(memory + at);
+}
+
 static void sift_down(struct events *events, uint32_t at, struct due event)
 {
 	for (;;) {
@@ -68,6 +80,8 @@ static void sift_down(struct events *events, uint32_t at, struct due event)
 
 		if (below >= events->count)
 			break;
+		if (events->count > MANY && WIDTH * below + 1 < events->count)
+			fetch_level(events, below);
 		below = first_below(events, below);
 		if (!goes_before(&events->heap[below], &event))
 			break;
