@@ -3,6 +3,7 @@
 
 #include "core/arena.h"
 #include "core/must.h"
+#include "models/bounds.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -173,7 +174,7 @@ void links_plan_wakes(struct links *links, uint32_t link, int64_t now_ns)
 	}
 	left_s = ((double)parts / WAKE_PARTS - links_service(of, now_ns)) / of->level;
 	if (left_s < 6e9)
-		events_set(&links->due, link, now_ns + (int64_t)ceil(fmax(left_s, 0) * 1e9), link);
+		events_set(&links->due, link, now_ns + whole_above(at_least(left_s, 0) * 1e9), link);
 	else
 		events_drop(&links->due, link);
 }
@@ -304,12 +305,12 @@ static bool join_quickly(struct links *links, uint32_t flow, int64_t now_ns)
 	bottleneck = &links->links[sole];
 	level = (bottleneck->capacity_bytes_s - bottleneck->fixed) /
 	        (bottleneck->members_weight + of->weight);
-	high = fmin(bottleneck->high, of->cap_bytes_s / of->weight);
+	high = at_most(bottleneck->high, of->cap_bytes_s / of->weight);
 	for (uint32_t i = 0; i < of->hop_count; i++) {
 		const struct link *link = &links->links[hops[i].link];
 
 		if (hops[i].link != sole && !is_watched(bottleneck, hops[i].link))
-			high = fmin(high, link->capacity_bytes_s / link->weight);
+			high = at_most(high, link->capacity_bytes_s / link->weight);
 	}
 	if (bottleneck->members == 0 || !holds_at(links, bottleneck, level, high))
 		return false;
@@ -422,7 +423,7 @@ void links_demand(struct links *links, uint32_t flow, double cap_bytes_s, int64_
 	if (of->bottleneck != NONE && cap_bytes_s >= links->links[of->bottleneck].level * of->weight) {
 		struct link *link = &links->links[of->bottleneck];
 
-		link->high = fmin(link->high, cap_bytes_s / of->weight);
+		link->high = at_most(link->high, cap_bytes_s / of->weight);
 		return;
 	}
 	links_mark(links, links->hops[flow * links->stride].link);

@@ -2,6 +2,7 @@
 #include "sim/links.h"
 
 #include "core/must.h"
+#include "models/bounds.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -94,7 +95,7 @@ static void heap_down(struct links *links, uint32_t at)
 
 static double share_of(const struct link *link)
 {
-	return fmax(link->left, 0) / link->open_weight;
+	return at_least(link->left, 0) / link->open_weight;
 }
 
 /* Whether a link has room for all that its flows want, by more than rounding could make of it: it holds back
@@ -376,10 +377,10 @@ static void watch(struct links *links, struct link *bottleneck, uint32_t index)
 		const struct link *last = &links->links[bottleneck->watched[at - 1]];
 
 		if (full_at(&links->links[index]) >= full_at(last)) {
-			bottleneck->high = fmin(bottleneck->high, full_at(&links->links[index]));
+			bottleneck->high = at_most(bottleneck->high, full_at(&links->links[index]));
 			return;
 		}
-		bottleneck->high = fmin(bottleneck->high, full_at(last));
+		bottleneck->high = at_most(bottleneck->high, full_at(last));
 		at--;
 	} else {
 		bottleneck->watched_count++;
@@ -400,9 +401,9 @@ static void take_range(struct links *links, uint32_t sole)
 		const struct flow *flow = &links->flows[links->part_flows[i]];
 
 		if (flow->bottleneck == NONE)
-			bottleneck->low = fmax(bottleneck->low, flow->cap_bytes_s / flow->weight);
+			bottleneck->low = at_least(bottleneck->low, flow->cap_bytes_s / flow->weight);
 		else
-			bottleneck->high = fmin(bottleneck->high, flow->cap_bytes_s / flow->weight);
+			bottleneck->high = at_most(bottleneck->high, flow->cap_bytes_s / flow->weight);
 	}
 	for (uint32_t i = 0; i < links->part_link_count; i++) {
 		struct link *link = &links->links[links->part_links[i]];
