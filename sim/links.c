@@ -67,6 +67,7 @@ void links_reset(struct links *links)
 	links->flow_count = 0;
 	links->flow_free = NONE;
 	links->wake_order = 0;
+	links->stirred = false;
 	if (links->nics_changed)
 		set_speeds(links);
 }
@@ -347,15 +348,26 @@ static bool leave_quickly(struct links *links, uint32_t flow, int64_t now_ns)
 	return true;
 }
 
-/* Where no link holds back any flow, one less changes nothing. */
-static bool leave_freely(const struct links *links, uint32_t flow)
+/* What others use of a link that holds back none of them. own: as of sole_bottleneck. */
+static double used_by_others(const struct link *link, const struct flow *of, uint32_t own)
 {
+	return link->flows == own ? 0 : link->fixed - (own ? of->rate : 0);
+}
+
+/* Whether so much more or less of a flow changes nothing for others: no link of its holds back any. */
+static bool is_free(const struct links *links, uint32_t flow, double cap_bytes_s, uint32_t own)
+{
+	const struct flow *of = &links->flows[flow];
 	const struct hop *hops = &links->hops[flow * links->stride];
 
-	for (uint32_t i = 0; i < links->flows[flow].hop_count; i++) {
+	if (of->bottleneck != NONE)
+		return false;
+	for (uint32_t i = 0; i < of->hop_count; i++) {
 		const struct link *link = &links->links[hops[i].link];
 
-		if (link->dirty || link->component != LINK_FREE)
+		if (link->dirty || (link->component != LINK_FREE && link->flows != own))
+			return false;
+		if (used_by_others(link, of, own) + cap_bytes_s > link->capacity_bytes_s * (1 - LINK_ROOM))
 			return false;
 	}
 	return true;
@@ -376,6 +388,41 @@ static void bring_up(struct links *links, struct flow *of, int64_t now_ns)
 	of->mixed = true;
 }
 
+/* The flow gets all that it wants. own: 1 when it was there before. */
+static void demand_freely(struct links *links, uint32_t flow, double cap_bytes_s, uint32_t own,
+                          int64_t now_ns)
+{
+	struct flow *of = &links->flows[flow];
+	const struct hop *hops = &links->hops[flow * links->stride];
+
+	if (own && of->since_ns != now_ns)
+		bring_up(links, of, now_ns);
+	for (uint32_t i = 0; i < of->hop_count; i++) {
+		struct link *link = &links->links[hops[i].link];
+
+		link->fixed = used_by_others(link, of, own) + cap_bytes_s;
+		link->component = LINK_FREE;
+	}
+	of->since_ns = now_ns;
+	of->cap_bytes_s = of->rate = cap_bytes_s;
+	links->stirred = true;
+	if (!own)
+		attach(links, flow);
+}
+
+static void leave_freely(struct links *links, uint32_t flow)
+{
+	const struct flow *of = &links->flows[flow];
+	const struct hop *hops = &links->hops[flow * links->stride];
+
+	for (uint32_t i = 0; i < of->hop_count; i++) {
+		struct link *link = &links->links[hops[i].link];
+
+		link->fixed = used_by_others(link, of, 1);
+	}
+	links->stirred = true;
+}
+
 static void stop_flow(struct links *links, uint32_t flow, int64_t now_ns)
 {
 	struct flow *of = &links->flows[flow];
@@ -384,8 +431,11 @@ static void stop_flow(struct links *links, uint32_t flow, int64_t now_ns)
 
 	bring_up(links, of, now_ns);
 	links_wake_drop(links, flow, now_ns);
+	quick = is_free(links, flow, 0, 1);
+	if (quick)
+		leave_freely(links, flow);
 	detach(links, flow);
-	quick = leave_quickly(links, flow, now_ns) || leave_freely(links, flow);
+	quick = quick || leave_quickly(links, flow, now_ns);
 	if (!quick && of->bottleneck != NONE) {
 		struct link *link = &links->links[of->bottleneck];
 
@@ -410,6 +460,10 @@ void links_demand(struct links *links, uint32_t flow, double cap_bytes_s, int64_
 		return;
 	if (cap_bytes_s == 0) {
 		stop_flow(links, flow, now_ns);
+		return;
+	}
+	if (is_free(links, flow, cap_bytes_s, before > 0)) {
+		demand_freely(links, flow, cap_bytes_s, before > 0, now_ns);
 		return;
 	}
 	of->cap_bytes_s = cap_bytes_s;

@@ -17,9 +17,6 @@ static const double TOLD = 4;
 /* Differences of rates that are rounding only. */
 static const double SAME = 1e-12;
 
-/* So much of a link left over is no rounding. */
-static const double ROOM = 1e-9;
-
 /* ------------------------------------------------------------------ what hangs together */
 
 static void part_add_link(struct links *links, uint32_t index)
@@ -102,7 +99,7 @@ static double share_of(const struct link *link)
  * none. wanted: stands in next_level meanwhile. */
 static bool has_room(const struct link *link)
 {
-	return link->next_level < link->capacity_bytes_s * (1 - ROOM);
+	return link->next_level < link->capacity_bytes_s * (1 - LINK_ROOM);
 }
 
 static void sum_wanted(struct links *links)
@@ -482,4 +479,5 @@ void links_solve(struct links *links, int64_t now_ns, links_changed changed, voi
 			tell_members(links, links->moved[i], changed, context);
 	}
 	links->moved_count = 0;
+	links->stirred = false;
 }
