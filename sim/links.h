@@ -24,7 +24,7 @@
  * time for fair queueing (Parekh, Gallager, IEEE/ACM Transactions on Networking 1993), a change of the rate
  * costs nothing then but another time for the first of them.
  */
-enum { LINK_WATCHED = 4, LINK_CROWD = 64 };
+enum { LINK_WATCHED = 4, LINK_CROWD = 48 };
 #define LINK_FREE (NONE - 1)
 
 /* So much of a link left over is no rounding. */

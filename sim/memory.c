@@ -253,10 +253,12 @@ static bool go_on(struct world *world, struct move *move, double dt_s)
 		enum precopy_event event;
 
 		if (next_s > dt_s + SECONDS_PER_NS) {
-			precopy_advance(precopy, dt_s);
+			if (dt_s > 0)
+				precopy_advance(precopy, dt_s);
 			return false;
 		}
-		precopy_advance(precopy, at_most(next_s, dt_s));
+		if (dt_s > 0 && next_s > 0)
+			precopy_advance(precopy, at_most(next_s, dt_s));
 		dt_s = at_least(dt_s - next_s, 0);
 		record_memory(world, move);
 		event = precopy_step(precopy);

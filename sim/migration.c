@@ -488,7 +488,7 @@ void move_due(struct world *world, struct move *move, bool by_bytes)
 		steer_returned(world, move, COMMAND_START, NULL);
 	} else {
 		pass_stage(world, move);
-		if (move->kind != MOVE_EVACUATE && steer_due_ns(move) <= world->now_ns) {
+		if (!by_bytes && move->kind != MOVE_EVACUATE && steer_due_ns(move) <= world->now_ns) {
 			memory_catch_up(world, move);
 			steer_timer(world, move);
 		}
