@@ -22,6 +22,7 @@
 
 #include <math.h>
 #include <stddef.h>
+#include <string.h>
 
 /* Faster than any link; keeps infinities out of the arithmetic. */
 static const double RATE_MAX = 1e15;
@@ -554,10 +555,11 @@ static enum precopy_event finish(struct precopy *precopy)
 enum precopy_event precopy_step(struct precopy *precopy)
 {
 	enum precopy_event event = PRECOPY_NOTHING;
+	double taken = precopy->taken_bytes;
 
 	must(precopy->event_s <= SAME_S);
 	fill_sockets(precopy);
-	if (precopy->phase == PRECOPY_COPYING)
+	if (precopy->taken_bytes != taken)
 		precopy_parts_note(precopy);
 	switch (precopy->phase) {
 	case PRECOPY_SETUP:
@@ -593,7 +595,10 @@ void precopy_start(struct precopy *ret_precopy, const struct precopy_input *inpu
 	must(input->bandwidth_bytes_s >= 0 && input->setup_s >= 0);
 	must(input->stop_s >= 0 && input->switchover_s >= 0);
 	must(input->haste > -1);
-	*ret_precopy = (struct precopy){ .input = *input, .stopped_s = -1 };
+	/* Parts are what part_count says: millions of migrations need not clear them all. */
+	memset(ret_precopy, 0, offsetof(struct precopy, part));
+	ret_precopy->input = *input;
+	ret_precopy->stopped_s = -1;
 	ret_precopy->input.bandwidth_bytes_s = at_most(input->bandwidth_bytes_s, RATE_MAX);
 	ret_precopy->cap_bytes_s = cap_of(&ret_precopy->input);
 	ret_precopy->downtime_limit_s = at_least(downtime_limit_s, 0);

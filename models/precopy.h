@@ -100,7 +100,6 @@ struct precopy {
 	bool at_window_start; /* this window's bytes have not been sent yet */
 	struct precopy_pace pace;
 	uint32_t part_count;
-	struct precopy_part part[PRECOPY_PARTS]; /* the next to be sent first */
 	double cursor;        /* where the first part begins, a share of what is written to: [0, 1) */
 	double sweep_phase;   /* DIRTY_SEQUENTIAL: where the guest wrote at clock 0, the same way */
 	double known_bytes;   /* of all parts, on the wire, at the last sync */
@@ -122,6 +121,7 @@ struct precopy {
 	double tick_left_s;       /* background syncs: to the next tick of the timer, and … */
 	uint32_t tick_iterations; /* … iterations at the last one */
 	double tail_s;            /* SWITCHING: what comes after the last byte */
+	struct precopy_part part[PRECOPY_PARTS]; /* the next to be sent first; the last member */
 };
 
 /* Begins a migration at now_s = 0, PRECOPY_SETUP (or COPYING when setup_s is 0), the rate 0. */

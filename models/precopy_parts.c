@@ -11,6 +11,8 @@
 static const double PAGE = 4096.0;
 /* What luck is asked for where a sequential writer is: no window has this number. */
 static const uint64_t SWEEP = UINT64_MAX;
+/* e^-x is nothing beside 1 from here on: a double has 53 bits. */
+static const double KERNEL_DONE = 40;
 /* Chunks of the dirty log are told apart in at most this many groups a round. */
 enum { CHUNK_GROUPS = 3 };
 
@@ -65,12 +67,10 @@ void precopy_parts_note(struct precopy *precopy)
 	}
 }
 
-double precopy_parts_before_zeros(const struct precopy *precopy)
+double precopy_parts_find_zeros(const struct precopy *precopy)
 {
 	double before = -precopy->taken_bytes;
 
-	if (!(precopy->scan_left_s > 0))
-		return INFINITY;
 	for (uint32_t i = 0; i < precopy->part_count; i++) {
 		if (precopy->part[i].zero)
 			return at_least(before, 0);
@@ -112,7 +112,11 @@ static double kernel_pages_in(const struct precopy *precopy, double clock_s)
 {
 	const struct hypervisor *row = precopy->input.hypervisor;
 
-	return row->kernel_s > 0 ? -row->kernel_pages * expm1(-clock_s / row->kernel_s) : 0;
+	if (!(row->kernel_s > 0))
+		return 0;
+	if (clock_s > KERNEL_DONE * row->kernel_s)
+		return row->kernel_pages;
+	return -row->kernel_pages * expm1(-clock_s / row->kernel_s);
 }
 
 /* Unique pages written in the whole guest since its clocks stood there. */

@@ -8,6 +8,8 @@
 #include "models/bounds.h"
 #include "models/precopy.h"
 
+#include <math.h>
+
 /* Numbers closer together than this share of them are the same. */
 static const double SAME = 1e-9;
 
@@ -30,6 +32,11 @@ static inline double precopy_parts_unsent(const struct precopy *precopy)
 double precopy_parts_last(const struct precopy *precopy, double pending);
 
 /* Bytes to be sent before the first zero page; INFINITY: it is behind us. */
-double precopy_parts_before_zeros(const struct precopy *precopy);
+double precopy_parts_find_zeros(const struct precopy *precopy);
+
+static inline double precopy_parts_before_zeros(const struct precopy *precopy)
+{
+	return precopy->scan_left_s > 0 ? precopy_parts_find_zeros(precopy) : INFINITY;
+}
 
 #endif

@@ -86,6 +86,19 @@ static uint32_t find_target(struct world *world, const struct request *request, 
 
 /* ------------------------------------------------------------------ live */
 
+static void live_begin(struct world *world, struct activity *activity)
+{
+	const struct action *action = activity->action;
+	struct request request = live_request(world, action);
+	const char *message;
+	uint32_t to = find_target(world, &request, action->to, &message);
+
+	if (to == NONE)
+		action_reject(world, activity, action->vm, action->to, METHOD_LIVE, message);
+	else
+		activity->move = move_start(world, activity, MOVE_LIVE, action->vm, to, NONE);
+}
+
 void live_start(struct world *world, struct activity *activity)
 {
 	const struct action *action = activity->action;
@@ -96,8 +109,10 @@ void live_start(struct world *world, struct activity *activity)
 		return;
 	}
 	state_set_vm_busy(world->state, action->vm, true);
-	if (queue_may_start(world, activity, action->vm))
-		live_turn(world, activity);
+	if (!queue_may_start(world, activity, action->vm))
+		return;
+	state_set_vm_busy(world->state, action->vm, false);
+	live_begin(world, activity);
 }
 
 /* It is scheduled when it starts. Meanwhile the VM or its host may have changed. */
@@ -105,23 +120,14 @@ void live_turn(struct world *world, struct activity *activity)
 {
 	const struct action *action = activity->action;
 	const char *message;
-	struct request request;
-	uint32_t to;
 
 	if (world->state->vm_target[action->vm] == NONE)
 		state_set_vm_busy(world->state, action->vm, false);
 	message = live_refusal(world, action);
-	if (message) {
+	if (message)
 		action_reject(world, activity, action->vm, action->to, METHOD_LIVE, message);
-		return;
-	}
-	request = live_request(world, action);
-	to = find_target(world, &request, action->to, &message);
-	if (to == NONE) {
-		action_reject(world, activity, action->vm, action->to, METHOD_LIVE, message);
-		return;
-	}
-	activity->move = move_start(world, activity, MOVE_LIVE, action->vm, to, NONE);
+	else
+		live_begin(world, activity);
 }
 
 void live_moved(struct world *world, struct activity *activity, const struct move_end *end)

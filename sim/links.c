@@ -3,6 +3,7 @@
 
 #include "core/arena.h"
 #include "core/must.h"
+#include "models/bounds.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -66,6 +67,7 @@ void links_reset(struct links *links)
 	links->flow_count = 0;
 	links->flow_free = NONE;
 	links->wake_order = 0;
+	links->stirred = false;
 	if (links->nics_changed)
 		set_speeds(links);
 }
@@ -173,7 +175,7 @@ void links_plan_wakes(struct links *links, uint32_t link, int64_t now_ns)
 	}
 	left_s = ((double)parts / WAKE_PARTS - links_service(of, now_ns)) / of->level;
 	if (left_s < 6e9)
-		events_set(&links->due, link, now_ns + (int64_t)ceil(fmax(left_s, 0) * 1e9), link);
+		events_set(&links->due, link, now_ns + whole_above(at_least(left_s, 0) * 1e9), link);
 	else
 		events_drop(&links->due, link);
 }
@@ -304,12 +306,12 @@ static bool join_quickly(struct links *links, uint32_t flow, int64_t now_ns)
 	bottleneck = &links->links[sole];
 	level = (bottleneck->capacity_bytes_s - bottleneck->fixed) /
 	        (bottleneck->members_weight + of->weight);
-	high = fmin(bottleneck->high, of->cap_bytes_s / of->weight);
+	high = at_most(bottleneck->high, of->cap_bytes_s / of->weight);
 	for (uint32_t i = 0; i < of->hop_count; i++) {
 		const struct link *link = &links->links[hops[i].link];
 
 		if (hops[i].link != sole && !is_watched(bottleneck, hops[i].link))
-			high = fmin(high, link->capacity_bytes_s / link->weight);
+			high = at_most(high, link->capacity_bytes_s / link->weight);
 	}
 	if (bottleneck->members == 0 || !holds_at(links, bottleneck, level, high))
 		return false;
@@ -346,15 +348,26 @@ static bool leave_quickly(struct links *links, uint32_t flow, int64_t now_ns)
 	return true;
 }
 
-/* Where no link holds back any flow, one less changes nothing. */
-static bool leave_freely(const struct links *links, uint32_t flow)
+/* What others use of a link that holds back none of them. own: as of sole_bottleneck. */
+static double used_by_others(const struct link *link, const struct flow *of, uint32_t own)
 {
+	return link->flows == own ? 0 : link->fixed - (own ? of->rate : 0);
+}
+
+/* Whether so much more or less of a flow changes nothing for others: no link of its holds back any. */
+static bool is_free(const struct links *links, uint32_t flow, double cap_bytes_s, uint32_t own)
+{
+	const struct flow *of = &links->flows[flow];
 	const struct hop *hops = &links->hops[flow * links->stride];
 
-	for (uint32_t i = 0; i < links->flows[flow].hop_count; i++) {
+	if (of->bottleneck != NONE)
+		return false;
+	for (uint32_t i = 0; i < of->hop_count; i++) {
 		const struct link *link = &links->links[hops[i].link];
 
-		if (link->dirty || link->component != LINK_FREE)
+		if (link->dirty || (link->component != LINK_FREE && link->flows != own))
+			return false;
+		if (used_by_others(link, of, own) + cap_bytes_s > link->capacity_bytes_s * (1 - LINK_ROOM))
 			return false;
 	}
 	return true;
@@ -375,6 +388,41 @@ static void bring_up(struct links *links, struct flow *of, int64_t now_ns)
 	of->mixed = true;
 }
 
+/* The flow gets all that it wants. own: 1 when it was there before. */
+static void demand_freely(struct links *links, uint32_t flow, double cap_bytes_s, uint32_t own,
+                          int64_t now_ns)
+{
+	struct flow *of = &links->flows[flow];
+	const struct hop *hops = &links->hops[flow * links->stride];
+
+	if (own && of->since_ns != now_ns)
+		bring_up(links, of, now_ns);
+	for (uint32_t i = 0; i < of->hop_count; i++) {
+		struct link *link = &links->links[hops[i].link];
+
+		link->fixed = used_by_others(link, of, own) + cap_bytes_s;
+		link->component = LINK_FREE;
+	}
+	of->since_ns = now_ns;
+	of->cap_bytes_s = of->rate = cap_bytes_s;
+	links->stirred = true;
+	if (!own)
+		attach(links, flow);
+}
+
+static void leave_freely(struct links *links, uint32_t flow)
+{
+	const struct flow *of = &links->flows[flow];
+	const struct hop *hops = &links->hops[flow * links->stride];
+
+	for (uint32_t i = 0; i < of->hop_count; i++) {
+		struct link *link = &links->links[hops[i].link];
+
+		link->fixed = used_by_others(link, of, 1);
+	}
+	links->stirred = true;
+}
+
 static void stop_flow(struct links *links, uint32_t flow, int64_t now_ns)
 {
 	struct flow *of = &links->flows[flow];
@@ -383,8 +431,11 @@ static void stop_flow(struct links *links, uint32_t flow, int64_t now_ns)
 
 	bring_up(links, of, now_ns);
 	links_wake_drop(links, flow, now_ns);
+	quick = is_free(links, flow, 0, 1);
+	if (quick)
+		leave_freely(links, flow);
 	detach(links, flow);
-	quick = leave_quickly(links, flow, now_ns) || leave_freely(links, flow);
+	quick = quick || leave_quickly(links, flow, now_ns);
 	if (!quick && of->bottleneck != NONE) {
 		struct link *link = &links->links[of->bottleneck];
 
@@ -411,6 +462,10 @@ void links_demand(struct links *links, uint32_t flow, double cap_bytes_s, int64_
 		stop_flow(links, flow, now_ns);
 		return;
 	}
+	if (is_free(links, flow, cap_bytes_s, before > 0)) {
+		demand_freely(links, flow, cap_bytes_s, before > 0, now_ns);
+		return;
+	}
 	of->cap_bytes_s = cap_bytes_s;
 	if (before == 0) {
 		of->since_ns = now_ns;
@@ -422,7 +477,7 @@ void links_demand(struct links *links, uint32_t flow, double cap_bytes_s, int64_
 	if (of->bottleneck != NONE && cap_bytes_s >= links->links[of->bottleneck].level * of->weight) {
 		struct link *link = &links->links[of->bottleneck];
 
-		link->high = fmin(link->high, cap_bytes_s / of->weight);
+		link->high = at_most(link->high, cap_bytes_s / of->weight);
 		return;
 	}
 	links_mark(links, links->hops[flow * links->stride].link);

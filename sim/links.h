@@ -24,8 +24,11 @@
  * time for fair queueing (Parekh, Gallager, IEEE/ACM Transactions on Networking 1993), a change of the rate
  * costs nothing then but another time for the first of them.
  */
-enum { LINK_WATCHED = 4, LINK_CROWD = 64 };
+enum { LINK_WATCHED = 4, LINK_CROWD = 48 };
 #define LINK_FREE (NONE - 1)
+
+/* So much of a link left over is no rounding. */
+#define LINK_ROOM 1e-9
 
 struct link {
 	double capacity_bytes_s;
@@ -92,6 +95,7 @@ struct links {
 	uint32_t *path; /* scratch */
 	uint32_t link_count, flow_count, flow_room, flow_free, stride;
 	bool nics_changed;
+	bool stirred; /* a flow came, went or changed that no link holds back, since the last links_solve */
 	uint32_t *dirty, *moved;
 	uint32_t dirty_count, moved_count, stamp;
 	struct events due; /* by link: when the first of its wakes comes, at its level now */

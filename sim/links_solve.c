@@ -2,6 +2,7 @@
 #include "sim/links.h"
 
 #include "core/must.h"
+#include "models/bounds.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -15,9 +16,6 @@ static const double TOLD = 4;
 
 /* Differences of rates that are rounding only. */
 static const double SAME = 1e-12;
-
-/* So much of a link left over is no rounding. */
-static const double ROOM = 1e-9;
 
 /* ------------------------------------------------------------------ what hangs together */
 
@@ -94,14 +92,14 @@ static void heap_down(struct links *links, uint32_t at)
 
 static double share_of(const struct link *link)
 {
-	return fmax(link->left, 0) / link->open_weight;
+	return at_least(link->left, 0) / link->open_weight;
 }
 
 /* Whether a link has room for all that its flows want, by more than rounding could make of it: it holds back
  * none. wanted: stands in next_level meanwhile. */
 static bool has_room(const struct link *link)
 {
-	return link->next_level < link->capacity_bytes_s * (1 - ROOM);
+	return link->next_level < link->capacity_bytes_s * (1 - LINK_ROOM);
 }
 
 static void sum_wanted(struct links *links)
@@ -376,10 +374,10 @@ static void watch(struct links *links, struct link *bottleneck, uint32_t index)
 		const struct link *last = &links->links[bottleneck->watched[at - 1]];
 
 		if (full_at(&links->links[index]) >= full_at(last)) {
-			bottleneck->high = fmin(bottleneck->high, full_at(&links->links[index]));
+			bottleneck->high = at_most(bottleneck->high, full_at(&links->links[index]));
 			return;
 		}
-		bottleneck->high = fmin(bottleneck->high, full_at(last));
+		bottleneck->high = at_most(bottleneck->high, full_at(last));
 		at--;
 	} else {
 		bottleneck->watched_count++;
@@ -400,9 +398,9 @@ static void take_range(struct links *links, uint32_t sole)
 		const struct flow *flow = &links->flows[links->part_flows[i]];
 
 		if (flow->bottleneck == NONE)
-			bottleneck->low = fmax(bottleneck->low, flow->cap_bytes_s / flow->weight);
+			bottleneck->low = at_least(bottleneck->low, flow->cap_bytes_s / flow->weight);
 		else
-			bottleneck->high = fmin(bottleneck->high, flow->cap_bytes_s / flow->weight);
+			bottleneck->high = at_most(bottleneck->high, flow->cap_bytes_s / flow->weight);
 	}
 	for (uint32_t i = 0; i < links->part_link_count; i++) {
 		struct link *link = &links->links[links->part_links[i]];
@@ -481,4 +479,5 @@ void links_solve(struct links *links, int64_t now_ns, links_changed changed, voi
 			tell_members(links, links->moved[i], changed, context);
 	}
 	links->moved_count = 0;
+	links->stirred = false;
 }

@@ -208,15 +208,35 @@ static void trace_event(struct world *world, const struct move *move, enum preco
 	}
 }
 
+/*
+ * Whether the core may do something as soon as it hears of progress. If not, it hears of it when it is asked
+ * what time makes of it: that a migration makes none is known hours later.
+ */
+static bool awaits_progress(const struct move *move)
+{
+	return move->core.state != MIGRATION_COPYING || move->timing.post_copy ||
+	       isfinite(move->timing.no_progress_s);
+}
+
+void memory_catch_up(struct world *world, struct move *move)
+{
+	const struct precopy *precopy = &move->precopy;
+
+	/* A page less is progress; less than that is rounding. */
+	if (move->stage == STAGE_MEMORY && precopy->phase == PRECOPY_COPYING &&
+	    precopy->min_pending_bytes < move->core.low_bytes - PAGE)
+		steer_progress(world, move, precopy->min_pending_bytes,
+		               move->memory_ns + seconds_ns(precopy->min_pending_s));
+}
+
 static void tell_event(struct world *world, struct move *move, enum precopy_event event)
 {
-	double left = precopy_remaining_bytes(&move->precopy);
-
 	switch (event) {
 	case PRECOPY_STARTED:
 	case PRECOPY_SYNCED:
 	case PRECOPY_THROTTLED:
-		steer_progress(world, move, left, world->now_ns);
+		if (awaits_progress(move))
+			steer_progress(world, move, precopy_remaining_bytes(&move->precopy), world->now_ns);
 		break;
 	case PRECOPY_STOPPED:
 		steer_tell(world, move, EVENT_STOPPED);
@@ -246,10 +266,12 @@ static bool go_on(struct world *world, struct move *move, double dt_s)
 		enum precopy_event event;
 
 		if (next_s > dt_s + SECONDS_PER_NS) {
-			precopy_advance(precopy, dt_s);
+			if (dt_s > 0)
+				precopy_advance(precopy, dt_s);
 			return false;
 		}
-		precopy_advance(precopy, at_most(next_s, dt_s));
+		if (dt_s > 0 && next_s > 0)
+			precopy_advance(precopy, at_most(next_s, dt_s));
 		dt_s = at_least(dt_s - next_s, 0);
 		record_memory(world, move);
 		event = precopy_step(precopy);
@@ -300,23 +322,28 @@ bool memory_pass(struct world *world, struct move *move, double dt_s, double wir
 		if (go_on(world, move, dt_s))
 			return true;
 	}
-	/* A page less is progress; less than that is rounding. */
-	if (precopy->phase == PRECOPY_COPYING && precopy->min_pending_bytes < move->core.low_bytes - PAGE)
-		steer_progress(world, move, precopy->min_pending_bytes,
-		               move->memory_ns + seconds_ns(precopy->min_pending_s));
+	if (awaits_progress(move))
+		memory_catch_up(world, move);
 	return false;
 }
 
-void memory_despair(struct world *world, struct move *move)
+/* When it last made progress, or its limit or rate changed, as far as the core has heard. */
+static int64_t last_chance_ns(const struct move *move)
 {
 	const struct migration *core = &move->core;
 	int64_t since_ns = core->low_ns > core->limit_since_ns ? core->low_ns : core->limit_since_ns;
 
+	return since_ns > move->chance_ns ? since_ns : move->chance_ns;
+}
+
+void memory_despair(struct world *world, struct move *move)
+{
 	if (move->stage != STAGE_MEMORY || move->precopy.phase != PRECOPY_COPYING ||
-	    !isfinite(move->timing.timeout_s) || isfinite(move->timing.no_progress_s))
+	    !isfinite(move->timing.timeout_s) || isfinite(move->timing.no_progress_s) ||
+	    world->now_ns < last_chance_ns(move) + seconds_ns(NEVER_S))
 		return;
-	since_ns = since_ns > move->chance_ns ? since_ns : move->chance_ns;
-	if (world->now_ns >= since_ns + seconds_ns(NEVER_S))
+	memory_catch_up(world, move);
+	if (world->now_ns >= last_chance_ns(move) + seconds_ns(NEVER_S))
 		move->hopeless = true;
 }
 
@@ -347,7 +374,7 @@ int64_t memory_next_ns(struct world *world, struct move *move)
 		return TIME_NEVER;
 	}
 	links_wake_drop(&world->links, move->flow, world->now_ns);
-	return next_s < 6e9 ? world->now_ns + (int64_t)ceil(next_s * 1e9) : TIME_NEVER;
+	return next_s < 6e9 ? world->now_ns + whole_above(next_s * 1e9) : TIME_NEVER;
 }
 
 double memory_demand(const struct move *move)

@@ -38,6 +38,9 @@ enum memory_pace {
 bool memory_pass(struct world *world, struct move *move, double dt_s, double wire_bytes,
                  enum memory_pace pace);
 
+/* Tells the core of progress that it has not heard of yet. */
+void memory_catch_up(struct world *world, struct move *move);
+
 /* The downtime limit is so many ms from now on. */
 void memory_limit(struct world *world, struct move *move, double limit_ms);
 

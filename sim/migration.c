@@ -3,6 +3,7 @@
 
 #include "core/flavor.h"
 #include "core/must.h"
+#include "models/bounds.h"
 #include "sim/actions.h"
 #include "sim/alarms.h"
 #include "sim/loads.h"
@@ -168,7 +169,7 @@ static double demand_of(const struct move *move)
 static int64_t disks_next_ns(struct world *world, const struct move *move)
 {
 	double rate = links_rate(&world->links, move->flow) * move->efficiency,
-	       left = fmax(move->left_bytes, 0);
+	       left = at_least(move->left_bytes, 0);
 
 	if (links_is_crowded(&world->links, move->flow)) {
 		links_wake(&world->links, move->flow, left / move->efficiency, world->now_ns);
@@ -487,8 +488,10 @@ void move_due(struct world *world, struct move *move, bool by_bytes)
 		steer_returned(world, move, COMMAND_START, NULL);
 	} else {
 		pass_stage(world, move);
-		if (move->kind != MOVE_EVACUATE)
+		if (!by_bytes && move->kind != MOVE_EVACUATE && steer_due_ns(move) <= world->now_ns) {
+			memory_catch_up(world, move);
 			steer_timer(world, move);
+		}
 	}
 	if (ends(world, move))
 		return;

@@ -246,7 +246,7 @@ static void settle_links(struct world *world)
 static bool links_pending(const struct world *world)
 {
 	return world->links.dirty_count > 0 || world->links.moved_count > 0 ||
-	       (world->recorder && world->recorder->stale);
+	       (world->recorder && (world->recorder->stale || world->links.stirred));
 }
 
 /* Nothing will ever happen again, but moves are under way: a link is down and there is no time limit. */
