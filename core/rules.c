@@ -603,6 +603,14 @@ bool lock_leaves(const struct state *state, uint32_t vm)
 	return vm_state == VM_STOPPED || vm_state == VM_ERROR || vm_state == VM_DELETED;
 }
 
+bool vm_runs(const struct state *state, uint32_t vm)
+{
+	uint8_t vm_state = state->vm_state[vm];
+
+	return vm_state == VM_ACTIVE || vm_state == VM_PAUSED || vm_state == VM_RESCUED ||
+	       vm_state == VM_VERIFY_RESIZE;
+}
+
 enum method lock_method(const struct state *state, uint32_t vm)
 {
 	uint8_t vm_state = state->vm_state[vm];

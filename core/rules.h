@@ -99,6 +99,9 @@ const struct vm_rule *rules_lock_rejected(const struct state *state, uint32_t vm
 /* Whether a lock leaves the VM where it is: stopped, in error, deleted. */
 bool lock_leaves(const struct state *state, uint32_t vm);
 
+/* Whether the VM goes down with its host, so that it has to be built anew elsewhere when the host fails. */
+bool vm_runs(const struct state *state, uint32_t vm);
+
 /* Whether the lock may move the VM cold: an image's root disk must not be too large to be copied. */
 bool lock_cold_allowed(const struct state *state, uint32_t vm);
 

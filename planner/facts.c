@@ -37,8 +37,7 @@ void reaches_free(struct reaches *reaches)
 	*reaches = (struct reaches){ 0 };
 }
 
-/* The hosts that would take a VM of the shape if they were empty, its own host not left out. */
-static const bool *domain_of(struct reaches *reaches, uint32_t vm)
+const bool *reach_domain(struct reaches *reaches, uint32_t vm)
 {
 	uint32_t shape = reaches->shapes->of_vm[vm], host_count = reaches->state->cluster->host_count;
 	struct request request = request_for(reaches->state, MOVE_LIVE, vm);
@@ -63,7 +62,7 @@ bool reach_may_be(struct reaches *reaches, uint32_t vm, uint32_t host)
 
 	if (state->vm_host[vm] == host)
 		return true;
-	if (order_method(state, vm) == METHOD_NONE || !domain_of(reaches, vm)[host])
+	if (order_method(state, vm) == METHOD_NONE || !reach_domain(reaches, vm)[host])
 		return false;
 	if (!is_strictly_affine(state, vm))
 		return true;
@@ -317,7 +316,7 @@ static void gather(struct room *room)
 			room->hosts[room->host_count++] = host;
 	}
 	for (uint32_t shape = 0; shape < shapes->count; shape++) {
-		const bool *domain = domain_of(room->reaches, shapes->shapes[shape].vm);
+		const bool *domain = reach_domain(room->reaches, shapes->shapes[shape].vm);
 
 		room->shape_inside[shape] = true;
 		for (uint32_t host = 0; host < state->cluster->host_count; host++)

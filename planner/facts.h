@@ -21,6 +21,9 @@ struct reaches {
 void reaches_create(struct reaches *ret_reaches, const struct shapes *shapes, const struct state *state);
 void reaches_free(struct reaches *reaches);
 
+/* By host: whether it would take a VM of that VM's shape if it was empty, the VM's own host not left out. */
+const bool *reach_domain(struct reaches *reaches, uint32_t vm);
+
 /* Whether a VM that is somewhere can ever be on a host. Only for states in which nothing has moved. */
 bool reach_may_be(struct reaches *reaches, uint32_t vm, uint32_t host);
 

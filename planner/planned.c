@@ -34,6 +34,7 @@ struct finding {
 	struct goal goal;
 	const struct judge *judge;
 	struct direct direct;
+	bool only_moves; /* why there are none is not asked */
 	uint64_t steps_left;
 	struct planned *planned;
 	uint32_t *movers, mover_count;
@@ -397,9 +398,29 @@ static void find_answer(struct finding *finding)
 	/* They can leave, if only against a policy. */
 	if (planned->order_count == finding->mover_count || make_room(finding))
 		return;
-	look_at_ends(finding);
+	planned->verdict = PLANNED_UNKNOWN;
+	if (!finding->only_moves || is_small(finding))
+		look_at_ends(finding);
 	if (planned->verdict == PLANNED_UNKNOWN && is_small(finding))
 		search_exactly(finding, UINT64_MAX);
+}
+
+static void find(struct finding *finding, const uint32_t *hosts, uint32_t count, const bool *later)
+{
+	struct chooser *chooser = finding->chooser;
+	struct planned *planned = finding->planned;
+
+	*planned = (struct planned){ 0 };
+	chooser_begin(chooser);
+	goal_create(&finding->goal, &chooser->state, hosts, count);
+	direct_create(&finding->direct, chooser, &finding->goal, later);
+	find_answer(finding);
+	if (planned->verdict != PLANNED_LOCKABLE)
+		planned->order_count = planned->broken_count = 0;
+	direct_free(&finding->direct);
+	goal_free(&finding->goal);
+	free(finding->movers);
+	chooser_begin(chooser);
 }
 
 void planned_find(struct chooser *chooser, struct reaches *reaches, const uint32_t *hosts, uint32_t count,
@@ -411,17 +432,19 @@ void planned_find(struct chooser *chooser, struct reaches *reaches, const uint32
 		                   .steps_left = steps,
 		                   .planned = ret_planned };
 
-	*ret_planned = (struct planned){ 0 };
-	chooser_begin(chooser);
-	goal_create(&finding.goal, &chooser->state, hosts, count);
-	direct_create(&finding.direct, chooser, &finding.goal, later);
-	find_answer(&finding);
-	if (ret_planned->verdict != PLANNED_LOCKABLE)
-		ret_planned->order_count = ret_planned->broken_count = 0;
-	direct_free(&finding.direct);
-	goal_free(&finding.goal);
-	free(finding.movers);
-	chooser_begin(chooser);
+	find(&finding, hosts, count, later);
+}
+
+void planned_try(struct chooser *chooser, struct reaches *reaches, const uint32_t *hosts, uint32_t count,
+                 uint64_t steps, struct planned *ret_planned)
+{
+	struct finding finding = { .chooser = chooser,
+		                   .reaches = reaches,
+		                   .only_moves = true,
+		                   .steps_left = steps,
+		                   .planned = ret_planned };
+
+	find(&finding, hosts, count, NULL);
 }
 
 void planned_plan(const struct planned *planned, const struct state *state, const struct amounts *amounts,

@@ -39,6 +39,13 @@ enum { PLANNED_STEPS_PER_SECOND = 100000 };
 void planned_find(struct chooser *chooser, struct reaches *reaches, const uint32_t *hosts, uint32_t count,
                   const struct judge *judge, const bool *later, uint64_t steps, struct planned *ret_planned);
 
+/*
+ * The same without a judge, when only moves are wanted: in a large cluster no proof is looked for that there
+ * are none, which takes long there; PLANNED_UNKNOWN then.
+ */
+void planned_try(struct chooser *chooser, struct reaches *reaches, const uint32_t *hosts, uint32_t count,
+                 uint64_t steps, struct planned *ret_planned);
+
 void planned_free(struct planned *planned);
 
 /*

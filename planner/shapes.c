@@ -243,7 +243,7 @@ void shapes_fill(struct shapes *shapes, uint32_t index)
 			shape->hosts[shape->count++] = host;
 	}
 	shape->hosts = memory_resize(shape->hosts, shape->count, sizeof(shape->hosts[0]));
-	if (shapes->state->profile == PROFILE_NOVA)
+	if (shapes->state->profile == PROFILE_NOVA && !shapes->unweighed)
 		fill_weights(shape, &request);
 }
 

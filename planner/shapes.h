@@ -29,6 +29,7 @@ struct shapes {
 	const struct state *state; /* as the file describes it */
 	struct shape *shapes;
 	uint32_t count;
+	bool unweighed;        /* nobody asks what auto-scheduling prefers: hosts are not weighed */
 	uint32_t *of_vm;       /* shape by VM */
 	uint32_t *group_first; /* members of group g: group_members[group_first[g] … group_first[g + 1]) */
 	uint32_t *group_members;

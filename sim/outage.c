@@ -5,14 +5,6 @@
 #include "sim/alarms.h"
 #include "sim/trace.h"
 
-static bool is_running(const struct state *state, uint32_t vm)
-{
-	uint8_t vm_state = state->vm_state[vm];
-
-	return vm_state == VM_ACTIVE || vm_state == VM_PAUSED || vm_state == VM_RESCUED ||
-	       vm_state == VM_VERIFY_RESIZE;
-}
-
 /* The guest runs at the target already: without the target it is lost. */
 static bool is_over_there(const struct move *move)
 {
@@ -27,11 +19,11 @@ static void lose_guests(struct world *world, struct activity *activity, uint32_t
 	uint32_t count = 0, cursor = 0;
 
 	for (uint32_t vm = state_vms_first(state, host); vm != NONE; vm = state_vms_next(state, vm))
-		count += is_running(state, vm);
+		count += vm_runs(state, vm);
 	activity->vms = ARENA_ARRAY(&world->arena, uint32_t, count);
 	activity->vm_count = activity->next = activity->lost = 0;
 	for (uint32_t vm = state_vms_first(state, host); vm != NONE; vm = state_vms_next(state, vm)) {
-		if (is_running(state, vm))
+		if (vm_runs(state, vm))
 			activity->vms[activity->vm_count++] = vm;
 	}
 	if (count > 1)

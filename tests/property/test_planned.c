@@ -6,6 +6,7 @@
 #include "planner/planning.h"
 #include "planner/rolling.h"
 #include "tests/support/draw.h"
+#include "tests/support/judge.h"
 
 #include <criterion/criterion.h>
 
@@ -39,37 +40,6 @@ struct walk {
 	uint32_t best_broken, best_moves;
 	bool found;
 };
-
-/* Whether the platform moves the VM at all, written once more: by what stands in docs/rules.md. */
-static bool judge_movable(const struct state *state, uint32_t vm)
-{
-	const struct vm *of = &state->cluster->vms[vm];
-	enum method method = move_method(state, vm);
-	enum storage backing = vm_backing(state, vm);
-	bool local = vm_has_local_disks(state, vm) && backing != STORAGE_REMOTE;
-	bool live = !vm_has_pci(state, vm) &&
-	            (!local || (state->profile != PROFILE_TITANIUM && backing == STORAGE_LOCAL_IMAGE));
-
-	if ((of->state != VM_ACTIVE && of->state != VM_PAUSED) || of->task ||
-	    !state_host_up(state, state->vm_host[vm]) || (of->vote_reject && of->state == VM_ACTIVE))
-		return false;
-	if (live)
-		return true;
-	if (method != METHOD_COLD || of->state == VM_PAUSED)
-		return false;
-	return of->boot != BOOT_IMAGE ||
-	       state_flavor(state, vm)->disk_gib <= (backing == STORAGE_LOCAL_IMAGE ? 60
-	                                             : backing == STORAGE_LOCAL_LVM ? 20
-	                                                                            : INT64_MAX);
-}
-
-static bool judge_must_leave(const struct walk *judge, uint32_t vm)
-{
-	const struct state *state = judge->state;
-
-	return judge->goal[state->vm_host[vm]] && state->vm_state[vm] != VM_STOPPED &&
-	       state->vm_state[vm] != VM_ERROR;
-}
 
 static uint32_t number_of(const struct walk *judge)
 {
@@ -112,7 +82,7 @@ static void judge_look(struct walk *judge, uint32_t depth, const uint32_t *befor
 	uint32_t broken = 0;
 
 	for (uint32_t i = 0; i < judge->count; i++) {
-		if (judge_must_leave(judge, judge->vms[i]))
+		if (judge_must_leave(judge->state, judge->goal, judge->vms[i]))
 			return;
 	}
 	broken = judge_broken(judge, before);
@@ -180,7 +150,6 @@ static void judge_walk(struct walk *judge, const uint32_t *before)
 static const char *check_orders(struct state *state, const bool *goal, const struct planned *planned)
 {
 	uint32_t mark = state_mark(state);
-	struct walk judge = { .state = state, .goal = goal };
 	const char *wrong = NULL;
 
 	for (uint32_t i = 0; i < planned->order_count && !wrong; i++) {
@@ -196,7 +165,7 @@ static const char *check_orders(struct state *state, const bool *goal, const str
 			state_move(state, order->vm, order->to);
 	}
 	for (uint32_t vm = 0; vm < state->cluster->vm_count && !wrong; vm++) {
-		if (state->vm_host[vm] != NONE && judge_must_leave(&judge, vm))
+		if (state->vm_host[vm] != NONE && judge_must_leave(state, goal, vm))
 			wrong = "empty hosts";
 	}
 	state_rollback(state, mark);
@@ -254,7 +223,7 @@ static void check_goal(struct state *state, struct chooser *chooser, struct reac
 	}
 	for (uint32_t i = 0; i < judge.count; i++) {
 		places *= HOSTS_MOST;
-		movers += judge_must_leave(&judge, judge.vms[i]);
+		movers += judge_must_leave(state, wanted, judge.vms[i]);
 	}
 	for (uint32_t group = 0; group < cluster->group_count; group++)
 		before[group] = judge_violation(state, group);

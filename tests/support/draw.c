@@ -45,6 +45,7 @@ struct traits {
 	bool numa, pci, zones, aggregates, networks, dedicated, apart, ratios, disks, states, hosts_off,
 		models;
 	bool plain; /* room enough but on the NUMA nodes */
+	bool roomy; /* hosts have some memory left, and CPUs */
 	bool alike; /* all hosts but h0 have about the same left: ties */
 	uint32_t hosts, flavors, groups, group_percent;
 	uint32_t fill_percent; /* how many of the places on the other hosts are taken */
@@ -64,6 +65,7 @@ static struct traits draw_traits(struct draw *draw, const struct draw_size *size
 	return (struct traits){
 		.numa = size->numa || draw_percent(draw, 20),
 		.plain = size->numa,
+		.roomy = size->roomy,
 		.alike = draw_percent(draw, 15),
 		.pci = draw_percent(draw, 15),
 		.zones = draw_percent(draw, 20),
@@ -146,6 +148,8 @@ static void size_host(struct draw *draw, const struct traits *traits, const stru
 		*ret_cpus = vcpus + 8;
 		return;
 	}
+	if (traits->roomy)
+		gib = used_gib + draw_between(draw, 1, 6);
 	*ret_gib = gib > 0 ? gib : 1;
 	*ret_cpus = traits->tight ? 1 + vcpus + draw_below(draw, 5) : 4 + vcpus + draw_below(draw, 20);
 }

@@ -28,6 +28,7 @@ struct draw_size {
 	uint32_t first_host_vms_most; /* VMs on host h0 */
 	uint32_t other_host_vms_most; /* on each other host, besides strays */
 	bool moves;                   /* no VM has anything that rejects a lock at once */
+	bool roomy;                   /* each host has room for a VM or two more */
 	bool numa;                    /* hosts have several NUMA nodes and little else that matters */
 };
 
