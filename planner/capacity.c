@@ -9,10 +9,10 @@
 #include <string.h>
 
 /*
- * Where the ticks go, in percent of all, each part beginning where the one before ended: what auto-scheduling
- * reaches, the other ways to place VMs, all placements.
+ * Where the ticks go, in percent of all, each part beginning where the one before ended: bounds, what
+ * auto-scheduling reaches, the other ways to place VMs, all placements.
  */
-enum { UNTIL_SCHEDULED = 35, UNTIL_WAYS = 65, UNTIL_EXACT = 100 };
+enum { UNTIL_BOUNDS = 20, UNTIL_SCHEDULED = 45, UNTIL_WAYS = 70, UNTIL_EXACT = 100 };
 
 /* Steps for one set's verdict, as parts of all: for the cluster as it is, and where another number will do too.
  */
@@ -20,6 +20,9 @@ enum { STEPS_SHARE_NOW = 10, STEPS_SHARE_FEW = 500 };
 
 /* Beyond this many units the last one is not looked for where a way ends. */
 enum { EXACT_MOST = 2000 };
+
+/* Hosts times VMs beyond which there are too many placements to begin with. */
+enum { PAIRS_MOST = 1000000 };
 
 static uint64_t ticks_of(uint64_t steps)
 {
@@ -37,22 +40,24 @@ static void spend_until(struct seeking *seek, unsigned percent)
 	seek->ticks_most = ticks_of(seek->question->steps) / 100 * percent;
 }
 
-enum withstood seek_verdict(struct seeking *seek, uint64_t steps_each, uint64_t *ret_set)
+enum withstood seek_verdict(struct seeking *seek, struct effort effort)
 {
 	const struct capacity_question *question = seek->question;
 	uint64_t spent = seek->capacity->ticks;
-	struct withstand_question ask = { .steps_each = steps_each,
+	struct withstand_question ask = { .steps_each = effort.steps_each,
+		                          .thorough = effort.thorough,
 		                          .ticks_most = seek->ticks_most - spent,
 		                          .suspects = &seek->suspects };
 	struct withstand withstand;
 	enum withstood answer;
+	uint64_t set;
 
 	if (question->losses->together == 0)
 		return WITHSTOOD;
 	if (spent >= seek->ticks_most)
 		return WITHSTOOD_UNKNOWN;
 	withstand_create(&withstand, &seek->whatif.cluster, question->losses, question->crew);
-	answer = withstand_all(&withstand, &ask, ret_set);
+	answer = withstand_all(&withstand, &ask, &set);
 	seek->capacity->ticks += ask.ticks;
 	withstand_free(&withstand);
 	return answer;
@@ -94,7 +99,7 @@ static struct path path_of(struct seeking *seek, enum spread_way way, uint32_t u
 	if (seek->question->unit->kinds > 1)
 		return path;
 	whatif_fill(whatif, seek->question->unit, units_most, seek->question->group);
-	spread_create(&spread, whatif, &seek->amounts, way, seek->first, seek->pressure);
+	spread_create(&spread, whatif, &seek->amounts, way, &seek->hints);
 	path.length = spread.placed;
 	path.hosts = MEMORY_ARRAY(uint32_t, spread.placed);
 	if (spread.placed > 0)
@@ -118,7 +123,7 @@ static bool follow(struct path *path, uint32_t units)
 	whatif_fill(whatif, seek->question->unit, units, seek->question->group);
 	placed = vms <= path->length;
 	if (!hosts) {
-		spread_create(&spread, whatif, &seek->amounts, path->way, seek->first, seek->pressure);
+		spread_create(&spread, whatif, &seek->amounts, path->way, &seek->hints);
 		seek->capacity->ticks += spread.ticks;
 		placed = spread.placed == vms;
 		hosts = spread.state.vm_host + whatif->vms_at_start;
@@ -139,11 +144,10 @@ static enum withstood try_units(struct path *path, uint32_t units, uint64_t step
 {
 	struct seeking *seek = path->seek;
 	enum withstood answer;
-	uint64_t set;
 
 	if (!follow(path, units))
 		return NOT_WITHSTOOD;
-	answer = seek_verdict(seek, steps_each, &set);
+	answer = seek_verdict(seek, (struct effort){ steps_each, false });
 	if (answer == WITHSTOOD && units > seek->capacity->more.lower)
 		seek_take(seek, units);
 	return answer;
@@ -205,7 +209,6 @@ static void try_way(struct seeking *seek, enum spread_way way, struct capacity_r
 	if (path.hosts && path.length / vms < range.upper)
 		range.upper = path.length / vms;
 	climb(&path, &range);
-	if (getenv("DBGW")) fprintf(stderr, "  way %d  %u (upper %u) ticks %.2f M\n", way, range.lower, range.upper, capacity->ticks / 1e6);
 	if (ret_range)
 		*ret_range = range;
 	free(path.hosts);
@@ -242,37 +245,31 @@ static void find_pressure(struct seeking *seek, struct reaches *reaches, const s
 	free(vms);
 }
 
-/* What fits beside a reserve, without a look at any set of hosts. */
-static void try_reserve(struct seeking *seek, const struct state *state, const struct shapes *shapes,
-                        struct reaches *reaches)
+/* Puts VMs of one flavor where there is room beside a reserve. Returns how many units that are. */
+static uint32_t place_beside_reserve(struct seeking *seek, const struct state *state,
+                                     const struct shapes *shapes, struct reaches *reaches)
 {
 	const struct capacity_question *question = seek->question;
-	uint32_t host_count = state->cluster->host_count, vms = unit_vms(question->unit), units, *counts;
+	uint32_t host_count = state->cluster->host_count, vms = unit_vms(question->unit), units, vm, end;
+	uint32_t *counts = MEMORY_ARRAY(uint32_t, host_count);
 	struct reserve reserve;
 
-	if (question->unit->kinds > 1 || question->group != NONE || question->losses->together == 0 ||
-	    !reserve_create(&reserve, state, shapes, reaches, question->losses))
-		return;
-	counts = MEMORY_ARRAY(uint32_t, host_count);
-	units = reserve_fill(&reserve, question->losses, seek->whatif.vms_at_start, HEADROOM_MOST / vms * vms,
-	                     counts) /
-	        vms;
+	reserve_create(&reserve, state, shapes, reaches, question->losses);
+	vm = seek->whatif.vms_at_start;
+	units = reserve_fill(&reserve, question->losses, vm, HEADROOM_MOST / vms * vms, counts) / vms;
 	reserve_free(&reserve);
-	seek->capacity->ticks += (uint64_t)shapes->count * host_count;
-	if (units > 0) {
-		uint32_t vm = seek->whatif.vms_at_start, end = vm + units * vms;
-
-		whatif_fill(&seek->whatif, question->unit, units, question->group);
-		for (uint32_t host = 0; host < host_count; host++) {
-			for (uint32_t i = 0; i < counts[host] && vm < end; i++)
-				seek->whatif.vms[vm++].host = host;
-		}
-		seek_take(seek, units);
+	whatif_fill(&seek->whatif, question->unit, units, question->group);
+	end = vm + units * vms;
+	for (uint32_t host = 0; host < host_count; host++) {
+		for (uint32_t i = 0; i < counts[host] && vm < end; i++)
+			seek->whatif.vms[vm++].host = host;
 	}
+	seek->capacity->ticks += (uint64_t)shapes->count * host_count / 4 + state->cluster->vm_count;
 	free(counts);
+	return units;
 }
 
-/* All that is found by adding up, without a search. */
+/* What is found by adding up, and what fits beside a reserve. */
 static void find_bounds(struct seeking *seek)
 {
 	const struct capacity_question *question = seek->question;
@@ -281,6 +278,7 @@ static void find_bounds(struct seeking *seek)
 		                         .unit = question->unit,
 		                         .group = question->group,
 		                         .losses = question->losses };
+	uint32_t units = 0;
 	struct reaches reaches;
 	struct shapes shapes;
 	struct state state;
@@ -292,27 +290,39 @@ static void find_bounds(struct seeking *seek)
 	ask.state = &state;
 	ask.reaches = &reaches;
 	headroom_find(&ask, &seek->capacity->arena, &seek->headroom);
-	seek->capacity->ticks += (uint64_t)shapes.count * whatif->cluster.host_count;
+	seek->capacity->ticks += (uint64_t)shapes.count * whatif->cluster.host_count / 4;
 	seek->capacity->more.upper = seek->capacity->scheduled.upper = seek->headroom.most;
 	find_pressure(seek, &reaches, &state);
-	if (question->now->answer == WITHSTOOD) {
+	seek->hints = (struct spread_hints){ seek->pressure, seek->first };
+	if (question->now->answer == WITHSTOOD)
 		seek_take(seek, 0);
-		try_reserve(seek, &state, &shapes, &reaches);
-	}
+	if (question->now->answer == WITHSTOOD && question->losses->together > 0 &&
+	    question->unit->kinds == 1 && question->group == NONE)
+		units = place_beside_reserve(seek, &state, &shapes, &reaches);
 	reaches_free(&reaches);
 	shapes_free(&shapes);
 	state_free(&state);
+	if (units > 0 && seek_verdict(seek, (struct effort){ steps_few(seek), false }) == WITHSTOOD)
+		seek_take(seek, units);
+}
+
+/* Whether some placement of so many will do: by moves that are found soon, then by proofs that there are none. */
+static enum withstood try_exactly(struct seeking *seek, uint32_t units)
+{
+	enum withstood answer = seek_exactly(seek, units, false);
+
+	return answer == WITHSTOOD_UNKNOWN ? seek_exactly(seek, units, true) : answer;
 }
 
 /* Numbers for which the bounds leave it open are decided by all their placements, as long as steps are left. */
 static void close_gap(struct seeking *seek)
 {
 	struct capacity_range *more = &seek->capacity->more;
-	bool decided = true;
+	bool decided = (uint64_t)seek->whatif.cluster.host_count * seek->whatif.cluster.vm_count <= PAIRS_MOST;
 
 	/* Where no number is out of reach below one that is not, the next one tells. */
 	while (seek->gapless && more->lower < more->upper && decided) {
-		enum withstood answer = seek_exactly(seek, more->lower + 1);
+		enum withstood answer = try_exactly(seek, more->lower + 1);
 
 		decided = answer == WITHSTOOD;
 		if (decided)
@@ -321,7 +331,7 @@ static void close_gap(struct seeking *seek)
 			more->upper = more->lower;
 	}
 	while (!seek->gapless && more->lower < more->upper && decided) {
-		enum withstood answer = seek_exactly(seek, more->upper);
+		enum withstood answer = try_exactly(seek, more->upper);
 
 		decided = answer == NOT_WITHSTOOD;
 		if (decided)
@@ -356,7 +366,7 @@ static bool stop_by_place(struct seeking *seek, uint32_t units)
 	bool found;
 
 	whatif_fill(whatif, seek->question->unit, units, seek->question->group);
-	spread_create(&spread, whatif, &seek->amounts, SPREAD_DENSE, seek->first, seek->pressure);
+	spread_create(&spread, whatif, &seek->amounts, SPREAD_DENSE, &seek->hints);
 	found = spread.placed < units * unit_vms(seek->question->unit);
 	if (found) {
 		uint32_t vm = whatif->vms_at_start + spread.placed;
@@ -540,12 +550,8 @@ static void seek_all(struct seeking *seek)
 	spend_until(seek, UNTIL_SCHEDULED);
 	try_way(seek, SPREAD_SCHEDULED, &seek->capacity->scheduled);
 	spend_until(seek, UNTIL_WAYS);
-	try_way(seek, SPREAD_WIDE, NULL);
-	try_way(seek, SPREAD_DENSE, NULL);
-	try_way(seek, SPREAD_SPARE, NULL);
-	try_way(seek, SPREAD_SPARE_DENSE, NULL);
-	try_way(seek, SPREAD_HEAVY, NULL);
-	try_way(seek, SPREAD_LIGHT, NULL);
+	for (enum spread_way way = SPREAD_WIDE; way < SPREAD_WAYS; way++)
+		try_way(seek, way, NULL);
 	spend_until(seek, UNTIL_EXACT);
 	if (!question->bounds_only)
 		close_gap(seek);
@@ -566,6 +572,7 @@ void capacity_find(const struct capacity_question *question, struct capacity *re
 	whatif_create(&seek.whatif, question->cluster);
 	amounts_create(&seek.amounts, &seek.whatif.cluster);
 	prepare_first(&seek);
+	spend_until(&seek, UNTIL_BOUNDS);
 	find_bounds(&seek);
 	if (question->now->answer == WITHSTOOD)
 		seek_all(&seek);

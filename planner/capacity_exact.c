@@ -9,7 +9,7 @@
 #include <string.h>
 
 /* How many steps one set's verdict may take, as a part of what is left. */
-enum { STEPS_SHARE = 8 };
+enum { STEPS_SHARE = 64 };
 
 /* VMs being dealt out: those of one kind host by host, then those of the next kind. */
 struct dealing {
@@ -19,7 +19,8 @@ struct dealing {
 	uint32_t *twins; /* by host: the one before it that is alike; NONE: there is none */
 	uint64_t *room;  /* by kind * (host_count + 1) + host: VMs that this host and those behind it take */
 	uint32_t *dealt; /* by kind * host_count + host: how many */
-	bool unknown;    /* some placement was not decided */
+	bool thorough;
+	bool unknown; /* some placement was not decided */
 };
 
 static uint32_t first_of(const struct dealing *deal, uint32_t kind)
@@ -41,12 +42,12 @@ static bool is_over(const struct dealing *deal)
 static bool will_do(struct dealing *deal)
 {
 	struct seeking *seek = deal->seek;
-	uint64_t left = (seek->ticks_most - seek->capacity->ticks) / TICKS_A_STEP, set;
+	uint64_t left = (seek->ticks_most - seek->capacity->ticks) / TICKS_A_STEP;
 	enum withstood answer;
 
 	for (uint32_t vm = seek->whatif.vms_at_start; vm < seek->whatif.cluster.vm_count; vm++)
 		seek->whatif.cluster.vms[vm].host = deal->state.vm_host[vm];
-	answer = seek_verdict(seek, left / STEPS_SHARE + 1, &set);
+	answer = seek_verdict(seek, (struct effort){ left / STEPS_SHARE + 1, deal->thorough });
 	deal->unknown |= answer == WITHSTOOD_UNKNOWN;
 	return answer == WITHSTOOD;
 }
@@ -157,11 +158,12 @@ static void find_room(struct dealing *deal)
 	}
 }
 
-enum withstood seek_exactly(struct seeking *seek, uint32_t units)
+enum withstood seek_exactly(struct seeking *seek, uint32_t units, bool thorough)
 {
 	const struct unit *unit = seek->question->unit;
 	struct dealing deal = { .seek = seek,
 		                .units = units,
+		                .thorough = thorough,
 		                .host_count = seek->whatif.cluster.host_count };
 	bool found;
 

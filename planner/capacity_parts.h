@@ -13,25 +13,29 @@ struct seeking {
 	struct amounts amounts;
 	struct headroom headroom;
 	struct suspects suspects; /* sets that were in the way of other placements */
-	bool *first;              /* by host: where VMs that stay together are put first; NULL: anywhere */
-	double *pressure;
+	double *pressure;         /* of hints, by host */
+	bool *first;
+	struct spread_hints hints;
 	bool gapless;             /* what holds for a placement holds for each part of it */
 	uint64_t ticks_most;      /* for the part of the search that is under way */
 };
 
-/*
- * The verdict on the new VMs of seek->whatif where its cluster says they are. NOT_WITHSTOOD: *ret_set is in
- * the way. steps_each: as of withstand_question.
- */
-enum withstood seek_verdict(struct seeking *seek, uint64_t steps_each, uint64_t *ret_set);
+/* How long one set of hosts is looked at, and whether for a proof (withstand_question). */
+struct effort {
+	uint64_t steps_each;
+	bool thorough;
+};
+
+/* The verdict on the new VMs of seek->whatif where its cluster says they are. */
+enum withstood seek_verdict(struct seeking *seek, struct effort effort);
 
 /* The new VMs of seek->whatif are `units` that fit where its cluster says they are. */
 void seek_take(struct seeking *seek, uint32_t units);
 
 /*
  * Tries all placements of so many units, those that differ by hosts that are alike once. WITHSTOOD: one of
- * them will do, and the whatif's cluster has it; NOT_WITHSTOOD: none does.
+ * them will do, and the whatif's cluster has it; NOT_WITHSTOOD: none does. thorough: proofs are looked for, too.
  */
-enum withstood seek_exactly(struct seeking *seek, uint32_t units);
+enum withstood seek_exactly(struct seeking *seek, uint32_t units, bool thorough);
 
 #endif

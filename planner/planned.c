@@ -213,8 +213,13 @@ static void take_unreachable(struct finding *finding, const bool *targets, uint3
 
 static enum refutation find_cases(struct finding *finding, uint32_t most, uint32_t *ends)
 {
-	return refute(finding->reaches, &finding->goal, finding->movers, finding->mover_count, most,
-	              &finding->planned->arena, &finding->planned->fact, ends);
+	uint32_t left = most;
+	enum refutation answer = refute(finding->reaches, &finding->goal, finding->movers,
+	                                finding->mover_count, &left, &finding->planned->arena,
+	                                &finding->planned->fact, ends);
+
+	finding->planned->cases += most - left;
+	return answer;
 }
 
 /* A few cases say more to people than that nothing can be reached. */
@@ -399,7 +404,7 @@ static void find_answer(struct finding *finding)
 	if (planned->order_count == finding->mover_count || make_room(finding))
 		return;
 	planned->verdict = PLANNED_UNKNOWN;
-	if (!finding->only_moves || is_small(finding))
+	if (!finding->only_moves)
 		look_at_ends(finding);
 	if (planned->verdict == PLANNED_UNKNOWN && is_small(finding))
 		search_exactly(finding, UINT64_MAX);

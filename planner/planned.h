@@ -21,6 +21,7 @@ struct planned {
 	uint32_t *broken, broken_count; /* best-effort groups that are violated more afterwards */
 	struct fact fact;               /* not lockable: why */
 	uint64_t steps;                 /* placements tried, for measurements */
+	uint64_t cases;                 /* of a proof that was looked for, likewise */
 };
 
 /* How many placements a verdict may try a second of --limit: a count, as for stock verdicts. */
@@ -40,8 +41,8 @@ void planned_find(struct chooser *chooser, struct reaches *reaches, const uint32
                   const struct judge *judge, const bool *later, uint64_t steps, struct planned *ret_planned);
 
 /*
- * The same without a judge, when only moves are wanted: in a large cluster no proof is looked for that there
- * are none, which takes long there; PLANNED_UNKNOWN then.
+ * The same without a judge, when moves are wanted: why there are none is not looked for beyond what is seen at
+ * once; PLANNED_UNKNOWN then.
  */
 void planned_try(struct chooser *chooser, struct reaches *reaches, const uint32_t *hosts, uint32_t count,
                  uint64_t steps, struct planned *ret_planned);

@@ -193,7 +193,7 @@ static void take_names(struct fact *fact, const struct cluster *cluster, struct 
 }
 
 enum refutation refute(struct reaches *reaches, const struct goal *goal, const uint32_t *movers,
-                       uint32_t mover_count, uint32_t cases_most, struct arena *arena, struct fact *ret_fact,
+                       uint32_t mover_count, uint32_t *cases_left, struct arena *arena, struct fact *ret_fact,
                        uint32_t *ends)
 {
 	uint32_t vm_count = reaches->state->cluster->vm_count;
@@ -202,7 +202,7 @@ enum refutation refute(struct reaches *reaches, const struct goal *goal, const u
 		               .vms = MEMORY_ARRAY(uint32_t, vm_count),
 		               .vm_count = mover_count,
 		               .mover_count = mover_count,
-		               .cases_left = cases_most,
+		               .cases_left = *cases_left,
 		               .arena = arena };
 	enum refutation result;
 
@@ -212,6 +212,7 @@ enum refutation refute(struct reaches *reaches, const struct goal *goal, const u
 	result = look_at(&of, ret_fact);
 	for (uint32_t vm = 0; vm < vm_count && result == NOT_REFUTED; vm++)
 		ends[vm] = is_open(&of, vm) ? reaches->state->vm_host[vm] : reaches->assumed[vm];
+	*cases_left = of.cases_left;
 	free(reaches->assumed);
 	reaches->assumed = NULL;
 	free(of.vms);

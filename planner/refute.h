@@ -14,7 +14,7 @@ enum refutation { REFUTED, NOT_REFUTED, REFUTE_UNKNOWN };
  * nothing about whether moves lead there. REFUTE_UNKNOWN: after so many cases it is not known.
  */
 enum refutation refute(struct reaches *reaches, const struct goal *goal, const uint32_t *movers,
-                       uint32_t mover_count, uint32_t cases_most, struct arena *arena, struct fact *ret_fact,
+                       uint32_t mover_count, uint32_t *cases_left, struct arena *arena, struct fact *ret_fact,
                        uint32_t *ends);
 
 #endif

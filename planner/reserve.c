@@ -18,9 +18,9 @@ struct reserving {
 	const struct shapes *shapes;
 	struct reaches *reaches;
 	const struct losses *losses;
-	bool *goes;         /* by host */
 	struct load *loads; /* by shape, then by host */
 	uint32_t load_count;
+	uint32_t *joiners, joiner_count; /* VMs that may only join others of their group */
 	uint32_t *first;    /* by shape: its first load; one more at the end */
 	uint32_t *barred;   /* by shape: hosts that the largest group of one of its VMs may bar */
 	uint32_t *copies;   /* by shape: its first copy among the whatif's VMs */
@@ -43,24 +43,31 @@ static int load_compare(const void *a, const void *b)
 	return x->host < y->host ? -1 : x->host > y->host;
 }
 
-/* Who may have to go from where. false: somebody is bound to others, or cannot be moved. */
-static bool find_loads(struct reserving *of)
+static void leave_out(struct reserving *of, uint32_t host)
 {
-	uint32_t vm_count = of->state->cluster->vm_count, kept = 0;
-	bool free_to_go = true;
+	of->reserve->uncovered_count += !of->reserve->uncovered[host];
+	of->reserve->uncovered[host] = true;
+}
 
-	of->loads = MEMORY_ARRAY(struct load, vm_count);
-	for (uint32_t i = 0; i < of->losses->host_count && free_to_go; i++) {
+/* Who may have to go from where. Who cannot be moved is no case for copies. */
+static void find_loads(struct reserving *of)
+{
+	uint32_t kept = 0;
+
+	of->loads = MEMORY_ARRAY(struct load, of->state->cluster->vm_count);
+	of->joiners = MEMORY_ARRAY(uint32_t, of->state->cluster->vm_count);
+	for (uint32_t i = 0; i < of->losses->host_count; i++) {
 		uint32_t host = of->losses->hosts[i], vm = state_vms_first(of->state, host);
 
-		of->goes[host] = true;
-		for (; vm != NONE && free_to_go; vm = state_vms_next(of->state, vm)) {
+		for (; vm != NONE; vm = state_vms_next(of->state, vm)) {
 			if (!must_go(of, vm))
 				continue;
-			of->loads[of->load_count++] = (struct load){ of->shapes->of_vm[vm], host, 1 };
-			free_to_go = !is_strictly_affine(of->state, vm) &&
-			             (of->losses->by == LOSS_FAIL ||
-			              order_method(of->state, vm) != METHOD_NONE);
+			if (of->losses->by == LOSS_LOCK && order_method(of->state, vm) == METHOD_NONE)
+				leave_out(of, host);
+			if (is_strictly_affine(of->state, vm))
+				of->joiners[of->joiner_count++] = vm;
+			else
+				of->loads[of->load_count++] = (struct load){ of->shapes->of_vm[vm], host, 1 };
 		}
 	}
 	if (of->load_count > 0)
@@ -72,7 +79,6 @@ static bool find_loads(struct reserving *of)
 			of->loads[kept++] = of->loads[i];
 	}
 	of->load_count = kept;
-	return free_to_go;
 }
 
 /* Where each shape's loads begin, and how many hosts its VMs' groups may bar: one for each member at most. */
@@ -141,6 +147,8 @@ static void make_copies(struct reserving *of)
 		whatif_copy(whatif, of->shapes->shapes[shape].vm, needed);
 	}
 	of->copies[of->shapes->count] = whatif->cluster.vm_count;
+	for (uint32_t i = 0; i < of->joiner_count; i++)
+		whatif_copy(whatif, of->joiners[i], of->losses->together);
 }
 
 /* ------------------------------------------------------------------ where copies stand */
@@ -188,8 +196,18 @@ static bool may_stand(struct reserving *of, uint32_t shape, uint32_t copy, uint3
 	       rules_allow_shape(&request, host);
 }
 
-/* One copy a host, going round from where the last shape ended. false: there are not enough. */
-static bool put_up(struct reserving *of, uint32_t shape)
+static void take_down(struct reserving *of, uint32_t copy)
+{
+	struct state *state = &of->reserve->state;
+
+	if (state_flavor(state, copy)->numa_count > 0)
+		of->reserve->bound[state->vm_host[copy]] = false;
+	state_remove(state, copy);
+}
+
+/* One copy a host, going round from where the last shape ended. Too few hosts: none, and hosts with such VMs are
+ * left out. */
+static void put_up(struct reserving *of, uint32_t shape)
 {
 	struct reserve *reserve = of->reserve;
 	uint32_t host_count = of->state->cluster->host_count, copy = of->copies[shape],
@@ -207,9 +225,42 @@ static bool put_up(struct reserving *of, uint32_t shape)
 		if (copy == end)
 			of->next = (of->next + i + 1) % host_count;
 	}
-	for (uint32_t placed = of->copies[shape]; placed < copy; placed++)
+	for (uint32_t placed = of->copies[shape]; placed < copy; placed++) {
 		of->taken[reserve->state.vm_host[placed]] = false;
-	return copy == end;
+		if (copy < end)
+			take_down(of, placed);
+	}
+	for (uint32_t i = of->first[shape]; i < of->first[shape + 1] && copy < end; i++)
+		leave_out(of, of->loads[i].host);
+}
+
+/* Copies of a VM that may only join others of its group, on as many of their hosts as go together: one of them is
+ * left when its own host is among those that go. Fewer such hosts: it is left out. */
+static void put_up_joiner(struct reserving *of, uint32_t vm, uint32_t copy)
+{
+	const struct state *state = of->state;
+	uint32_t group = state->cluster->vms[vm].group, first = copy, end = copy + of->losses->together;
+	const struct shapes *shapes = of->shapes;
+	bool moves = of->losses->by == LOSS_FAIL || state->profile != PROFILE_TITANIUM;
+
+	for (uint32_t i = shapes->group_first[group]; i < shapes->group_first[group + 1] && moves; i++) {
+		uint32_t host = state->vm_host[shapes->group_members[i]];
+
+		if (copy == end || host == NONE || host == state->vm_host[vm] ||
+		    !may_stand(of, shapes->of_vm[vm], copy, host))
+			continue;
+		state_place(&of->reserve->state, copy, host);
+		of->reserve->bound[host] |= state_flavor(&of->reserve->state, copy)->numa_count > 0;
+		of->taken[host] = true;
+		copy++;
+	}
+	if (copy < end)
+		leave_out(of, state->vm_host[vm]);
+	for (uint32_t placed = first; placed < copy; placed++) {
+		of->taken[of->reserve->state.vm_host[placed]] = false;
+		if (copy < end)
+			take_down(of, placed);
+	}
 }
 
 /* A shape, by how many hosts could have it. */
@@ -226,11 +277,13 @@ static int scarce_compare(const void *a, const void *b)
 	return x->shape < y->shape ? -1 : x->shape > y->shape;
 }
 
-/* Those first that could be on the fewest hosts. */
-static bool put_all_up(struct reserving *of)
+/* Those first that can only join others, then those that could be on the fewest hosts. */
+static void put_all_up(struct reserving *of)
 {
 	struct scarce *scarce = MEMORY_ARRAY(struct scarce, of->shapes->count);
-	bool enough = true;
+
+	for (uint32_t i = 0; i < of->joiner_count; i++)
+		put_up_joiner(of, of->joiners[i], of->copies[of->shapes->count] + i * of->losses->together);
 
 	for (uint32_t shape = 0; shape < of->shapes->count; shape++) {
 		const bool *domain = reach_domain(of->reaches, of->shapes->shapes[shape].vm);
@@ -240,13 +293,12 @@ static bool put_all_up(struct reserving *of)
 			scarce[shape].hosts += domain[host];
 	}
 	qsort(scarce, of->shapes->count, sizeof(*scarce), scarce_compare);
-	for (uint32_t i = 0; i < of->shapes->count && enough; i++)
-		enough = put_up(of, scarce[i].shape);
+	for (uint32_t i = 0; i < of->shapes->count; i++)
+		put_up(of, scarce[i].shape);
 	free(scarce);
-	return enough;
 }
 
-bool reserve_create(struct reserve *ret_reserve, const struct state *state, const struct shapes *shapes,
+void reserve_create(struct reserve *ret_reserve, const struct state *state, const struct shapes *shapes,
                     struct reaches *reaches, const struct losses *losses)
 {
 	uint32_t host_count = state->cluster->host_count;
@@ -255,43 +307,38 @@ bool reserve_create(struct reserve *ret_reserve, const struct state *state, cons
 		                .shapes = shapes,
 		                .reaches = reaches,
 		                .losses = losses };
-	bool enough;
 
-	*ret_reserve = (struct reserve){ .bound = MEMORY_ARRAY(bool, host_count) };
+	*ret_reserve = (struct reserve){ .bound = MEMORY_ARRAY(bool, host_count),
+		                         .uncovered = MEMORY_ARRAY(bool, host_count) };
 	whatif_create(&ret_reserve->whatif, state->cluster);
-	of.goes = MEMORY_ARRAY(bool, host_count);
 	of.taken = MEMORY_ARRAY(bool, host_count);
 	of.order = MEMORY_ARRAY(uint32_t, host_count);
 	of.first = MEMORY_ARRAY(uint32_t, shapes->count + 1);
 	of.copies = MEMORY_ARRAY(uint32_t, shapes->count + 1);
 	of.barred = MEMORY_ARRAY(uint32_t, shapes->count);
-	enough = find_loads(&of);
+	find_loads(&of);
 	index_loads(&of);
 	make_copies(&of);
 	amounts_create(&ret_reserve->amounts, &ret_reserve->whatif.cluster);
 	state_create(&ret_reserve->state, &ret_reserve->whatif.cluster);
 	sort_hosts(&of);
-	enough = enough && put_all_up(&of);
-	free(of.goes);
+	put_all_up(&of);
 	free(of.taken);
 	free(of.order);
 	free(of.first);
 	free(of.copies);
 	free(of.barred);
 	free(of.loads);
-	if (!enough)
-		reserve_free(ret_reserve);
-	return enough;
+	free(of.joiners);
 }
 
 void reserve_free(struct reserve *reserve)
 {
-	if (!reserve->bound)
-		return;
 	state_free(&reserve->state);
 	amounts_free(&reserve->amounts);
 	whatif_free(&reserve->whatif);
 	free(reserve->bound);
+	free(reserve->uncovered);
 	*reserve = (struct reserve){ 0 };
 }
 

@@ -11,6 +11,7 @@
 struct offer {
 	uint32_t places, host;
 	uint32_t size; /* how many an empty host like that would take */
+	double pressure;
 	bool first;
 };
 
@@ -19,12 +20,11 @@ struct spreading {
 	struct state *state;
 	const struct whatif *whatif;
 	const struct amounts *amounts;
-	const bool *first;
 	struct offer *offers; /* a heap: the next one at its root */
 	uint32_t offer_count;
 	enum spread_way way;
-	const double *pressure;
-	const bool *nobody; /* by VM: nobody stays */
+	const struct spread_hints *hints;
+	const bool *nobody; /* by VM: it is not there */
 };
 
 /* The VMs from one on that are of its flavor end before this one. */
@@ -48,16 +48,17 @@ static bool is_allowed(const struct state *state, uint32_t vm, uint32_t host)
 
 static bool goes_before(const struct spreading *of, const struct offer *a, const struct offer *b)
 {
+	bool spare = of->way == SPREAD_SPARE_WIDE || of->way == SPREAD_SPARE_DENSE,
+	     wide = of->way == SPREAD_WIDE || of->way == SPREAD_SPARE_WIDE;
+
 	if (a->first != b->first)
 		return a->first;
-	if ((of->way == SPREAD_SPARE || of->way == SPREAD_SPARE_DENSE) && of->pressure[a->host] != of->pressure[b->host])
-		return of->pressure[a->host] < of->pressure[b->host];
+	if (spare && a->pressure != b->pressure)
+		return a->pressure < b->pressure;
 	if (of->way == SPREAD_HEAVY && a->size != b->size)
 		return a->size > b->size;
-	if (of->way == SPREAD_LIGHT && a->size != b->size)
-		return a->size < b->size;
 	if (a->places != b->places)
-		return of->way == SPREAD_WIDE || of->way == SPREAD_SPARE ? a->places > b->places : a->places < b->places;
+		return wide ? a->places > b->places : a->places < b->places;
 	return a->host < b->host;
 }
 
@@ -82,15 +83,16 @@ static void sink(struct spreading *of, uint32_t at)
 
 static void collect_offers(struct spreading *of, uint32_t vm)
 {
+	const struct spread_hints *hints = of->hints;
+
 	of->offer_count = 0;
 	for (uint32_t host = 0; host < of->state->cluster->host_count; host++) {
-		uint32_t places = places_now(of->state, of->amounts, vm, host);
+		struct offer *offer = &of->offers[of->offer_count];
 
-		if (places > 0)
-			of->offers[of->offer_count++] =
-				(struct offer){ places, host,
-				                places_most(of->state, of->amounts, vm, of->nobody, host),
-				                of->first && of->first[host] };
+		*offer = (struct offer){ places_now(of->state, of->amounts, vm, host), host,
+			                 places_most(of->state, of->amounts, vm, of->nobody, host),
+			                 hints->pressure[host], hints->first && hints->first[host] };
+		of->offer_count += offer->places > 0;
 	}
 	for (uint32_t i = of->offer_count / 2; i-- > 0;)
 		sink(of, i);
@@ -235,15 +237,14 @@ static void schedule_kinds(struct spreading *of)
 /* ------------------------------------------------------------------ all ways */
 
 void spread_create(struct spread *ret_spread, const struct whatif *whatif, const struct amounts *amounts,
-                   enum spread_way way, const bool *first, const double *pressure)
+                   enum spread_way way, const struct spread_hints *hints)
 {
 	const struct cluster *cluster = &whatif->cluster;
 	struct spreading of = { .spread = ret_spread,
 		                .state = &ret_spread->state,
 		                .whatif = whatif,
 		                .amounts = amounts,
-		                .first = first,
-		                .pressure = pressure,
+		                .hints = hints,
 		                .way = way };
 	bool grouped = cluster->vm_count > whatif->vms_at_start &&
 	               cluster->vms[whatif->vms_at_start].group != NONE;

@@ -7,13 +7,12 @@
 #include "planner/whatif.h"
 
 enum spread_way {
-	SPREAD_SCHEDULED, /* where auto-scheduling builds them */
-	SPREAD_WIDE,      /* where most others of the kind still find a place */
-	SPREAD_DENSE,     /* where fewest do */
-	SPREAD_SPARE,     /* where they are least in the way, then as SPREAD_WIDE */
+	SPREAD_SCHEDULED,   /* where auto-scheduling builds them */
+	SPREAD_WIDE,        /* where most others of the kind still find a place */
+	SPREAD_DENSE,       /* where fewest do */
+	SPREAD_HEAVY,       /* on the largest hosts, one after another */
+	SPREAD_SPARE_WIDE,  /* where they are least in the way of others, then as the two above */
 	SPREAD_SPARE_DENSE,
-	SPREAD_HEAVY,     /* on the largest hosts, one after another */
-	SPREAD_LIGHT,     /* on the smallest */
 	SPREAD_WAYS
 };
 
@@ -24,13 +23,20 @@ struct spread {
 	uint64_t ticks;     /* what it took (withstand.h) */
 };
 
+/* What ways go by beside what there is room for. */
+struct spread_hints {
+	const double *pressure; /* by host: how many of those that are there need it, in so far as they have no
+	                           other; SPREAD_SPARE_… take the least */
+	const bool *first;      /* by host: it is taken before others in any way but the platform's; NULL: none */
+};
+
 /*
- * Puts the new VMs of a whatif, all nowhere yet, on hosts, each where the rules allow it then. first: hosts
- * that are taken first, for VMs that can go on from none, by host; NULL: none. Only VMs of one flavor: the
- * hosts of the first n do not depend on how many come after them. Free with spread_free.
+ * Puts the new VMs of a whatif, all nowhere yet, on hosts, each where the rules allow it then, until one finds
+ * none. With VMs of one flavor only, the hosts of the first n do not depend on how many come after them. Free
+ * with spread_free.
  */
 void spread_create(struct spread *ret_spread, const struct whatif *whatif, const struct amounts *amounts,
-                   enum spread_way way, const bool *first, const double *pressure);
+                   enum spread_way way, const struct spread_hints *hints);
 void spread_free(struct spread *spread);
 
 #endif

@@ -4,6 +4,7 @@
 #include "core/indexes.h"
 #include "core/must.h"
 #include "planner/evacuate.h"
+#include "planner/reserve.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -11,8 +12,11 @@
 /* Sets looked at before what was found is read: few at first; and hosts among which the fullest is taken. */
 enum { BLOCK_FIRST = 8, BLOCK = 1024, CANDIDATES_MOST = 64 };
 
-/* Hosts times VMs. */
-enum { SMALL_MOST = 2000 };
+/* Hosts times VMs; and how many sets make a reserve worth its while. */
+enum { SMALL_MOST = 2000, RESERVE_FROM = 500 };
+
+/* Pairs of a host and a VM that a proof compares in a tick. */
+enum { TICKS_PAIRS = 2 };
 
 /* Where the VMs of one host can go, each by one move. */
 struct packing {
@@ -104,6 +108,7 @@ void withstand_free(struct withstand *withstand)
 	for (uint32_t i = 0; withstand->singles && i < withstand->losses->host_count; i++)
 		free(withstand->singles[i].targets);
 	free(withstand->singles);
+	free(withstand->uncovered);
 	shapes_free(&withstand->shapes);
 	state_free(&withstand->state);
 	*withstand = (struct withstand){ 0 };
@@ -231,10 +236,15 @@ static bool is_hopeless(const struct withstand *withstand, const struct withstan
 	return false;
 }
 
+static uint64_t pairs_of(const struct withstand *withstand)
+{
+	return (uint64_t)withstand->cluster->host_count * withstand->cluster->vm_count;
+}
+
 /* Small enough that planned_find walks through placements. */
 static bool is_small(const struct withstand *withstand)
 {
-	return (uint64_t)withstand->cluster->host_count * withstand->cluster->vm_count <= SMALL_MOST;
+	return pairs_of(withstand) <= SMALL_MOST;
 }
 
 /* By any moves; thorough: else by a proof that there are none. */
@@ -256,12 +266,11 @@ static enum withstood search_plan(struct withstand *withstand, struct withstand_
 		planned_try(&worker->chooser, reaches, goal->hosts, goal->host_count, steps, &planned);
 	answer = answers[planned.verdict];
 	/* In a large cluster a step is little more than a question to the rules; before, each VM that goes is
-	 * compared with each host. */
+	 * compared with each host; and for a case each of them with all that are anywhere. */
 	*ticks += planned.steps * (is_small(withstand) ? TICKS_A_STEP : 2) +
-	          (uint64_t)worker->mover_count * withstand->cluster->host_count;
-	/* Cases are not counted there, and take no more than a part of the steps. */
-	if (thorough && answer != WITHSTOOD)
-		*ticks += steps * TICKS_A_STEP / 4;
+	          (uint64_t)worker->mover_count * withstand->cluster->host_count / 4 +
+	          (planned.cases + is_small(withstand)) * worker->mover_count * pairs_of(withstand) /
+	                  TICKS_PAIRS;
 	planned_free(&planned);
 	return answer;
 }
@@ -346,6 +355,16 @@ static bool do_not_meet(const struct withstand *withstand, uint32_t a, uint32_t 
 	return true;
 }
 
+/* Whether a reserve is there for all of a set. */
+static bool is_covered(const struct withstand *withstand, const uint32_t *places)
+{
+	bool covered = withstand->uncovered != NULL;
+
+	for (uint32_t i = 0; i < withstand->losses->together && covered; i++)
+		covered = !withstand->uncovered[withstand->losses->hosts[places[i]]];
+	return covered;
+}
+
 static bool none_meet(const struct withstand *withstand, const uint32_t *places)
 {
 	uint32_t together = withstand->losses->together;
@@ -372,7 +391,7 @@ static void look_at_set(void *context, uint32_t index, unsigned thread)
 	bool packed;
 
 	*proof = (struct proof){ WITHSTOOD, 1 };
-	if (none_meet(withstand, places))
+	if (is_covered(withstand, places) || none_meet(withstand, places))
 		return;
 	hosts = MEMORY_ARRAY(uint32_t, together);
 	for (uint32_t i = 0; i < together; i++)
@@ -512,6 +531,25 @@ static enum withstood look_at_sets(struct round *round, struct withstand_questio
 	return answer;
 }
 
+/* Hosts for whose VMs room can be kept, whichever of them go. Returns whether these are all. */
+static bool cover(struct withstand *withstand, struct withstand_question *question)
+{
+	const struct losses *losses = withstand->losses;
+	struct reserve reserve;
+	bool all;
+
+	if (losses->set_count < RESERVE_FROM)
+		return false;
+	reserve_create(&reserve, &withstand->state, &withstand->shapes,
+	               reaches_of(withstand, &withstand->workers[0]), losses);
+	withstand->uncovered = MEMORY_ARRAY(bool, withstand->cluster->host_count);
+	memcpy(withstand->uncovered, reserve.uncovered, withstand->cluster->host_count);
+	all = reserve.uncovered_count == 0;
+	question->ticks += withstand->cluster->vm_count;
+	reserve_free(&reserve);
+	return all;
+}
+
 enum withstood withstand_all(struct withstand *withstand, struct withstand_question *question,
                              uint64_t *ret_set)
 {
@@ -520,16 +558,17 @@ enum withstood withstand_all(struct withstand *withstand, struct withstand_quest
 
 	*ret_set = 0;
 	question->ticks += withstand->cluster->vm_count / 4 + 1 +
-	                   (uint64_t)withstand->shapes.count * withstand->cluster->host_count;
+	                   (uint64_t)withstand->shapes.count * withstand->cluster->host_count / 4;
 	if (withstand->losses->together == 0)
 		return WITHSTOOD;
 	round.proofs = MEMORY_ARRAY(struct proof, BLOCK);
-	if (withstand->losses->together > 1)
-		answer = look_at_singles(withstand, question, ret_set);
-	if (answer == WITHSTOOD)
-		answer = look_at_suspects(&round, question, ret_set);
-	if (answer == WITHSTOOD)
-		answer = look_at_sets(&round, question, ret_set);
+	answer = look_at_suspects(&round, question, ret_set);
+	if (answer == WITHSTOOD && !cover(withstand, question)) {
+		if (withstand->losses->together > 1)
+			answer = look_at_singles(withstand, question, ret_set);
+		if (answer == WITHSTOOD)
+			answer = look_at_sets(&round, question, ret_set);
+	}
 	if (answer != WITHSTOOD)
 		suspect(question->suspects, *ret_set);
 	free(round.proofs);

@@ -27,6 +27,7 @@ struct withstand {
 	struct state state;
 	struct shapes shapes;
 	struct withstand_worker *workers; /* by thread */
+	bool *uncovered;         /* by host: it was left out of a reserve (reserve.h); NULL: all were */
 	struct packing *singles; /* by place in losses.hosts: where the VMs of that host alone can go */
 };
 
@@ -54,8 +55,9 @@ void withstand_free(struct withstand *withstand);
  * LOSS_FAIL, as evacuate_search says: those that ran there are built anew elsewhere, all others stay.
  * NOT_WITHSTOOD, WITHSTOOD_UNKNOWN: *ret_set is one that cannot, or for which that was not decided.
  *
- * Most sets need no search: each VM goes to the first host that takes it, or to the fullest. With two and more
- * hosts at a time, what was found for each of them alone will do where these do not meet.
+ * Most sets need no search. Where there are many, a reserve is looked for that will do for most. Else each VM
+ * goes to the first host that takes it, or to the fullest. With two and more hosts at a time, what was found for
+ * each of them alone will do where these do not meet.
  */
 enum withstood withstand_all(struct withstand *withstand, struct withstand_question *question,
                              uint64_t *ret_set);
