@@ -144,6 +144,7 @@ int command_simulate(int argc, char **argv);
 int command_import(int argc, char **argv);
 int command_calibrate(int argc, char **argv);
 int command_sweep(int argc, char **argv);
+int command_capacity(int argc, char **argv);
 int command_merge(int argc, char **argv);
 
 #endif

@@ -24,6 +24,8 @@ static const struct command {
 	{ "abort", "JOURNAL", "ask a driver at work to stop cleanly", command_abort },
 	{ "replay", "JOURNAL", "go over a journal: the same decisions?", command_replay },
 	{ "simulate", "SCENARIO|CLUSTER [--lock H]", "run a scenario in virtual time", command_simulate },
+	{ "capacity", "CLUSTER [--flavor F]...", "how many more VMs fit while any K hosts can still go",
+	  command_capacity },
 	{ "sweep", "SWEEP -o DIR", "many what-ifs, also across machines", command_sweep },
 	{ "merge", "DIR", "put the shards of a sweep together", command_merge },
 	{ "import", "openstack DIR|-", "a cluster file from what is there", command_import },

@@ -10,9 +10,9 @@
 
 /*
  * Where the ticks go, in percent of all, each part beginning where the one before ended: bounds, what
- * auto-scheduling reaches, the other ways to place VMs, all placements.
+ * auto-scheduling reaches, the other ways to place VMs, all ends, all placements.
  */
-enum { UNTIL_BOUNDS = 20, UNTIL_SCHEDULED = 45, UNTIL_WAYS = 70, UNTIL_EXACT = 100 };
+enum { UNTIL_BOUNDS = 20, UNTIL_SCHEDULED = 45, UNTIL_WAYS = 65, UNTIL_ENDS = 80, UNTIL_EXACT = 100 };
 
 /* Steps for one set's verdict, as parts of all: for the cluster as it is, and where another number will do too.
  */
@@ -22,7 +22,7 @@ enum { STEPS_SHARE_NOW = 10, STEPS_SHARE_FEW = 500 };
 enum { EXACT_MOST = 2000 };
 
 /* Hosts times VMs beyond which there are too many placements to begin with. */
-enum { PAIRS_MOST = 1000000 };
+enum { PAIRS_MOST = 20000 };
 
 static uint64_t ticks_of(uint64_t steps)
 {
@@ -476,6 +476,7 @@ static void find_stop(struct seeking *seek)
 	else if (seek->question->losses->together == 0 || seek->headroom.most == capacity->more.lower ||
 	         !stop_by_set(seek, next))
 		capacity->stopped = stop_by_place(seek, next);
+	capacity->stop.decided |= capacity->more.upper == capacity->more.lower;
 }
 
 /* ------------------------------------------------------------------ all of it */
@@ -552,9 +553,13 @@ static void seek_all(struct seeking *seek)
 	spend_until(seek, UNTIL_WAYS);
 	for (enum spread_way way = SPREAD_WIDE; way < SPREAD_WAYS; way++)
 		try_way(seek, way, NULL);
+	spend_until(seek, UNTIL_ENDS);
+	seek_ends(seek);
 	spend_until(seek, UNTIL_EXACT);
 	if (!question->bounds_only)
 		close_gap(seek);
+	if (seek->capacity->scheduled.upper > seek->capacity->more.upper)
+		seek->capacity->scheduled.upper = seek->capacity->more.upper;
 	find_stop(seek);
 }
 

@@ -38,4 +38,7 @@ void seek_take(struct seeking *seek, uint32_t units);
  */
 enum withstood seek_exactly(struct seeking *seek, uint32_t units, bool thorough);
 
+/* Lowers the upper bound where no way is left to deal all VMs out to the hosts that some set leaves (ending.h). */
+void seek_ends(struct seeking *seek);
+
 #endif

@@ -24,6 +24,7 @@ void reaches_create(struct reaches *ret_reaches, const struct shapes *shapes, co
 			state_remove(&ret_reaches->empty, vm);
 	}
 	amounts_create(&ret_reaches->amounts, state->cluster);
+	ret_reaches->movable = MEMORY_ARRAY(uint8_t, state->cluster->vm_count);
 	ret_reaches->domains = MEMORY_ARRAY(bool *, shapes->count);
 }
 
@@ -32,6 +33,7 @@ void reaches_free(struct reaches *reaches)
 	for (uint32_t i = 0; reaches->shapes && i < reaches->shapes->count; i++)
 		free(reaches->domains[i]);
 	free(reaches->domains);
+	free(reaches->movable);
 	amounts_free(&reaches->amounts);
 	state_free(&reaches->empty);
 	*reaches = (struct reaches){ 0 };
@@ -40,12 +42,13 @@ void reaches_free(struct reaches *reaches)
 const bool *reach_domain(struct reaches *reaches, uint32_t vm)
 {
 	uint32_t shape = reaches->shapes->of_vm[vm], host_count = reaches->state->cluster->host_count;
-	struct request request = request_for(reaches->state, MOVE_LIVE, vm);
 	bool *domain = reaches->domains[shape];
+	struct request request;
 
 	if (domain)
 		return domain;
 	domain = reaches->domains[shape] = MEMORY_ARRAY(bool, host_count);
+	request = request_for(reaches->state, MOVE_LIVE, vm);
 	request.state = &reaches->empty;
 	/* Only a passthrough guest is compared with its source; such VMs are of one shape on one host alone.
 	 */
@@ -56,13 +59,23 @@ const bool *reach_domain(struct reaches *reaches, uint32_t vm)
 	return domain;
 }
 
+/* order_method takes a while, and proofs ask for each pair of a VM and a host. */
+static bool is_movable(struct reaches *reaches, uint32_t vm)
+{
+	enum { NOT_ASKED, NO, YES };
+
+	if (reaches->movable[vm] == NOT_ASKED)
+		reaches->movable[vm] = order_method(reaches->state, vm) == METHOD_NONE ? NO : YES;
+	return reaches->movable[vm] == YES;
+}
+
 bool reach_may_be(struct reaches *reaches, uint32_t vm, uint32_t host)
 {
 	const struct state *state = reaches->state;
 
 	if (state->vm_host[vm] == host)
 		return true;
-	if (order_method(state, vm) == METHOD_NONE || !reach_domain(reaches, vm)[host])
+	if (!is_movable(reaches, vm) || !reach_domain(reaches, vm)[host])
 		return false;
 	if (!is_strictly_affine(state, vm))
 		return true;
@@ -139,6 +152,12 @@ bool fact_find_no_host(struct reaches *reaches, const struct goal *goal, const u
 
 /* ------------------------------------------------------------------ too little room */
 
+/* What so many VMs take each. */
+struct part {
+	__int128 amount;
+	uint32_t count, shape;
+};
+
 /* Hosts, the VMs that can end nowhere else, and which of these are still looked at. */
 struct room {
 	struct reaches *reaches;
@@ -149,30 +168,65 @@ struct room {
 	uint32_t *vms, vm_count;
 	uint32_t resource;
 	bool by_number;
-	__int128 *parts, *here; /* by place in vms; by host */
+	__int128 *here;      /* by host */
+	struct part *parts;  /* what VMs of each shape take that may be on one host */
+	uint32_t *part_of;   /* by shape: its place in parts; NONE: none yet */
 };
 
 static int part_compare(const void *a, const void *b)
 {
-	__int128 x = *(const __int128 *)a, y = *(const __int128 *)b;
+	const struct part *x = a, *y = b;
 
-	return x < y ? -1 : x > y;
+	return x->amount != y->amount ? (x->amount < y->amount ? -1 : 1)
+	                              : (x->shape > y->shape) - (x->shape < y->shape);
+}
+
+/* The VMs that can end on a host, by what they take of a resource: of groups' places one of each of their own. */
+static uint32_t find_parts(struct room *room, uint32_t host, uint32_t resource)
+{
+	struct reaches *reaches = room->reaches;
+	bool group = resource >= FIXED_RESOURCES &&
+	             resource < FIXED_RESOURCES + reaches->state->cluster->group_count;
+	uint32_t used = 0;
+
+	for (uint32_t i = 0; i < room->vm_count; i++) {
+		uint32_t vm = room->vms[i], shape = reaches->shapes->of_vm[vm];
+		struct part *part;
+
+		if (!reach_may_end(reaches, room->goal, vm, host))
+			continue;
+		if (!group && room->part_of[shape] != NONE) {
+			room->parts[room->part_of[shape]].count++;
+			continue;
+		}
+		part = &room->parts[used];
+		*part = (struct part){ amount_of_vm(&reaches->amounts, vm, host, resource), 1, shape };
+		if (!group)
+			room->part_of[shape] = used;
+		used++;
+	}
+	for (uint32_t i = 0; i < used; i++)
+		room->part_of[room->parts[i].shape] = NONE;
+	return used;
 }
 
 /* How many of the VMs fit a host at the most, by one resource: the smallest ones. */
 static __int128 fit_by(struct room *room, uint32_t host, uint32_t resource)
 {
-	struct reaches *reaches = room->reaches;
-	__int128 left = amount_of_host(&reaches->amounts, host, resource), most = 0;
-	uint32_t used = 0;
+	__int128 left = amount_of_host(&room->reaches->amounts, host, resource), most = 0;
+	uint32_t used = find_parts(room, host, resource);
 
-	for (uint32_t i = 0; i < room->vm_count; i++) {
-		if (reach_may_end(reaches, room->goal, room->vms[i], host))
-			room->parts[used++] = amount_of_vm(&reaches->amounts, room->vms[i], host, resource);
-	}
 	qsort(room->parts, used, sizeof(*room->parts), part_compare);
-	for (uint32_t i = 0; i < used && (room->parts[i] == 0 || room->parts[i] <= left); i++, most++)
-		left -= room->parts[i];
+	for (uint32_t i = 0; i < used; i++) {
+		const struct part *part = &room->parts[i];
+		__int128 fit = part->amount == 0 ? part->count : left < part->amount ? 0 : left / part->amount;
+
+		fit = fit < part->count ? fit : part->count;
+		most += fit;
+		left -= fit * part->amount;
+		if (fit < part->count)
+			break;
+	}
 	return most;
 }
 
@@ -290,7 +344,7 @@ static bool is_inside(struct room *room, uint32_t vm)
 		return room->among[reaches->assumed[vm]];
 	if (!room->among[at] && reach_may_end(reaches, room->goal, vm, at))
 		return false;
-	if (room->shape_inside[shapes->of_vm[vm]] || order_method(state, vm) == METHOD_NONE)
+	if (room->shape_inside[shapes->of_vm[vm]] || !is_movable(reaches, vm))
 		return true;
 	if (!is_strictly_affine(state, vm))
 		return false;
@@ -439,6 +493,28 @@ static bool look_for_shortage(struct room *room, uint32_t mover, struct arena *a
 	return found;
 }
 
+/* Whether what is looked for about a VM was looked for about one before it: a VM of the same shape that can end on
+ * the same hosts and takes of the same groups' places. */
+static bool is_known(const struct room *room, const uint32_t *movers, uint32_t place)
+{
+	const struct state *state = room->reaches->state;
+	const uint32_t *of_vm = room->reaches->shapes->of_vm, *assumed = room->reaches->assumed;
+	const struct vm *vms = state->cluster->vms;
+	uint32_t vm = movers[place];
+
+	for (uint32_t i = 0; i < place; i++) {
+		uint32_t other = movers[i];
+
+		if (of_vm[vm] == of_vm[other] && vms[vm].group == vms[other].group &&
+		    (!assumed || assumed[vm] == assumed[other]) &&
+		    (state->vm_host[vm] == state->vm_host[other] ||
+		     (goal_must_leave(room->goal, state, vm) && goal_must_leave(room->goal, state, other) &&
+		      !is_strictly_affine(state, vm))))
+			return true;
+	}
+	return false;
+}
+
 bool fact_find_room(struct reaches *reaches, const struct goal *goal, const uint32_t *movers,
                     uint32_t mover_count, struct arena *arena, struct fact *ret_fact)
 {
@@ -450,11 +526,15 @@ bool fact_find_room(struct reaches *reaches, const struct goal *goal, const uint
 		             .shape_inside = MEMORY_ARRAY(bool, reaches->shapes->count),
 		             .hosts = MEMORY_ARRAY(uint32_t, host_count),
 		             .vms = MEMORY_ARRAY(uint32_t, vm_count),
-		             .parts = MEMORY_ARRAY(__int128, vm_count),
+		             .parts = MEMORY_ARRAY(struct part, vm_count),
+		             .part_of = MEMORY_ARRAY(uint32_t, reaches->shapes->count),
 		             .here = MEMORY_ARRAY(__int128, host_count) };
 	bool found = false;
 
+	memset(room.part_of, 0xff, sizeof(uint32_t) * reaches->shapes->count);
 	for (uint32_t i = 0; i < mover_count && !found; i++) {
+		if (is_known(&room, movers, i))
+			continue;
 		for (uint32_t host = 0; host < host_count; host++)
 			room.among[host] = reach_may_end(reaches, goal, movers[i], host);
 		found = look_for_shortage(&room, movers[i], arena, ret_fact);
@@ -465,12 +545,13 @@ bool fact_find_room(struct reaches *reaches, const struct goal *goal, const uint
 			                   reach_may_end(reaches, goal, movers[i], host);
 	}
 	for (uint32_t i = 0; i < mover_count && mover_count > 1 && !found; i++)
-		found = look_for_shortage(&room, movers[i], arena, ret_fact);
+		found = !is_known(&room, movers, i) && look_for_shortage(&room, movers[i], arena, ret_fact);
 	free(room.among);
 	free(room.shape_inside);
 	free(room.hosts);
 	free(room.vms);
 	free(room.parts);
+	free(room.part_of);
 	free(room.here);
 	return found;
 }

@@ -46,26 +46,25 @@ static uint32_t kind_vm(const struct bounding *of, uint32_t kind)
 	return vm;
 }
 
-static bool is_strict_affinity(const struct bounding *of)
+static bool is_strict_affinity(const struct headroom_question *question)
 {
-	const struct group *group = of->question->group == NONE ? NULL
-	                                                        : &of->state->groups[of->question->group];
+	const struct group *group = question->group == NONE ? NULL : &question->state->groups[question->group];
 
 	return group && group->policy == POLICY_AFFINITY && !group->best_effort;
 }
 
 /* ------------------------------------------------------------------ where new VMs may be */
 
-static void find_where(struct bounding *of, uint32_t vm, bool *where)
+void headroom_where(const struct headroom_question *question, uint32_t vm, bool *ret_where)
 {
-	struct request request = request_for(of->state, MOVE_BOOT, vm);
-	uint32_t group = of->question->group;
-	bool joins = is_strict_affinity(of) && state_group_placed(of->state, group) > 0;
+	const struct state *state = question->state;
+	struct request request = request_for(state, MOVE_BOOT, vm);
+	bool joins = is_strict_affinity(question) && state_group_placed(state, question->group) > 0;
 
-	request.state = &of->question->reaches->empty;
-	for (uint32_t host = 0; host < of->cluster->host_count; host++)
-		where[host] |= rules_allow_shape(&request, host) &&
-		               (!joins || state_members(of->state, group, host) > 0);
+	request.state = &question->reaches->empty;
+	for (uint32_t host = 0; host < state->cluster->host_count; host++)
+		ret_where[host] |= rules_allow_shape(&request, host) &&
+		                   (!joins || state_members(state, question->group, host) > 0);
 }
 
 static void group_create(struct bounding *of, uint32_t first, uint32_t count, struct group_of_kinds *group)
@@ -77,7 +76,7 @@ static void group_create(struct bounding *of, uint32_t first, uint32_t count, st
 	group->where = MEMORY_ARRAY(bool, of->cluster->host_count);
 	group->inside = MEMORY_ARRAY(bool, shapes->count);
 	for (uint32_t i = 0; i < count; i++)
-		find_where(of, kind_vm(of, first + i), group->where);
+		headroom_where(of->question, kind_vm(of, first + i), group->where);
 	for (uint32_t host = 0; host < of->cluster->host_count; host++) {
 		const struct host *at = &of->cluster->hosts[host];
 
@@ -326,7 +325,7 @@ static void bound_places(struct bounding *of, uint32_t kind)
 {
 	uint32_t vm = kind_vm(of, kind), largest = 0;
 	bool alone = of->question->unit->kinds == 1,
-	     together = is_strict_affinity(of) && state_group_placed(of->state, of->question->group) == 0;
+	     together = is_strict_affinity(of->question) && state_group_placed(of->state, of->question->group) == 0;
 	__int128 sum = 0;
 	struct headroom bound = { .kind = HEADROOM_PLACES, .flavor = of->cluster->vms[vm].flavor };
 

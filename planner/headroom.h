@@ -47,4 +47,7 @@ struct headroom_question {
 void headroom_find(const struct headroom_question *question, struct arena *arena,
                    struct headroom *ret_headroom);
 
+/* Where a new VM can ever be, by host: adds them to those that are true already. */
+void headroom_where(const struct headroom_question *question, uint32_t vm, bool *ret_where);
+
 #endif

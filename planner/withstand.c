@@ -446,6 +446,8 @@ static enum withstood look(struct round *round, struct withstand_question *quest
 		if (answer == WITHSTOOD || round->proofs[i].answer == NOT_WITHSTOOD)
 			*ret_index = i;
 		answer = round->proofs[i].answer;
+		if (question->ticks > question->ticks_most)
+			break;
 	}
 	return answer;
 }

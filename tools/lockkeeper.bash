@@ -23,6 +23,10 @@ _lockkeeper_options()
 	simulate)
 		echo "--lock --runs --sampling --until --model --start-hour --plots --trace $common"
 		;;
+	capacity)
+		echo "--flavor --mix --group --tolerate --by --except --limit --growth --months --plots" \
+			"$common"
+		;;
 	sweep)
 		echo "--out --shard --resume --slurm --slurm-options --poll --plots --model --start-hour" \
 			"$common"
@@ -46,12 +50,14 @@ _lockkeeper_value()
 	--model | --cluster | --groups | --approval)
 		mapfile -t COMPREPLY < <(compgen -f -X '!*.json' -- "$2"; compgen -d -- "$2")
 		;;
+	--by) mapfile -t COMPREPLY < <(compgen -W 'lock fail' -- "$2") ;;
 	--sampling) mapfile -t COMPREPLY < <(compgen -W 'plain sobol' -- "$2") ;;
 	--shared) mapfile -t COMPREPLY < <(compgen -d -- "$2") ;;
 	--trace | -o | --out | --key | --signers | --journal)
 		mapfile -t COMPREPLY < <(compgen -f -- "$2")
 		;;
-	--host | --to | --lock | --max-parallel | --window | --limit | --runs | --name | --seed | -j | \
+	--flavor | --mix | --group | --tolerate | --except | --growth | --months | \
+		--host | --to | --lock | --max-parallel | --window | --limit | --runs | --name | --seed | -j | \
 		--until | --start-hour | --shard | --slurm | --slurm-options | --poll | --columns | \
 		--utc-offset | --expires | --approvals | --parallel | --tries | --patience | --migration-uri)
 		COMPREPLY=()
@@ -66,7 +72,7 @@ _lockkeeper()
 	local command=${COMP_WORDS[1]}
 	local commands='check targets plan approve execute resume status abort replay'
 
-	commands+=' simulate sweep merge import calibrate --help --version'
+	commands+=' simulate capacity sweep merge import calibrate --help --version'
 	COMPREPLY=()
 	compopt -o filenames 2>/dev/null
 	if [ "$COMP_CWORD" = 1 ]; then
