@@ -32,7 +32,8 @@ static const struct argp_option options[] = {
 	{ "tolerate", KEY_TOLERATE, "K", 0, "while any K hosts can still go (= 1)", 1 },
 	{ "by", KEY_BY, "lock|fail", 0, "how they go: emptied for maintenance, or lost (= lock)", 1 },
 	{ "except", KEY_EXCEPT, "HOST", 0, "this host never has to go (may be given more than once)", 1 },
-	{ "limit", KEY_LIMIT, "SECONDS", 0, "about so long for one answer, then bounds; as long for its next hosts (= 2)", 1 },
+	{ "limit", KEY_LIMIT, "SECONDS", 0,
+	  "about so long for one answer, then bounds; as long for its next hosts (= 2)", 1 },
 	{ "growth", KEY_GROWTH, "N/month|P%/month", 0,
 	  "when it is full, with N more a month, or with P percent of the present VMs", 1 },
 	{ "months", KEY_MONTHS, "N", 0, "so far ahead (= 24)", 1 },
@@ -149,7 +150,8 @@ static int read_part(struct capacity_command *command, char *part, uint32_t *ret
 
 	if (!sign || sign == part || sign[1] < '0' || sign[1] > '9' || *end || count < 1 || count > MIX_MOST)
 		return error_set(error, ERROR_INPUT,
-		                 "--mix: \"%s\", expected FLAVOR=COUNT, the count from 1 to %d", part, MIX_MOST);
+		                 "--mix: \"%s\", expected FLAVOR=COUNT, the count from 1 to %d", part,
+		                 MIX_MOST);
 	*sign = '\0';
 	*ret_count = (uint32_t)count;
 	return find_flavor(command, part, ret_flavor, error);
@@ -179,8 +181,8 @@ static int add_mix(struct capacity_command *command, struct error *error)
 	memcpy((uint32_t *)row->unit.counts, counts, sizeof(counts[0]) * kinds);
 	row->name = "";
 	for (uint32_t i = 0; i < kinds; i++)
-		row->name = arena_print(&command->arena, "%s%s%u %s", row->name, i > 0 ? " + " : "", counts[i],
-		                        command->cluster.flavors[flavors[i]].name);
+		row->name = arena_print(&command->arena, "%s%s%u %s", row->name, i > 0 ? " + " : "",
+		                        counts[i], command->cluster.flavors[flavors[i]].name);
 	return 0;
 }
 
@@ -304,9 +306,10 @@ static void list_candidates(struct buying *buying, uint32_t index)
 	struct capacity_command *command = buying->command;
 	struct sized *row = &command->rows[index];
 	const struct hindrance *stop = capacity_stop(command, row);
+	/* Where a rule is in the way, more of what is scarcest may give it more hosts to choose from. */
+	const char *scarce = stop && stop->resource ? stop->resource : row->capacity.tightest;
 	struct next_host *nexts;
-	uint32_t count = next_hosts_list(&command->cluster, stop ? stop->resource : NULL, &command->arena,
-	                                 &nexts);
+	uint32_t count = next_hosts_list(&command->cluster, scarce, &command->arena, &nexts);
 
 	row->bought = ARENA_ARRAY(&command->arena, struct bought, count);
 	row->bought_count = count;
@@ -414,10 +417,9 @@ static void capacity_command_free(struct capacity_command *command)
 
 int command_capacity(int argc, char **argv)
 {
-	struct capacity_command command = { .common = cli_options_default(),
-		                            .limit_s = 2,
-		                            .tolerate = 1,
-		                            .months = 24 };
+	struct capacity_command command = {
+		.common = cli_options_default(), .limit_s = 2, .tolerate = 1, .months = 24
+	};
 	struct error error;
 	int result;
 

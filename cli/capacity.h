@@ -64,4 +64,7 @@ int64_t capacity_gain(const struct sized *row, const struct bought *bought);
 void capacity_next_text(const struct capacity_command *command, const struct next_host *next, char *text,
                         size_t room);
 
+/* A resource of a hindrance for people: "memory". Devices of an alias stay as they are. */
+const char *capacity_resource_words(const char *resource);
+
 #endif

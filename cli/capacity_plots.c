@@ -19,7 +19,7 @@ static int draw_headroom(const struct capacity_command *command, struct error *e
 		table_cell(&table, COLOUR_NONE, "%u", row->capacity.more.upper);
 		table_cell(&table, COLOUR_NONE, "%u", capacity_known(&row->capacity.scheduled));
 		table_cell(&table, COLOUR_NONE, "%s",
-		           stop && stop->resource ? stop->resource
+		           stop && stop->resource ? capacity_resource_words(stop->resource)
 		           : stop && stop->rule   ? stop->rule
 		                                  : "");
 	}
@@ -47,7 +47,8 @@ static int draw_growth(const struct capacity_command *command, struct error *err
 			table_cell(&table, COLOUR_NONE, "%.0f", present + needed * vms);
 			table_cell(&table, COLOUR_NONE, "%.0f",
 			           present + (double)capacity_known(&row->capacity.more) * vms);
-			table_cell(&table, COLOUR_NONE, "%.0f", present + (double)row->capacity.more.upper * vms);
+			table_cell(&table, COLOUR_NONE, "%.0f",
+			           present + (double)row->capacity.more.upper * vms);
 			table_cell(&table, COLOUR_NONE, "%d", full && month >= full);
 		}
 	}

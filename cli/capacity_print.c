@@ -24,11 +24,33 @@ static void range_text(const struct capacity_range *range, char *text, size_t ro
 		snprintf(text, room, "%u-%u", range->lower, range->upper);
 }
 
+const char *capacity_resource_words(const char *resource)
+{
+	static const struct {
+		const char *resource, *words;
+	} known[] = { { "vcpus", "CPUs" },
+		      { "dedicated_cpus", "dedicated CPUs" },
+		      { "memory_mib", "memory" },
+		      { "disk_gib", "disk" },
+		      { "numa", "CPUs and memory" },
+		      { "pci", "PCI devices" },
+		      { "pages_2048", "memory and pages" },
+		      { "pages_1048576", "memory and pages" } };
+
+	for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++) {
+		if (!strcmp(resource, known[i].resource))
+			return known[i].words;
+	}
+	return resource; /* pci:ALIAS */
+}
+
 void capacity_next_text(const struct capacity_command *command, const struct next_host *next, char *text,
                         size_t room)
 {
-	snprintf(text, room, "like %s%s%s", host_name(command, next->like), next->resource ? ", twice the " : "",
-	         next->resource ? next->resource : "");
+	const char *resource = next->resource;
+
+	snprintf(text, room, "like %s%s%s", host_name(command, next->like), resource ? ", twice the " : "",
+	         resource ? capacity_resource_words(resource) : "");
 }
 
 /* The hosts' names in one text; the caller free()s it. */
@@ -83,9 +105,10 @@ static void add_hindrance(const struct capacity_command *command, json_t *object
 	}
 	value = json_add(object, key, json_object_new());
 	add_hosts(command, value, "hosts", stop->hosts, stop->host_count);
-	json_add_text(value, "vm", stop->vm == NONE                      ? NULL
-	                           : stop->vm < command->cluster.vm_count ? command->cluster.vms[stop->vm].name
-	                                                                  : "a new one");
+	json_add_text(value, "vm",
+	              stop->vm == NONE                       ? NULL
+	              : stop->vm < command->cluster.vm_count ? command->cluster.vms[stop->vm].name
+	                                                     : "a new one");
 	json_add_text(value, "rule", stop->rule);
 	json_add_text(value, "resource", stop->resource);
 	json_add_text(value, "why", stop->why);
@@ -152,8 +175,8 @@ static void add_growth(const struct capacity_command *command, json_t *object, c
 		json_add_null(value, "full_in_month");
 	months = json_add(value, "months", json_array_new());
 	for (uint32_t month = 1; month <= command->months; month++) {
-		uint32_t needed = growth_needed(&command->growth, command->present_vms,
-		                                unit_vms(&row->unit), month);
+		uint32_t needed = growth_needed(&command->growth, command->present_vms, unit_vms(&row->unit),
+		                                month);
 		json_t *part = json_push(months, json_object_new());
 
 		json_add_number(part, "month", month);
@@ -198,9 +221,9 @@ static json_t *capacity_json(const struct capacity_command *command)
 		add_range(part, "more", &row->capacity.more);
 		add_range(part, "scheduled", &row->capacity.scheduled);
 		add_placement(command, part, row);
-		add_hindrance(command, part, "stopped_by", row->capacity.stopped && command->now.answer == WITHSTOOD
-		                                                   ? &row->capacity.stop
-		                                                   : NULL);
+		add_hindrance(command, part, "stopped_by",
+		              row->capacity.stopped && command->now.answer == WITHSTOOD ? &row->capacity.stop
+		                                                                        : NULL);
 		add_growth(command, part, row);
 		add_bought(command, part, row);
 	}
@@ -230,9 +253,22 @@ static void range_cells(const struct capacity_range *range, struct table *table)
 static int print_csv(const struct capacity_command *command, struct error *error)
 {
 	static const char *const columns[] = {
-		"unit",       "group",     "by",   "tolerate",      "lower",           "upper",
-		"scheduled_lower", "scheduled_upper", "stop_hosts", "stop_rule",  "stop_resource", "stop_why",
-		"full_in_month",   "next_host",       "next_host_lower", "next_host_upper",
+		"unit",
+		"group",
+		"by",
+		"tolerate",
+		"lower",
+		"upper",
+		"scheduled_lower",
+		"scheduled_upper",
+		"stop_hosts",
+		"stop_rule",
+		"stop_resource",
+		"stop_why",
+		"full_in_month",
+		"next_host",
+		"next_host_lower",
+		"next_host_upper",
 	};
 	struct table table;
 	int result;
@@ -263,30 +299,41 @@ static int print_csv(const struct capacity_command *command, struct error *error
 /* ------------------------------------------------------------------ for people */
 
 /* Says it in a line, or why nothing fits. */
-static int print_heading(const struct capacity_command *command, struct error *error)
+static void write_heading(const struct capacity_command *command, FILE *out)
 {
 	const struct capacity_now *now = &command->now;
 	const struct losses *losses = &command->losses;
-	char *hosts = names_of(command, now->stop.hosts, now->stop.host_count, ", "),
-	     *pinned = names_of(command, now->pinned, now->pinned_count, " --except "), *text;
-	const char *go = command->by == LOSS_LOCK ? "be locked" : "fail";
-	size_t length;
-	FILE *out = open_memstream(&text, &length);
-	int result;
+	char *hosts = names_of(command, now->stop.hosts, now->stop.host_count, " and ");
+	const char *go = command->by == LOSS_LOCK ? "be locked" : "fail",
+		   *together = now->stop.host_count > 1 ? " together" : "";
 
 	if (losses->together == 0)
 		fputs("While no host goes:\n", out);
 	else if (now->answer == WITHSTOOD)
 		fprintf(out, "While any %u of %u hosts can %s:\n", losses->together, losses->host_count, go);
+	else if (now->answer == NOT_WITHSTOOD)
+		fprintf(out, "Nothing more fits, since %s cannot %s%s as it is: %s\n", hosts, go, together,
+		        now->stop.why);
 	else
-		fprintf(out, "%s %s can %s as it is, so that nothing more fits%s: %s\n", hosts,
-		        now->answer == NOT_WITHSTOOD ? "cannot" : "perhaps cannot", go,
-		        now->answer == NOT_WITHSTOOD ? "" : " for sure", now->stop.why);
+		fprintf(out, "Whether %s can %s%s as it is was not decided within the limit: %s\n", hosts, go,
+		        together, now->stop.why);
+	free(hosts);
+}
+
+static int print_heading(const struct capacity_command *command, struct error *error)
+{
+	const struct capacity_now *now = &command->now;
+	char *pinned = names_of(command, now->pinned, now->pinned_count, " --except "), *text;
+	size_t length;
+	FILE *out = open_memstream(&text, &length);
+	int result;
+
+	write_heading(command, out);
 	if (now->pinned_count > 0)
-		fprintf(out, "Whatever room there is, it stays so; without these: --except %s\n", pinned);
+		fprintf(out, "Whatever room there is, that stays so. Without such hosts: --except %s\n",
+		        pinned);
 	fclose(out);
 	result = cli_print(text, length, error);
-	free(hosts);
 	free(pinned);
 	free(text);
 	return result;
@@ -303,13 +350,16 @@ static int print_rows(const struct capacity_command *command, struct error *erro
 	table_create(&table, grows ? columns : without, grows ? 5 : 4);
 	for (uint32_t i = 0; i < command->row_count; i++) {
 		const struct sized *row = &command->rows[i];
-		const struct hindrance *stop = capacity_stop(command, row);
+		/* What is in the way of all of them is said above. */
+		const struct hindrance *stop = command->now.answer == WITHSTOOD ? capacity_stop(command, row)
+		                                                                : NULL;
 		uint32_t full = capacity_full_month(command, row);
 		char text[64];
 
 		table_cell(&table, COLOUR_NONE, "%s", row->name);
 		range_text(&row->capacity.more, text, sizeof(text));
-		table_cell(&table, capacity_known(&row->capacity.more) ? COLOUR_GOOD : COLOUR_BAD, "%s", text);
+		table_cell(&table, capacity_known(&row->capacity.more) ? COLOUR_GOOD : COLOUR_BAD, "%s",
+		           text);
 		range_text(&row->capacity.scheduled, text, sizeof(text));
 		table_cell(&table, COLOUR_NONE, "%s", text);
 		if (grows)
@@ -333,8 +383,8 @@ static int print_months(const struct capacity_command *command, struct error *er
 
 	table_create(&table, columns, 3);
 	for (uint32_t month = 1; month <= command->months; month++) {
-		uint32_t needed = growth_needed(&command->growth, command->present_vms,
-		                                unit_vms(&row->unit), month);
+		uint32_t needed = growth_needed(&command->growth, command->present_vms, unit_vms(&row->unit),
+		                                month);
 
 		table_cell(&table, COLOUR_NONE, "%u", month);
 		table_cell(&table, COLOUR_NONE, "%u", needed);

@@ -17,12 +17,12 @@ struct capacity_now {
 
 struct capacity_question {
 	const struct cluster *cluster;
-	const struct unit *unit;       /* what is to fit so many times */
-	uint32_t group;                /* that the new VMs are members of; NONE: of none */
-	const struct losses *losses;   /* of that cluster */
+	const struct unit *unit;     /* what is to fit so many times */
+	uint32_t group;              /* that the new VMs are members of; NONE: of none */
+	const struct losses *losses; /* of that cluster */
 	const struct crew *crew;
-	uint64_t steps;                /* about so many, as for planned_find; then bounds must do */
-	bool bounds_only;              /* no search among all placements */
+	uint64_t steps;                 /* about so many, as for planned_find; then bounds must do */
+	bool bounds_only;               /* no search among all placements */
 	const struct capacity_now *now; /* of that cluster and these losses */
 };
 
@@ -41,10 +41,11 @@ struct capacity {
 	struct capacity_range more;
 	/* So many can be built by auto-scheduling, one after another: proven, and the next one no longer. */
 	struct capacity_range scheduled;
-	uint32_t *placement;    /* of `lower` units: how many VMs, by kind * host_count + host; NULL: none */
-	struct hindrance stop;  /* why one more than `lower` does not fit */
-	bool stopped;           /* there is such a reason, or `now` has one */
-	uint64_t ticks;         /* what it took, for measurements */
+	uint32_t *placement;   /* of `lower` units: how many VMs, by kind * host_count + host; NULL: none */
+	struct hindrance stop; /* why one more than `lower` does not fit */
+	const char *tightest;  /* resource that bounds it most by adding up; NULL: none does */
+	bool stopped;          /* there is such a reason, or `now` has one */
+	uint64_t ticks;        /* what it took, for measurements */
 };
 
 /*

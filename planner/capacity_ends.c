@@ -70,7 +70,7 @@ static void prepare(struct seeking_ends *of, const struct state *state, struct r
 	uint32_t host_count = state->cluster->host_count, kinds = question->unit->kinds,
 		 vm = of->seek->whatif.vms_at_start;
 
-	of->where = MEMORY_ARRAY(bool, kinds * (size_t)host_count);
+	of->where = MEMORY_ARRAY(bool, kinds *(size_t)host_count);
 	of->gone = MEMORY_ARRAY(bool, host_count);
 	of->newcomers = MEMORY_ARRAY(struct newcomers, kinds);
 	for (uint32_t kind = 0; kind < kinds; kind++) {

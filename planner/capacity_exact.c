@@ -128,8 +128,7 @@ static void find_twins(struct dealing *deal)
 	for (uint32_t host = 0; host < deal->host_count; host++) {
 		deal->twins[host] = NONE;
 		for (uint32_t other = host; other-- > 0 && deal->twins[host] == NONE;) {
-			if (counts[host] == counts[other] &&
-			    hosts_alike(&deal->state, &shapes, host, other))
+			if (counts[host] == counts[other] && hosts_alike(&deal->state, &shapes, host, other))
 				deal->twins[host] = other;
 		}
 	}
@@ -149,11 +148,11 @@ static void find_room(struct dealing *deal)
 
 		for (uint32_t host = deal->host_count; host-- > 0;) {
 			/* Others that come first may leave NUMA-bound ones better nodes. */
-			room[host] = room[host + 1] +
-			             (bound && kind > 0 ? places_most(&deal->state, &deal->seek->amounts, vm,
-			                                              NULL, host)
-			                                : places_now(&deal->state, &deal->seek->amounts, vm,
-			                                             host));
+			room[host] =
+				room[host + 1] +
+				(bound && kind > 0
+			                 ? places_most(&deal->state, &deal->seek->amounts, vm, NULL, host)
+			                 : places_now(&deal->state, &deal->seek->amounts, vm, host));
 		}
 	}
 }

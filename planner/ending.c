@@ -19,13 +19,13 @@ struct dealing_out {
 	const struct amounts *amounts;
 	struct kind *kinds;
 	uint32_t kind_count, host_count;
-	uint32_t *of_vm;          /* by VM: its kind; NONE: it is nobody's */
-	uint32_t *resources;      /* that the kinds take anything of, by place */
-	uint32_t *place_of;       /* by resource: its place; NONE */
+	uint32_t *of_vm;     /* by VM: its kind; NONE: it is nobody's */
+	uint32_t *resources; /* that the kinds take anything of, by place */
+	uint32_t *place_of;  /* by resource: its place; NONE */
 	uint32_t resource_count;
-	__int128 *left;           /* by host * resource_count + place */
-	uint32_t *twins;          /* by host: the one before it of the same model; NONE */
-	uint32_t *asked;          /* of the kind and host that are looked at */
+	__int128 *left;  /* by host * resource_count + place */
+	uint32_t *twins; /* by host: the one before it of the same model; NONE */
+	uint32_t *asked; /* of the kind and host that are looked at */
 	uint64_t ticks;
 };
 
@@ -80,7 +80,8 @@ static bool is_same(const struct dealing_out *of, const struct kind *kind, uint3
 	const struct cluster *cluster = of->state->cluster;
 	const struct shapes *shapes = of->question->reaches->shapes;
 
-	if (shapes->of_vm[kind->vm] != shapes->of_vm[vm] || cluster->vms[kind->vm].group != cluster->vms[vm].group)
+	if (shapes->of_vm[kind->vm] != shapes->of_vm[vm] ||
+	    cluster->vms[kind->vm].group != cluster->vms[vm].group)
 		return false;
 	for (uint32_t host = 0; host < of->host_count; host++) {
 		if (kind->where[host] != may_end(of, vm, host))
@@ -162,7 +163,8 @@ static void find_left(struct dealing_out *of)
 	of->left = MEMORY_ARRAY(__int128, (size_t)of->host_count * of->resource_count);
 	for (uint32_t host = 0; host < of->host_count; host++) {
 		for (uint32_t i = 0; i < of->resource_count; i++) {
-			__int128 room = amount_of_host(of->amounts, host, of->resources[i]), used = 0, fixed = 0;
+			__int128 room = amount_of_host(of->amounts, host, of->resources[i]), used = 0,
+				 fixed = 0;
 
 			for (uint32_t vm = state_vms_first(state, host); vm != NONE;
 			     vm = state_vms_next(state, vm)) {
@@ -221,8 +223,8 @@ static void deal(struct dealing_out *of, const struct kind *kind, uint32_t host,
 	uint32_t count = number == 0 ? 0 : amounts_asked(of->amounts, kind->vm, host, of->asked);
 
 	for (uint32_t i = 0; i < count; i++)
-		left_of(of, host)[of->place_of[of->asked[i]]] -=
-			number * amount_of_vm(of->amounts, kind->vm, host, of->asked[i]);
+		left_of(of, host)[of->place_of[of->asked[i]]] -= number * amount_of_vm(of->amounts, kind->vm,
+		                                                                       host, of->asked[i]);
 }
 
 /* The kind with the fewest places beyond what it needs; *ret_enough: each has as many as it needs. */

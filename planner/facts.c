@@ -168,9 +168,9 @@ struct room {
 	uint32_t *vms, vm_count;
 	uint32_t resource;
 	bool by_number;
-	__int128 *here;      /* by host */
-	struct part *parts;  /* what VMs of each shape take that may be on one host */
-	uint32_t *part_of;   /* by shape: its place in parts; NONE: none yet */
+	__int128 *here;     /* by host */
+	struct part *parts; /* what VMs of each shape take that may be on one host */
+	uint32_t *part_of;  /* by shape: its place in parts; NONE: none yet */
 };
 
 static int part_compare(const void *a, const void *b)
@@ -181,7 +181,8 @@ static int part_compare(const void *a, const void *b)
 	                              : (x->shape > y->shape) - (x->shape < y->shape);
 }
 
-/* The VMs that can end on a host, by what they take of a resource: of groups' places one of each of their own. */
+/* The VMs that can end on a host, by what they take of a resource: of groups' places one of each of their
+ * own. */
 static uint32_t find_parts(struct room *room, uint32_t host, uint32_t resource)
 {
 	struct reaches *reaches = room->reaches;
@@ -219,7 +220,9 @@ static __int128 fit_by(struct room *room, uint32_t host, uint32_t resource)
 	qsort(room->parts, used, sizeof(*room->parts), part_compare);
 	for (uint32_t i = 0; i < used; i++) {
 		const struct part *part = &room->parts[i];
-		__int128 fit = part->amount == 0 ? part->count : left < part->amount ? 0 : left / part->amount;
+		__int128 fit = part->amount == 0     ? part->count
+		               : left < part->amount ? 0
+		                                     : left / part->amount;
 
 		fit = fit < part->count ? fit : part->count;
 		most += fit;
@@ -493,8 +496,8 @@ static bool look_for_shortage(struct room *room, uint32_t mover, struct arena *a
 	return found;
 }
 
-/* Whether what is looked for about a VM was looked for about one before it: a VM of the same shape that can end on
- * the same hosts and takes of the same groups' places. */
+/* Whether what is looked for about a VM was looked for about one before it: a VM of the same shape that can
+ * end on the same hosts and takes of the same groups' places. */
 static bool is_known(const struct room *room, const uint32_t *movers, uint32_t place)
 {
 	const struct state *state = room->reaches->state;

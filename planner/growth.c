@@ -18,7 +18,8 @@ bool growth_read(const char *text, struct growth *ret_growth)
 	if (strspn(text, "0123456789.") == 0)
 		return false;
 	ret_growth->rate = strtod(text, &end);
-	if (end != text + strspn(text, "0123456789.") || !(ret_growth->rate > 0 && ret_growth->rate <= RATE_MOST))
+	if (end != text + strspn(text, "0123456789.") ||
+	    !(ret_growth->rate > 0 && ret_growth->rate <= RATE_MOST))
 		return false;
 	ret_growth->percent = *end == '%';
 	return strcmp(end + ret_growth->percent, "/month") == 0;

@@ -48,7 +48,8 @@ static uint32_t kind_vm(const struct bounding *of, uint32_t kind)
 
 static bool is_strict_affinity(const struct headroom_question *question)
 {
-	const struct group *group = question->group == NONE ? NULL : &question->state->groups[question->group];
+	const struct group *group = question->group == NONE ? NULL
+	                                                    : &question->state->groups[question->group];
 
 	return group && group->policy == POLICY_AFFINITY && !group->best_effort;
 }
@@ -308,9 +309,8 @@ static void bound_count(struct bounding *of, const struct group_of_kinds *group)
 	struct headroom bound = { .kind = HEADROOM_COUNT, .flavor = of->cluster->vms[vm].flavor };
 
 	for (uint32_t host = 0; host < of->cluster->host_count; host++) {
-		of->left[host] = group->where[host]
-		                         ? places_most(of->state, of->amounts, vm, of->stays, host)
-		                         : 0;
+		of->left[host] = group->where[host] ? places_most(of->state, of->amounts, vm, of->stays, host)
+		                                    : 0;
 		of->extra[host] = 0;
 	}
 	gone = ARENA_ARRAY(of->arena, uint32_t, of->question->losses->together + 1);
@@ -320,12 +320,14 @@ static void bound_count(struct bounding *of, const struct group_of_kinds *group)
 	take(of, bound);
 }
 
-/* By how many find a place one after another. Members of a strict affinity group without one go to one host. */
+/* By how many find a place one after another. Members of a strict affinity group without one go to one host.
+ */
 static void bound_places(struct bounding *of, uint32_t kind)
 {
 	uint32_t vm = kind_vm(of, kind), largest = 0;
 	bool alone = of->question->unit->kinds == 1,
-	     together = is_strict_affinity(of->question) && state_group_placed(of->state, of->question->group) == 0;
+	     together = is_strict_affinity(of->question) &&
+	                state_group_placed(of->state, of->question->group) == 0;
 	__int128 sum = 0;
 	struct headroom bound = { .kind = HEADROOM_PLACES, .flavor = of->cluster->vms[vm].flavor };
 

@@ -22,21 +22,21 @@ struct headroom {
 	uint32_t most;   /* units; HEADROOM_MOST: that many, or more */
 	uint32_t places; /* by HEADROOM_PLACES alone */
 	enum headroom_kind kind;
-	uint32_t flavor;                     /* PLACES, COUNT: of which VMs find none; else NONE */
-	uint32_t *hosts, host_count;         /* ROOM, COUNT: that are gone; in the arena */
-	const char *resource;                /* ROOM: as certificates call it, and pages_2048, pages_1048576 */
-	const char *words;                   /* ROOM: "MiB of memory" */
-	double left, needed, each;           /* ROOM: of it: left elsewhere, needed by those that are
-	                                        there or have to go there, taken by a unit */
+	uint32_t flavor;             /* PLACES, COUNT: of which VMs find none; else NONE */
+	uint32_t *hosts, host_count; /* ROOM, COUNT: that are gone; in the arena */
+	const char *resource;        /* ROOM: as certificates call it, and pages_2048, pages_1048576 */
+	const char *words;           /* ROOM: "MiB of memory" */
+	double left, needed, each;   /* ROOM: of it: left elsewhere, needed by those that are
+	                                there or have to go there, taken by a unit */
 };
 
 struct headroom_question {
-	const struct whatif *whatif;   /* filled with VMs of each kind, nowhere yet */
+	const struct whatif *whatif; /* filled with VMs of each kind, nowhere yet */
 	const struct unit *unit;
-	uint32_t group;                /* of the new VMs; NONE */
+	uint32_t group; /* of the new VMs; NONE */
 	const struct losses *losses;
-	const struct state *state;     /* of the whatif's cluster */
-	struct reaches *reaches;       /* made for it */
+	const struct state *state; /* of the whatif's cluster */
+	struct reaches *reaches;   /* made for it */
 };
 
 /*

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* next_host: what the next host bought should be: each model that there is, as it is or with twice of one thing. */
+/* next_host: what the next host bought should be: each model that there is, as it is or with twice of one
+ * thing. */
 #ifndef PLANNER_NEXT_HOST_H
 #define PLANNER_NEXT_HOST_H
 
@@ -26,15 +27,16 @@ enum { NEXT_HOSTS_MODELS_MOST = 8 };
 
 /*
  * Each model of host in the file's order, then each again with twice of the resource that hindrances name
- * (withstand.h; NULL, "group:…": none), where it has any: of vcpus and dedicated_cpus the CPUs and those of its
- * nodes; of memory_mib, and of pages, memory with the nodes' and all their pages; of numa both; disk_gib; pci
- * devices of that alias, or all. The list is in the arena. Returns how many.
+ * (withstand.h; NULL, "group:…": none), where it has any: of vcpus and dedicated_cpus the CPUs and those of
+ * its nodes; of memory_mib, and of pages, memory with the nodes' and all their pages; of numa both; disk_gib;
+ * pci devices of that alias, or all. The list is in the arena. Returns how many.
  */
 uint32_t next_hosts_list(const struct cluster *cluster, const char *resource, struct arena *arena,
                          struct next_host **ret_nexts);
 
-/* How many more fit with it, never fewer than without it: who need not go there is not in the way; also where the cluster as it is cannot do without some hosts. What stops one more is
- * not said. Free with capacity_free. */
+/* How many more fit with it, never fewer than without it: who need not go there is not in the way; also where
+ * the cluster as it is cannot do without some hosts. What stops one more is not said. Free with
+ * capacity_free. */
 void next_host_find(const struct next_host_question *ask, struct capacity *ret_capacity);
 
 #endif

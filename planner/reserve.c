@@ -21,12 +21,12 @@ struct reserving {
 	struct load *loads; /* by shape, then by host */
 	uint32_t load_count;
 	uint32_t *joiners, joiner_count; /* VMs that may only join others of their group */
-	uint32_t *first;    /* by shape: its first load; one more at the end */
-	uint32_t *barred;   /* by shape: hosts that the largest group of one of its VMs may bar */
-	uint32_t *copies;   /* by shape: its first copy among the whatif's VMs */
-	uint32_t *order;    /* hosts, those with the most memory left first */
-	uint32_t next;      /* place in order where the next shape begins */
-	bool *taken;        /* by host: it has a copy of the shape */
+	uint32_t *first;                 /* by shape: its first load; one more at the end */
+	uint32_t *barred; /* by shape: hosts that the largest group of one of its VMs may bar */
+	uint32_t *copies; /* by shape: its first copy among the whatif's VMs */
+	uint32_t *order;  /* hosts, those with the most memory left first */
+	uint32_t next;    /* place in order where the next shape begins */
+	bool *taken;      /* by host: it has a copy of the shape */
 };
 
 static bool must_go(const struct reserving *of, uint32_t vm)
@@ -92,7 +92,8 @@ static void index_loads(struct reserving *of)
 		of->first[shape] = at;
 	}
 	for (uint32_t vm = 0; vm < of->state->cluster->vm_count; vm++) {
-		uint32_t group = of->state->cluster->vms[vm].group, *barred = &of->barred[of->shapes->of_vm[vm]];
+		uint32_t group = of->state->cluster->vms[vm].group,
+			 *barred = &of->barred[of->shapes->of_vm[vm]];
 		const struct group *with = group == NONE ? NULL : &of->state->groups[group];
 
 		if (with && with->policy == POLICY_ANTI_AFFINITY && !with->best_effort &&
@@ -205,8 +206,8 @@ static void take_down(struct reserving *of, uint32_t copy)
 	state_remove(state, copy);
 }
 
-/* One copy a host, going round from where the last shape ended. Too few hosts: none, and hosts with such VMs are
- * left out. */
+/* One copy a host, going round from where the last shape ended. Too few hosts: none, and hosts with such VMs
+ * are left out. */
 static void put_up(struct reserving *of, uint32_t shape)
 {
 	struct reserve *reserve = of->reserve;
@@ -234,8 +235,8 @@ static void put_up(struct reserving *of, uint32_t shape)
 		leave_out(of, of->loads[i].host);
 }
 
-/* Copies of a VM that may only join others of its group, on as many of their hosts as go together: one of them is
- * left when its own host is among those that go. Fewer such hosts: it is left out. */
+/* Copies of a VM that may only join others of its group, on as many of their hosts as go together: one of
+ * them is left when its own host is among those that go. Fewer such hosts: it is left out. */
 static void put_up_joiner(struct reserving *of, uint32_t vm, uint32_t copy)
 {
 	const struct state *state = of->state;
@@ -302,11 +303,9 @@ void reserve_create(struct reserve *ret_reserve, const struct state *state, cons
                     struct reaches *reaches, const struct losses *losses)
 {
 	uint32_t host_count = state->cluster->host_count;
-	struct reserving of = { .reserve = ret_reserve,
-		                .state = state,
-		                .shapes = shapes,
-		                .reaches = reaches,
-		                .losses = losses };
+	struct reserving of = {
+		.reserve = ret_reserve, .state = state, .shapes = shapes, .reaches = reaches, .losses = losses
+	};
 
 	*ret_reserve = (struct reserve){ .bound = MEMORY_ARRAY(bool, host_count),
 		                         .uncovered = MEMORY_ARRAY(bool, host_count) };

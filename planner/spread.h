@@ -7,11 +7,11 @@
 #include "planner/whatif.h"
 
 enum spread_way {
-	SPREAD_SCHEDULED,   /* where auto-scheduling builds them */
-	SPREAD_WIDE,        /* where most others of the kind still find a place */
-	SPREAD_DENSE,       /* where fewest do */
-	SPREAD_HEAVY,       /* on the largest hosts, one after another */
-	SPREAD_SPARE_WIDE,  /* where they are least in the way of others, then as the two above */
+	SPREAD_SCHEDULED,  /* where auto-scheduling builds them */
+	SPREAD_WIDE,       /* where most others of the kind still find a place */
+	SPREAD_DENSE,      /* where fewest do */
+	SPREAD_HEAVY,      /* on the largest hosts, one after another */
+	SPREAD_SPARE_WIDE, /* where they are least in the way of others, then as the two above */
 	SPREAD_SPARE_DENSE,
 	SPREAD_WAYS
 };
@@ -25,15 +25,15 @@ struct spread {
 
 /* What ways go by beside what there is room for. */
 struct spread_hints {
-	const double *pressure; /* by host: how many of those that are there need it, in so far as they have no
-	                           other; SPREAD_SPARE_… take the least */
-	const bool *first;      /* by host: it is taken before others in any way but the platform's; NULL: none */
+	const double *pressure; /* by host: how many of those that are there need it, in so far as they have
+	                           no other; SPREAD_SPARE_… take the least */
+	const bool *first; /* by host: it is taken before others in any way but the platform's; NULL: none */
 };
 
 /*
- * Puts the new VMs of a whatif, all nowhere yet, on hosts, each where the rules allow it then, until one finds
- * none. With VMs of one flavor only, the hosts of the first n do not depend on how many come after them. Free
- * with spread_free.
+ * Puts the new VMs of a whatif, all nowhere yet, on hosts, each where the rules allow it then, until one
+ * finds none. With VMs of one flavor only, the hosts of the first n do not depend on how many come after
+ * them. Free with spread_free.
  */
 void spread_create(struct spread *ret_spread, const struct whatif *whatif, const struct amounts *amounts,
                    enum spread_way way, const struct spread_hints *hints);

@@ -181,7 +181,8 @@ static __int128 room_left(const struct state *state, uint32_t host)
 	       (__int128)state->uses[host].memory_mib * RATIO_ONE;
 }
 
-/* A host that takes the VM now; tight: the fullest of some, else the next one in the file. NONE: there is none.
+/* A host that takes the VM now; tight: the fullest of some, else the next one in the file. NONE: there is
+ * none.
  */
 static uint32_t find_target(struct withstand_worker *worker, uint32_t vm, bool tight, uint64_t *ticks)
 {
@@ -335,7 +336,8 @@ static bool has(const struct packing *packing, uint32_t host)
 	       bsearch(&host, packing->targets, packing->count, sizeof(host), index_compare) != NULL;
 }
 
-/* Whether what was found for two hosts alone can be done for both: neither goes where the other does, or is. */
+/* Whether what was found for two hosts alone can be done for both: neither goes where the other does, or is.
+ */
 static bool do_not_meet(const struct withstand *withstand, uint32_t a, uint32_t b)
 {
 	const struct packing *x = &withstand->singles[a], *y = &withstand->singles[b];

@@ -38,11 +38,11 @@ struct withstand {
 enum { TICKS_A_STEP = 64 };
 
 struct withstand_question {
-	uint64_t steps_each;      /* for one set's verdict, where a look does not do; 0: a look must do */
-	uint64_t ticks_most;      /* for all of them, roughly */
-	bool thorough;            /* proofs are looked for however large the cluster is */
+	uint64_t steps_each;       /* for one set's verdict, where a look does not do; 0: a look must do */
+	uint64_t ticks_most;       /* for all of them, roughly */
+	bool thorough;             /* proofs are looked for however large the cluster is */
 	struct suspects *suspects; /* NULL: none */
-	uint64_t ticks;           /* added to */
+	uint64_t ticks;            /* added to */
 };
 
 /* All must outlive it. Free with withstand_free. */
@@ -56,8 +56,8 @@ void withstand_free(struct withstand *withstand);
  * NOT_WITHSTOOD, WITHSTOOD_UNKNOWN: *ret_set is one that cannot, or for which that was not decided.
  *
  * Most sets need no search. Where there are many, a reserve is looked for that will do for most. Else each VM
- * goes to the first host that takes it, or to the fullest. With two and more hosts at a time, what was found for
- * each of them alone will do where these do not meet.
+ * goes to the first host that takes it, or to the fullest. With two and more hosts at a time, what was found
+ * for each of them alone will do where these do not meet.
  */
 enum withstood withstand_all(struct withstand *withstand, struct withstand_question *question,
                              uint64_t *ret_set);

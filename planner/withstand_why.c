@@ -129,8 +129,7 @@ static void explain_first(struct explaining *of)
 	const struct shapes *shapes = &of->withstand->shapes;
 
 	for (uint32_t i = 0; i < of->mover_count; i++)
-		sorted[i] = (struct mover){ of->movers[i],
-			                    shapes->shapes[shapes->of_vm[of->movers[i]]].count,
+		sorted[i] = (struct mover){ of->movers[i], shapes->shapes[shapes->of_vm[of->movers[i]]].count,
 			                    state_flavor(state, of->movers[i])->memory_mib };
 	movers_sort(sorted, of->mover_count);
 	for (; done < of->mover_count; done++) {
@@ -188,7 +187,8 @@ static bool explain_lonely(struct explaining *of)
 	return false;
 }
 
-/* What all the hosts that are left have of a resource for newcomers, and what these take of it at the least. */
+/* What all the hosts that are left have of a resource for newcomers, and what these take of it at the least.
+ */
 static void weigh(struct explaining *of, uint32_t resource, __int128 *ret_left, __int128 *ret_needed)
 {
 	const struct amounts *amounts = &of->reaches.amounts;
@@ -231,9 +231,9 @@ static bool explain_short(struct explaining *of)
 			continue;
 		amount_words(amounts, resource, words, sizeof(words));
 		of->hindrance->resource = resource_name(of, resource);
-		of->hindrance->why = arena_print(of->arena, "its %u VMs need %.15g %s, %.15g are left elsewhere",
-		                                 of->mover_count, (double)needed / amount_unit(resource),
-		                                 words, (double)left / amount_unit(resource));
+		of->hindrance->why = arena_print(
+			of->arena, "its %u VMs need %.15g %s, %.15g are left elsewhere", of->mover_count,
+			(double)needed / amount_unit(resource), words, (double)left / amount_unit(resource));
 		return true;
 	}
 	return false;
@@ -253,12 +253,13 @@ static void explain_failure(struct explaining *of, uint64_t steps)
 	if (!of->hindrance->decided)
 		explain_first(of);
 	if (!of->hindrance->why)
-		of->hindrance->why = of->hindrance->decided
-		                             ? arena_print(of->arena,
-		                                           "in no way can its %u VMs be dealt out to the hosts "
-		                                           "left",
-		                                           of->mover_count)
-		                             : "whether its VMs find hosts was not decided within the limit";
+		of->hindrance->why =
+			of->hindrance->decided
+				? arena_print(of->arena,
+		                              "in no way can its %u VMs be dealt out to the hosts "
+		                              "left",
+		                              of->mover_count)
+				: "whether its VMs find hosts was not decided within the limit";
 }
 
 /* ------------------------------------------------------------------ both */
