@@ -33,7 +33,7 @@ static const struct argp_option options[] = {
 	{ "by", KEY_BY, "lock|fail", 0, "how they go: emptied for maintenance, or lost (= lock)", 1 },
 	{ "except", KEY_EXCEPT, "HOST", 0, "this host never has to go (may be given more than once)", 1 },
 	{ "limit", KEY_LIMIT, "SECONDS", 0,
-	  "about so long for one answer, then bounds; as long for its next hosts (= 2)", 1 },
+	  "about so long for one answer, then bounds; as long for its next hosts (= 10)", 1 },
 	{ "growth", KEY_GROWTH, "N/month|P%/month", 0,
 	  "when it is full, with N more a month, or with P percent of the present VMs", 1 },
 	{ "months", KEY_MONTHS, "N", 0, "so far ahead (= 24)", 1 },
@@ -418,7 +418,7 @@ static void capacity_command_free(struct capacity_command *command)
 int command_capacity(int argc, char **argv)
 {
 	struct capacity_command command = {
-		.common = cli_options_default(), .limit_s = 2, .tolerate = 1, .months = 24
+		.common = cli_options_default(), .limit_s = 10, .tolerate = 1, .months = 24
 	};
 	struct error error;
 	int result;

@@ -242,7 +242,7 @@ static void put_up_joiner(struct reserving *of, uint32_t vm, uint32_t copy)
 	const struct state *state = of->state;
 	uint32_t group = state->cluster->vms[vm].group, first = copy, end = copy + of->losses->together;
 	const struct shapes *shapes = of->shapes;
-	bool moves = of->losses->by == LOSS_FAIL || state->profile != PROFILE_TITANIUM;
+	bool moves = state->profile != PROFILE_TITANIUM; /* docs/rules.md: affinity-strict */
 
 	for (uint32_t i = shapes->group_first[group]; i < shapes->group_first[group + 1] && moves; i++) {
 		uint32_t host = state->vm_host[shapes->group_members[i]];

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Capacities against a judge that tries every placement of every number of new VMs, on random small clusters. */
+/* Capacities against a judge that tries every placement of every number of new VMs, on random small clusters.
+ */
 #include "core/schedule.h"
 #include "planner/capacity.h"
+#include "planner/reserve.h"
 #include "tests/support/draw.h"
 #include "tests/support/judge.h"
 
@@ -12,8 +14,8 @@
 #include <string.h>
 
 /*
- * Clusters that are compared; of each kind of question. What makes one too large to be judged: placements that
- * its VMs could have, new VMs, and units, which must have no placement at all at the most.
+ * Clusters that are compared; of each kind of question. What makes one too large to be judged: placements
+ * that its VMs could have, new VMs, and units, which must have no placement at all at the most.
  */
 enum {
 	CLUSTERS = 2400,
@@ -22,7 +24,8 @@ enum {
 	NEW_MOST = 6,
 	UNITS_MOST = 6,
 	KINDS_MOST = 2,
-	MET_MOST = 20000
+	MET_MOST = 20000,
+	RESERVES = 4000
 };
 
 /* Steps that never run out. */
@@ -44,12 +47,13 @@ struct judging {
 	struct cluster cluster;
 	struct state state;
 	const struct asked *asked;
-	uint32_t first;      /* of the new VMs */
-	bool placed, will;   /* there was a placement; there was one that will do */
-	bool too_large;      /* it could not be judged whether one will */
+	uint32_t first;    /* of the new VMs */
+	bool placed, will; /* there was a placement; there was one that will do */
+	bool too_large;    /* it could not be judged whether one will */
 };
 
-static void judging_create(struct judging *judging, const char *text, const struct asked *asked, uint32_t units)
+static void judging_create(struct judging *judging, const char *text, const struct asked *asked,
+                           uint32_t units)
 {
 	char name[32];
 
@@ -170,12 +174,12 @@ static void build(struct judging *judging)
 /* What the judge says of one question. */
 struct truth {
 	bool stuck;
-	uint32_t most;                    /* the largest number of units with a placement that will do */
-	bool scheduled[UNITS_MOST + 2];   /* so many, where auto-scheduling builds them, will do */
-	bool fits[UNITS_MOST + 2];        /* so many do in some placement */
-	bool known;                       /* the cluster is small enough */
-	bool too_large;                   /* it is not */
-	bool gapless;                     /* no number is out of reach below one that is not */
+	uint32_t most;                  /* the largest number of units with a placement that will do */
+	bool scheduled[UNITS_MOST + 2]; /* so many, where auto-scheduling builds them, will do */
+	bool fits[UNITS_MOST + 2];      /* so many do in some placement */
+	bool known;                     /* the cluster is small enough */
+	bool too_large;                 /* it is not */
+	bool gapless;                   /* no number is out of reach below one that is not */
 };
 
 /* Whether fewer find a place wherever more do: only nodes that others leave make a difference. */
@@ -490,4 +494,96 @@ Test(capacity, numbers_are_those_of_all_placements, .timeout = 100000)
 		        (unsigned long long)tally.loose, (unsigned long long)tally.grouped,
 		        (unsigned long long)tally.mixed, (unsigned long long)tally.bound,
 		        (unsigned long long)tally.gaps);
+}
+
+/* ------------------------------------------------------------------ reserves */
+
+/* How many sets of hosts were covered, judged, and had somebody on them. */
+struct covered {
+	uint64_t sets, judged, loaded;
+};
+
+/* Sets of covered hosts must all be able to go, whatever else they say of the cluster. */
+static void check_reserve(uint64_t seed, const struct draw_size *size, struct covered *covered)
+{
+	struct draw draw = { seed * 104729 + 3 };
+	char *text = draw_cluster_text(seed, size);
+	struct cluster cluster;
+	struct reserve reserve;
+	struct reaches reaches;
+	struct losses losses;
+	struct shapes shapes;
+	struct state state;
+	uint32_t *places;
+	bool more = true;
+
+	cluster_from_text(&cluster, text);
+	state_create(&state, &cluster);
+	shapes_create(&shapes, &state);
+	reaches_create(&reaches, &shapes, &state);
+	losses_create(&losses, &cluster, draw_percent(&draw, 50) ? LOSS_LOCK : LOSS_FAIL,
+	              draw_between(&draw, 1, 2), NULL);
+	reserve_create(&reserve, &state, &shapes, &reaches, &losses);
+	places = MEMORY_ARRAY(uint32_t, losses.together + 1);
+	if (losses.together > 0)
+		losses_set(&losses, 0, places);
+	while (more && losses.together > 0) {
+		bool gone[HOSTS_MOST] = { false }, all = true, loaded = false;
+		enum judgement answer;
+
+		for (uint32_t i = 0; i < losses.together; i++) {
+			uint32_t host = losses.hosts[places[i]];
+
+			gone[host] = true;
+			all &= !reserve.uncovered[host];
+			loaded |= state_vms_first(&state, host) != NONE;
+		}
+		more = losses_next(&losses, places);
+		if (!all)
+			continue;
+		covered->sets++;
+		answer = losses.by == LOSS_FAIL ? judge_fail(&state, gone, MET_MOST)
+		                                : judge_empty(&state, gone, MET_MOST);
+		covered->judged += answer != JUDGED_TOO_LARGE;
+		covered->loaded += answer != JUDGED_TOO_LARGE && loaded;
+		cr_assert_neq(answer, JUDGED_NO, "seed %llu: a covered set (%d%d%d%d%d) cannot go, by %s\n%s",
+		              (unsigned long long)seed, gone[0], gone[1], gone[2], gone[3], gone[4],
+		              loss_words[losses.by], text);
+	}
+	free(places);
+	reserve_free(&reserve);
+	losses_free(&losses);
+	reaches_free(&reaches);
+	shapes_free(&shapes);
+	state_free(&state);
+	cluster_free(&cluster);
+	free(text);
+}
+
+Test(capacity, whoever_has_a_reserve_can_go, .timeout = 1000)
+{
+	static const struct draw_size sizes[] = {
+		{ .hosts_most = 4, .first_host_vms_most = 2, .other_host_vms_most = 1, .roomy = true },
+		{ .hosts_most = 5,
+		  .first_host_vms_most = 1,
+		  .other_host_vms_most = 1,
+		  .moves = true,
+		  .roomy = true },
+		{ .hosts_most = 5, .first_host_vms_most = 2, .other_host_vms_most = 1, .moves = true },
+		{ .hosts_most = 4,
+		  .first_host_vms_most = 2,
+		  .other_host_vms_most = 1,
+		  .numa = true,
+		  .roomy = true },
+	};
+	uint64_t seed = number_from("LOCKKEEPER_SEED", 1);
+	struct covered covered = { 0 };
+
+	for (uint64_t i = 0; i < RESERVES; i++)
+		check_reserve(seed + i, &sizes[(seed + i) % 4], &covered);
+	if (getenv("LOCKKEEPER_SEED"))
+		fprintf(stderr, "%llu sets covered, %llu judged, %llu of them with VMs\n",
+		        (unsigned long long)covered.sets, (unsigned long long)covered.judged,
+		        (unsigned long long)covered.loaded);
+	cr_assert_gt(covered.loaded, RESERVES / 4);
 }
