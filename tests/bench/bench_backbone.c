@@ -213,12 +213,13 @@ int main(int argc, char **argv)
 		"\"auto_converge\":false",
 		BACKBONE_MBIT_S, true, false
 	};
+	uint32_t count = argc > 1 ? (uint32_t)strtoul(argv[1], NULL, 10) : 0;
 	struct taken taken;
 
 	_Static_assert(BACKBONE_CAP_MIB_S == 100 && BACKBONE_DOWNTIME_MS == 30, "as the text says");
-	if (argc < 2)
+	if (count == 0)
 		return growth_all(&same) ? 0 : 1;
-	taken = measure(&same, (uint32_t)strtoul(argv[1], NULL, 10));
+	taken = measure(&same, count);
 	printf("%.6f %.1f %u %.1f %.1f\n", taken.seconds, taken.simulated_s, taken.completed, taken.events,
 	       taken.rounds);
 	return 0;
