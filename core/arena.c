@@ -80,7 +80,7 @@ static struct arena_block *block_new(const struct arena *arena, size_t size)
 	return block;
 }
 
-void *arena_take(struct arena *arena, size_t size)
+void *arena_take_raw(struct arena *arena, size_t size)
 {
 	struct arena_block *block = arena->blocks;
 	void *memory;
@@ -98,7 +98,12 @@ void *arena_take(struct arena *arena, size_t size)
 	memory = block->bytes + arena->used;
 	arena->used += size;
 	arena->total += size;
-	return memset(memory, 0, size);
+	return memory;
+}
+
+void *arena_take(struct arena *arena, size_t size)
+{
+	return memset(arena_take_raw(arena, size), 0, size);
 }
 
 char *arena_text(struct arena *arena, const char *text, size_t length)

@@ -18,6 +18,9 @@ struct arena {
 /* size bytes, zeroed, aligned to 16; never NULL (out of memory: the program ends with one line, exit 1). */
 void *arena_take(struct arena *arena, size_t size);
 
+/* The same, not zeroed: for what is large and filled in piece by piece. */
+void *arena_take_raw(struct arena *arena, size_t size);
+
 /* A copy of length bytes of text with a closing NUL. */
 char *arena_text(struct arena *arena, const char *text, size_t length);
 

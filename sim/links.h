@@ -30,14 +30,27 @@ enum { LINK_WATCHED = 4, LINK_CROWD = 48 };
 /* So much of a link left over is no rounding. */
 #define LINK_ROOM 1e-9
 
+/*
+ * What almost everything asks for comes first: hundreds of thousands of links do not fit in the processor's
+ * caches.
+ */
 struct link {
 	double capacity_bytes_s;
-	double level;        /* the rate of a flow of weight 1 that this link holds back */
+	double fixed;     /* the sum of the rates of capped flows here */
+	double weight;    /* the sum of the flows' */
+	double level;     /* the rate of a flow of weight 1 that this link holds back */
+	uint32_t flows;   /* crossing */
+	uint32_t members; /* of these, held back here */
+	uint32_t first_hop;
+	uint32_t component; /* the one link that holds back all that hang together with this one, LINK_FREE:
+	                       none does, NONE: not so simple */
+	bool dirty, moved;
+	uint32_t epoch; /* counts the level's changes */
+	double members_weight;
 	double told;         /* the level that a crowd's callers know */
 	double service;      /* bytes that the level has given since the start, up to … */
 	int64_t service_ns;  /* … this time */
 	struct events wakes; /* flows that are due when the service has got so far: 1024ths of bytes */
-	double fixed;        /* the sum of the rates of capped flows here */
 	/*
 	 * While this link alone holds back its component: where its level may be, as far as caps and all
 	 * links but the watched are concerned; the watched are those that would hold back flows next, and are
@@ -45,14 +58,6 @@ struct link {
 	 */
 	double low, high;
 	uint32_t watched[LINK_WATCHED], watched_count;
-	uint32_t epoch;                /* counts the level's changes */
-	uint32_t flows;                /* crossing */
-	uint32_t members;              /* of these, held back here */
-	double weight, members_weight; /* the sums of theirs */
-	uint32_t first_hop;
-	uint32_t component; /* the one link that holds back all that hang together with this one, LINK_FREE:
-	                       none does, NONE: not so simple */
-	bool dirty, moved;
 	/* while a component is computed */
 	uint32_t stamp, open;
 	double left, next_level, open_weight;

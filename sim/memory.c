@@ -22,12 +22,6 @@ static const double LOAD_LEAST = 1e-6;
 /* What comes within this time is waited for by the clock: a link counts bytes, and rounds them. */
 static const double CLOSE_S = 1e-3;
 
-/*
- * A migration that has made no progress for so long, and whose limit did not rise, never will as long as its
- * rate stays the same. QEMU would go on round by round: we wait for its time limit.
- */
-static const double NEVER_S = 6 * 3600;
-
 /* The cluster file's words in the model's terms. Points are converted into the run's arena. */
 static struct dirty dirty_of(struct world *world, const struct move *move, double used_pages)
 {
@@ -208,16 +202,6 @@ static void trace_event(struct world *world, const struct move *move, enum preco
 	}
 }
 
-/*
- * Whether the core may do something as soon as it hears of progress. If not, it hears of it when it is asked
- * what time makes of it: that a migration makes none is known hours later.
- */
-static bool awaits_progress(const struct move *move)
-{
-	return move->core.state != MIGRATION_COPYING || move->timing.post_copy ||
-	       isfinite(move->timing.no_progress_s);
-}
-
 void memory_catch_up(struct world *world, struct move *move)
 {
 	const struct precopy *precopy = &move->precopy;
@@ -235,7 +219,7 @@ static void tell_event(struct world *world, struct move *move, enum precopy_even
 	case PRECOPY_STARTED:
 	case PRECOPY_SYNCED:
 	case PRECOPY_THROTTLED:
-		if (awaits_progress(move))
+		if (move->heeds)
 			steer_progress(world, move, precopy_remaining_bytes(&move->precopy), world->now_ns);
 		break;
 	case PRECOPY_STOPPED:
@@ -322,28 +306,23 @@ bool memory_pass(struct world *world, struct move *move, double dt_s, double wir
 		if (go_on(world, move, dt_s))
 			return true;
 	}
-	if (awaits_progress(move))
+	if (move->heeds)
 		memory_catch_up(world, move);
 	return false;
 }
 
-/* When it last made progress, or its limit or rate changed, as far as the core has heard. */
-static int64_t last_chance_ns(const struct move *move)
+/* Whether neither the core's progress nor another rate gives it a chance any more. */
+static bool is_vain(const struct world *world, const struct move *move)
 {
-	const struct migration *core = &move->core;
-	int64_t since_ns = core->low_ns > core->limit_since_ns ? core->low_ns : core->limit_since_ns;
-
-	return since_ns > move->chance_ns ? since_ns : move->chance_ns;
+	return world->now_ns >= move->despair_ns && world->now_ns >= move->chance_ns + DESPAIR_NS;
 }
 
 void memory_despair(struct world *world, struct move *move)
 {
-	if (move->stage != STAGE_MEMORY || move->precopy.phase != PRECOPY_COPYING ||
-	    !isfinite(move->timing.timeout_s) || isfinite(move->timing.no_progress_s) ||
-	    world->now_ns < last_chance_ns(move) + seconds_ns(NEVER_S))
+	if (move->stage != STAGE_MEMORY || move->precopy.phase != PRECOPY_COPYING || !is_vain(world, move))
 		return;
 	memory_catch_up(world, move);
-	if (world->now_ns >= last_chance_ns(move) + seconds_ns(NEVER_S))
+	if (is_vain(world, move))
 		move->hopeless = true;
 }
 

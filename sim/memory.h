@@ -5,6 +5,12 @@
 
 #include "sim/world.h"
 
+/*
+ * A migration that has made no progress for so long, and whose limit did not rise, never will as long as its
+ * rate stays the same. QEMU would go on round by round: we wait for its time limit.
+ */
+static const int64_t DESPAIR_NS = INT64_C(6) * 3600 * 1000000000;
+
 /* How long the set-up of the move's live migration takes in this run. */
 double memory_setup_s(const struct world *world, const struct move *move);
 

@@ -13,6 +13,7 @@
 #include "sim/trace.h"
 
 #include <math.h>
+#include <stddef.h>
 #include <string.h>
 
 static const double GIB = 1073741824;
@@ -201,7 +202,7 @@ static void plan(struct world *world, struct move *move)
 		break;
 	}
 	if (move->kind != MOVE_EVACUATE) {
-		int64_t due_ns = steer_due_ns(move);
+		int64_t due_ns = move->due_ns;
 
 		due_ns = due_ns > world->now_ns ? due_ns : world->now_ns;
 		next_ns = due_ns < next_ns ? due_ns : next_ns;
@@ -212,6 +213,13 @@ static void plan(struct world *world, struct move *move)
 
 /* ------------------------------------------------------------------ starts */
 
+/* All but the parts of its memory, which precopy_start fills in: most are never looked at. */
+static void clear_place(struct move *move, uint32_t index)
+{
+	memset(move, 0, offsetof(struct move, precopy.part));
+	move->index = index;
+}
+
 static struct move *take_place(struct world *world)
 {
 	struct move *move;
@@ -219,9 +227,8 @@ static struct move *take_place(struct world *world)
 
 	if (world->move_free_count > 0) {
 		index = world->moves_free[--world->move_free_count];
-		move = world->moves[index];
-		*move = (struct move){ .index = index };
-		return move;
+		clear_place(world->moves[index], index);
+		return world->moves[index];
 	}
 	if (world->move_count == world->move_room) {
 		world->move_room = world->move_room ? world->move_room * 2 : 16;
@@ -230,8 +237,8 @@ static struct move *take_place(struct world *world)
 		                                  sizeof(*world->moves_free));
 		world->changed = memory_resize(world->changed, world->move_room, sizeof(*world->changed));
 	}
-	move = ARENA_ARRAY(&world->arena, struct move, 1);
-	move->index = world->move_count;
+	move = arena_take_raw(&world->arena, sizeof(*move));
+	clear_place(move, world->move_count);
 	world->moves[world->move_count++] = move;
 	return move;
 }
@@ -471,7 +478,7 @@ static bool ends(struct world *world, struct move *move)
 {
 	char why[160];
 
-	if (move->kind == MOVE_EVACUATE ? !move->arrived : !migration_is_over(&move->core))
+	if (move->kind == MOVE_EVACUATE ? !move->arrived : !move->is_over)
 		return false;
 	if (move->kind == MOVE_EVACUATE || move->core.state == MIGRATION_DONE)
 		complete(world, move);
@@ -488,7 +495,7 @@ void move_due(struct world *world, struct move *move, bool by_bytes)
 		steer_returned(world, move, COMMAND_START, NULL);
 	} else {
 		pass_stage(world, move);
-		if (!by_bytes && move->kind != MOVE_EVACUATE && steer_due_ns(move) <= world->now_ns) {
+		if (!by_bytes && move->kind != MOVE_EVACUATE && move->due_ns <= world->now_ns) {
 			memory_catch_up(world, move);
 			steer_timer(world, move);
 		}

@@ -5,6 +5,8 @@
 #include "sim/memory.h"
 #include "sim/migration.h"
 
+#include <math.h>
+
 /* So many things may happen to a move before its core hears of the first. */
 enum { MOVE_TOLD_MOST = 6 };
 
@@ -76,6 +78,33 @@ static void obey_all(struct world *world, struct move *move, const struct migrat
 		obey(world, move, &commands->at[i]);
 }
 
+/* When only its time limit will be waited for, as far as the core has heard of progress. */
+static int64_t despair_ns(const struct move *move)
+{
+	const struct migration *core = &move->core;
+	int64_t since_ns = core->low_ns > core->limit_since_ns ? core->low_ns : core->limit_since_ns;
+
+	if (!isfinite(move->timing.timeout_s) || isfinite(move->timing.no_progress_s))
+		return TIME_NEVER;
+	return since_ns + DESPAIR_NS;
+}
+
+/*
+ * What the core is now, for those that ask at every event. It heeds progress when it may do something as soon
+ * as it hears of it. If not, it hears of it when it is asked what time makes of it: that a migration makes
+ * none is known hours later.
+ */
+static void note_core(struct move *move)
+{
+	const struct migration *core = &move->core;
+
+	move->due_ns = migration_due_ns(core);
+	move->is_over = migration_is_over(core);
+	move->heeds = core->state != MIGRATION_COPYING || move->timing.post_copy ||
+	              isfinite(move->timing.no_progress_s);
+	move->despair_ns = despair_ns(move);
+}
+
 /* What was told meanwhile is heard one after another. */
 static void hear_rest(struct world *world, struct move *move, const struct hearing *hearing)
 {
@@ -85,6 +114,7 @@ static void hear_rest(struct world *world, struct move *move, const struct heari
 		migration_step(&move->core, &hearing->events[i], &commands);
 		obey_all(world, move, &commands);
 	}
+	note_core(move);
 	move->hearing = NULL;
 }
 
@@ -150,11 +180,6 @@ void steer_progress(struct world *world, struct move *move, double remaining_byt
 
 void steer_timer(struct world *world, struct move *move)
 {
-	if (steer_due_ns(move) <= world->now_ns)
+	if (move->due_ns <= world->now_ns)
 		steer_tell(world, move, EVENT_TIMER);
-}
-
-int64_t steer_due_ns(const struct move *move)
-{
-	return migration_due_ns(&move->core);
 }

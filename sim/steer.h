@@ -20,7 +20,4 @@ void steer_progress(struct world *world, struct move *move, double remaining_byt
 /* Tells that time has gone by. */
 void steer_timer(struct world *world, struct move *move);
 
-/* When the core wants to hear of the time; TIME_NEVER: never. */
-int64_t steer_due_ns(const struct move *move);
-
 #endif

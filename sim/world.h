@@ -102,33 +102,42 @@ enum move_stage {
 	STAGE_START   /* cold, evacuation: the guest boots */
 };
 
-/* A move under way. */
+/*
+ * A move under way. What every event of it asks for stands together: a hundred thousand moves do not fit in
+ * the processor's caches.
+ */
 struct move {
-	struct precopy precopy;
-	struct timing timing;
 	uint32_t index; /* of world.moves */
 	uint32_t vm, from, to, activity;
-	uint32_t record; /* of world.moved, NONE: not recorded */
-	uint32_t flow;   /* NONE: none */
-	uint8_t kind;    /* enum move_kind */
-	uint8_t stage;   /* enum move_stage */
+	uint32_t flow; /* NONE: none */
+	uint8_t kind;  /* enum move_kind */
+	uint8_t stage; /* enum move_stage */
 	bool in_use, was_active;
-	bool noted;        /* in world.changed */
-	bool in_setup;     /* counted in world.setup_count */
-	double efficiency; /* payload share of the wire */
+	bool noted;         /* in world.changed */
+	bool in_setup;      /* counted in world.setup_count */
+	bool hopeless;      /* it has run so long without progress that only its time limit is waited for */
+	bool arrived;       /* it is at the target */
+	bool is_over;       /* as the core has it, and … */
+	bool heeds;         /* … whether it may do something as soon as it hears of progress, … */
+	int64_t due_ns;     /* … when it wants to hear of the time, TIME_FOREVER: never, … */
+	int64_t despair_ns; /* … and when it has made none for DESPAIR_NS (sim/memory.h) */
+	double efficiency;  /* payload share of the wire */
+	int64_t touched_ns;
+	struct timing timing;
+	uint32_t record;   /* of world.moved, NONE: not recorded */
 	double left_bytes; /* of disks, payload */
 	double copied_bytes;
-	int64_t start_ns, touched_ns;
-	int64_t memory_ns; /* when precopy began */
-	int64_t stage_ns;  /* when STAGE_DOOMED, STAGE_STOP, STAGE_START end */
-	int64_t chance_ns; /* its rate changed then: another chance */
-	bool hopeless;     /* it has run so long without progress that only its time limit is waited for */
-	double vain_bytes; /* sent meanwhile */
+	int64_t start_ns;
+	int64_t memory_ns;      /* when precopy began */
+	int64_t stage_ns;       /* when STAGE_DOOMED, STAGE_STOP, STAGE_START end */
+	int64_t chance_ns;      /* its rate changed then: another chance */
+	double vain_bytes;      /* sent while it is hopeless */
 	uint32_t before_flavor; /* resize: the flavor that it had; else NONE */
+	bool lost;              /* it failed and is in error */
 	/* the core that decides */
 	struct migration core;
-	bool arrived, lost;      /* it is at the target; it failed and is in error */
 	struct hearing *hearing; /* while it hears of something (sim/steer.c) */
+	struct precopy precopy;  /* the last member: of its parts nothing is there before it begins */
 };
 
 struct world {

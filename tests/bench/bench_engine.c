@@ -6,6 +6,7 @@
  */
 #include "sim/events.h"
 #include "sim/random.h"
+#include "tests/support/row.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -107,21 +108,27 @@ static double measure(uint32_t pending, uint32_t count)
 int main(void)
 {
 	static const uint32_t pending[] = { 100, 1000, 10000, 100000 };
-	bool kept = true;
+	double queue_per_s, promised_per_s = 0;
 
 	draw_delays();
-	printf("%-24s %7.1f million events/s on one core\n", "M/M/1, load 0.8", measure(0, 20000000) / 1e6);
+	queue_per_s = measure(0, 20000000);
+	printf("%-24s %7.1f million events/s on one core\n", "M/M/1, load 0.8", queue_per_s / 1e6);
 	for (size_t i = 0; i < sizeof(pending) / sizeof(pending[0]); i++) {
 		double per_s = measure(pending[i], 4000000);
-		bool promised = pending[i] == PROMISED_PENDING;
 		char what[32];
 
 		snprintf(what, sizeof(what), "hold, %u pending", pending[i]);
-		printf("%-24s %7.1f million events/s on one core", what, per_s / 1e6);
-		if (promised)
-			printf(" (>= %.0f, ratio %.2f)", PROMISED_PER_S / 1e6, per_s / PROMISED_PER_S);
-		printf("\n");
-		kept &= !promised || per_s >= PROMISED_PER_S;
+		printf("%-24s %7.1f million events/s on one core\n", what, per_s / 1e6);
+		if (pending[i] == PROMISED_PENDING)
+			promised_per_s = per_s;
 	}
-	return kept ? 0 : 1;
+	return row_print(&(struct row){ .what = "the bare engine, 1,000 pending",
+	                                .value = promised_per_s / 1e6,
+	                                .unit = "million events/s",
+	                                .target = PROMISED_PER_S / 1e6,
+	                                .at_least = true,
+	                                .beside = "M/M/1, at most two pending",
+	                                .ratio = promised_per_s / queue_per_s })
+	               ? 0
+	               : 1;
 }

@@ -7,6 +7,7 @@
 #include "models/hypervisor.h"
 #include "models/precopy.h"
 #include "tests/support/child.h"
+#include "tests/support/row.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -192,9 +193,14 @@ int main(void)
 	if (!measure(program, cluster, output, &seconds, &mib))
 		return 1;
 	alone_s = bound_s();
-	printf("%d runs of the lock of a host of %d VMs, two threads: %.2f s (<= %.0f s, ratio %.2f), %.0f MiB\n",
-	       RUNS, VMS_A_HOST, seconds, MOST_S, seconds / MOST_S, mib);
-	printf("the model alone: %.2f us a migration, %.2f s for all on two threads: ratio %.2f\n",
-	       alone_s / RUNS / VMS_A_HOST * 1e6, alone_s / 2, seconds / (alone_s / 2));
-	return seconds <= MOST_S ? 0 : 1;
+	printf("%d runs of the lock of a host of %d VMs: %.0f MiB; the model alone: %.2f us a migration\n",
+	       RUNS, VMS_A_HOST, mib, alone_s / RUNS / VMS_A_HOST * 1e6);
+	return row_print(&(struct row){ .what = "a lock of 20 VMs 10,000 times",
+	                                .value = seconds,
+	                                .unit = "s",
+	                                .target = MOST_S,
+	                                .beside = "its model alone, two threads",
+	                                .ratio = seconds / (alone_s / 2) })
+	               ? 0
+	               : 1;
 }

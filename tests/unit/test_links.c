@@ -178,6 +178,47 @@ Test(links, a_path_goes_up_to_the_common_switch_and_down)
 	cluster_free(&cluster);
 }
 
+/*
+ * x crosses the uplink of tor-1 (6,000) and then h2's connection (4,000); y only the first, z only the
+ * second. First h2 gives x and z 2,000 each, and y gets the rest of the uplink. Without z the uplink is what
+ * x and y share. When y can use no more than 1,000, h2 holds back x.
+ */
+Test(links, who_crosses_two_links_is_held_back_by_the_tighter)
+{
+	const int64_t second_ns = 1000000000;
+	struct cluster cluster;
+	struct links links;
+	uint32_t x, y, z;
+	bool steady;
+
+	make_cluster(&cluster, 4, TREE, "");
+	for (uint32_t i = 0; i < 4; i++)
+		cluster.hosts[i].switch_index = i < 2 ? 0 : i == 2 ? 1 : 2;
+	links_create(&links, &cluster);
+	links_set_nic(&links, 2, 4000);
+	x = flow_new(&links, 0, 2, INFINITY);
+	y = flow_new(&links, 1, 3, INFINITY);
+	z = flow_new(&links, 3, 2, INFINITY);
+	links_solve(&links, 0, ignore, NULL);
+	near_to(links_rate(&links, x), 2000.0 * MBIT);
+	near_to(links_rate(&links, y), 4000.0 * MBIT);
+	near_to(links_rate(&links, z), 2000.0 * MBIT);
+	links_close(&links, z, second_ns);
+	links_solve(&links, second_ns, ignore, NULL);
+	near_to(links_rate(&links, x), 3000.0 * MBIT);
+	near_to(links_rate(&links, y), 3000.0 * MBIT);
+	links_demand(&links, y, 1000.0 * MBIT, 2 * second_ns);
+	links_solve(&links, 2 * second_ns, ignore, NULL);
+	near_to(links_rate(&links, x), 4000.0 * MBIT);
+	near_to(links_rate(&links, y), 1000.0 * MBIT);
+	near_to(links_take(&links, x, 3 * second_ns, &steady), (2000.0 + 3000 + 4000) * MBIT);
+	near_to(links_take(&links, y, 3 * second_ns, &steady), (4000.0 + 3000 + 1000) * MBIT);
+	links_close(&links, x, 3 * second_ns);
+	links_close(&links, y, 3 * second_ns);
+	links_free(&links);
+	cluster_free(&cluster);
+}
+
 /* Flows of 1, 2 and 3 units over one link of 1 unit/s end at 3, 5 and 6 s: what each was given is exact. */
 Test(links, fluid_times_are_those_computed_by_hand)
 {
