@@ -98,9 +98,9 @@ static const struct argp argp = {
 	"CLUSTER",
 	"Head-room: how many more VMs fit while any K hosts can still be locked, or fail.\v"
 	"MORE is exact, or from what is proven to fit to what nothing exceeds. SCHEDULED is how many can be "
-	"built one after another where the platform's scheduler puts them. Then what stops one more, when growth "
-	"fills the cluster, and how many more would fit with one more host of each model. Exits with 2 when not "
-	"even one of what was asked for fits, with 6 when that is not decided.\n\n"
+	"built one after another where the platform's scheduler puts them. Then what stops one more, when "
+	"growth fills the cluster, and how many more would fit with one more host of each model. Exits with "
+	"2 when not even one of what was asked for fits, with 6 when that is not decided.\n\n"
 	"Examples:\n"
 	"  lockkeeper capacity scenarios/clusters/rack.json\n"
 	"  lockkeeper capacity scenarios/clusters/lab.json --flavor small --by fail --growth 5/month",

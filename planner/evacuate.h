@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* evacuate: whether the VMs of hosts that are gone can all be built anew elsewhere, everybody else staying. */
+/* evacuate: whether the VMs of hosts that are gone can all be built anew elsewhere, the others staying. */
 #ifndef PLANNER_EVACUATE_H
 #define PLANNER_EVACUATE_H
 

@@ -58,7 +58,8 @@ static __int128 nodes_by_pages(const struct host *host, const struct numa_node *
 	if (memory_mib == 0)
 		return UINT32_MAX;
 	if (page_kib == PAGE_UNSAID)
-		return ((__int128)node->memory_mib * host->memory_ratio - (__int128)use->memory_mib * RATIO_ONE) /
+		return ((__int128)node->memory_mib * host->memory_ratio -
+		        (__int128)use->memory_mib * RATIO_ONE) /
 		       ((__int128)memory_mib * RATIO_ONE);
 	if ((large || page_kib == PAGE_1G) && memory_mib % 1024 == 0 && node->pages_1g > use->pages_1g)
 		count += (node->pages_1g - use->pages_1g) / (memory_mib / 1024);

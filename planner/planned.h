@@ -41,8 +41,8 @@ void planned_find(struct chooser *chooser, struct reaches *reaches, const uint32
                   const struct judge *judge, const bool *later, uint64_t steps, struct planned *ret_planned);
 
 /*
- * The same without a judge, when moves are wanted: why there are none is not looked for beyond what is seen at
- * once; PLANNED_UNKNOWN then.
+ * The same without a judge, when moves are wanted: why there are none is not looked for beyond what is seen
+ * at once; PLANNED_UNKNOWN then.
  */
 void planned_try(struct chooser *chooser, struct reaches *reaches, const uint32_t *hosts, uint32_t count,
                  uint64_t steps, struct planned *ret_planned);

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-# capacity: how many more VMs of each kind fit while hosts can still go. Draws capacity.svg and capacity.png from
-# capacity.csv, which `lockkeeper capacity` writes with --plots; run it again with `gnuplot capacity.gp` in that
-# folder. The bar is what is proven to fit, the pale part behind it what nothing excludes; the dark line is how far
-# the platform's own scheduler comes.
+# capacity: how many more VMs of each kind fit while hosts can still go. Draws capacity.svg and capacity.png
+# from capacity.csv, which `lockkeeper capacity` writes with --plots; run it again with `gnuplot capacity.gp`
+# in that folder. The bar is what is proven to fit, the pale part behind it what nothing excludes; the dark
+# line is how far the platform's own scheduler comes.
 
 set encoding utf8
 set datafile separator ','

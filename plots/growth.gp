@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-# growth: a cluster that fills month by month. Draws growth.svg and growth.png from growth.csv, which `lockkeeper
-# capacity` writes with --growth and --plots; run it again with `gnuplot growth.gp` in that folder. For each kind of
-# VMs: those that are there, those that come, and the line up to which hosts can still go; a dashed one is a bound
-# that nothing exceeds. What no longer fits is orange.
+# growth: a cluster that fills month by month. Draws growth.svg and growth.png from growth.csv, which
+# `lockkeeper capacity` writes with --growth and --plots; run it again with `gnuplot growth.gp` there.
+# For each kind of VMs: those that are there, those that come, and the line up to which hosts can still go; a
+# dashed one is a bound that nothing exceeds. What no longer fits is orange.
 
 set encoding utf8
 set datafile separator ','
@@ -67,8 +67,9 @@ do for [form in 'svg png'] {
         set label 1 title(k) at screen 20.0 / wide, screen 1 - (top + 8.0) / high left font ',13'
         if (k == shown) { set xlabel 'month' textcolor rgb grey }
         from = per_kind * (k - 1)
-        plot data skip 1 every ::from::from + months using 2:4:($2 - 0.36):($2 + 0.36):($4 > $5 ? $5 : $3):4: \
-                ($4 > $5 ? orange : blue) with boxxyerror linecolor rgb variable, \
+        plot data skip 1 every ::from::from + months using \
+                2:4:($2 - 0.36):($2 + 0.36):($4 > $5 ? $5 : $3):4:($4 > $5 ? orange : blue) \
+                with boxxyerror linecolor rgb variable, \
             '' skip 1 every ::from::from + months using \
                 2:4:($2 - 0.36):($2 + 0.36):3:($4 > $5 ? $5 : $4) with boxxyerror linecolor rgb blue, \
             '' skip 1 every ::from::from + months using 2:3:($2 - 0.36):($2 + 0.36):(0):3 \

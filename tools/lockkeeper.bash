@@ -56,8 +56,8 @@ _lockkeeper_value()
 	--trace | -o | --out | --key | --signers | --journal)
 		mapfile -t COMPREPLY < <(compgen -f -- "$2")
 		;;
-	--flavor | --mix | --group | --tolerate | --except | --growth | --months | \
-		--host | --to | --lock | --max-parallel | --window | --limit | --runs | --name | --seed | -j | \
+	--flavor | --mix | --group | --tolerate | --except | --growth | --months | -j | \
+		--host | --to | --lock | --max-parallel | --window | --limit | --runs | --name | --seed | \
 		--until | --start-hour | --shard | --slurm | --slurm-options | --poll | --columns | \
 		--utc-offset | --expires | --approvals | --parallel | --tries | --patience | --migration-uri)
 		COMPREPLY=()

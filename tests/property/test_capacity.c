@@ -483,9 +483,9 @@ Test(capacity, numbers_are_those_of_all_placements, .timeout = 100000)
 		check_cluster(seed, &sizes[seed % 8], &tally);
 	if (getenv("LOCKKEEPER_CLUSTERS"))
 		fprintf(stderr,
-		        "%llu compared of %llu, %llu stuck, %llu with no room, %llu with some (lock %llu, fail "
-		        "%llu; 0 %llu, 1 %llu, 2 %llu), bounds apart %llu, grouped %llu, mixed %llu, bound to "
-		        "nodes %llu, gaps %llu\n",
+		        "%llu compared of %llu, %llu stuck, %llu with no room, %llu with some (lock %llu, "
+		        "fail %llu; 0 %llu, 1 %llu, 2 %llu), bounds apart %llu, grouped %llu, mixed %llu, "
+		        "bound to nodes %llu, gaps %llu\n",
 		        (unsigned long long)tally.compared, (unsigned long long)(seed - first),
 		        (unsigned long long)tally.stuck, (unsigned long long)tally.none,
 		        (unsigned long long)tally.some, (unsigned long long)tally.by[0],

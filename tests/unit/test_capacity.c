@@ -40,7 +40,8 @@ static void read_cluster(struct answer *answer, const char *profile, const char 
 	answer->flavors[1] = 1;
 	snprintf(
 		text, sizeof(text),
-		"{\"schema\": \"lockkeeper.cluster/1\", \"name\": \"q\", \"profile\": \"%s\", \"hosts\": [%s],"
+		"{\"schema\": \"lockkeeper.cluster/1\", \"name\": \"q\", \"profile\": \"%s\","
+		"\"hosts\": [%s],"
 		"\"flavors\": [%s], \"groups\": [%s], \"vms\": [%s]}",
 		profile, hosts, flavors, groups, vms);
 	cluster_from_text(&answer->cluster, text);
@@ -122,8 +123,10 @@ Test(capacity, cpus_with_reserved_ones_and_a_ratio)
 
 	read_cluster(
 		&answer, "nova",
-		"{\"name\": \"a\", \"cpus\": 8, \"reserved\": {\"cpus\": 2}, \"cpu_ratio\": 2, \"memory_mib\": 65536},"
-		"{\"name\": \"b\", \"cpus\": 8, \"reserved\": {\"cpus\": 2}, \"cpu_ratio\": 2, \"memory_mib\": 65536}",
+		"{\"name\": \"a\", \"cpus\": 8, \"reserved\": {\"cpus\": 2}, \"cpu_ratio\": 2,"
+		"\"memory_mib\": 65536},"
+		"{\"name\": \"b\", \"cpus\": 8, \"reserved\": {\"cpus\": 2}, \"cpu_ratio\": 2,"
+		"\"memory_mib\": 65536}",
 		"{\"name\": \"c\", \"vcpus\": 3, \"memory_mib\": 64}", "", "");
 	find(&answer, LOSS_FAIL, 1, NONE);
 	expect(&answer, 4);
