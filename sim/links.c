@@ -276,75 +276,179 @@ static bool is_watched(const struct link *bottleneck, uint32_t link)
 	return false;
 }
 
-/* Whether the sole bottleneck stays the only one at another level, with the flows that there are now. */
-static bool holds_at(const struct links *links, const struct link *bottleneck, double level, double high)
+/* What the flow was given under its present rate goes to what it is owed. */
+static void bring_up(struct links *links, struct flow *of, int64_t now_ns)
 {
-	if (level < bottleneck->low || level > high)
-		return false;
-	for (uint32_t i = 0; i < bottleneck->watched_count; i++) {
-		const struct link *link = &links->links[bottleneck->watched[i]];
+	if (of->bottleneck != NONE) {
+		double service = links_service(&links->links[of->bottleneck], now_ns);
 
-		/* Links in a row that all flows cross are full together: rounding must not tell them apart.
-		 */
-		if (level * link->weight > link->capacity_bytes_s * (1 + 1e-12))
-			return false;
+		of->owed += (service - of->base) * of->weight;
+		of->base = service;
+	} else {
+		of->owed += of->rate * ((double)(now_ns - of->since_ns) * SECONDS_PER_NS);
 	}
-	return true;
+	of->since_ns = now_ns;
+	of->mixed = true;
 }
 
-/* A flow that was attached just now is one more of those that its component's one bottleneck holds back. */
-static bool join_quickly(struct links *links, uint32_t flow, int64_t now_ns)
+/* The level at which a link is full, when so much of it is given to capped flows, and flows of that weight
+ * share the rest. */
+static double full_at(double capacity_bytes_s, double fixed, double open_weight)
 {
-	struct hop *hops = &links->hops[flow * links->stride];
-	struct flow *of = &links->flows[flow];
-	uint32_t sole = sole_bottleneck(links, flow, 1);
-	struct link *bottleneck;
-	double level, high;
+	return open_weight > 0 ? (capacity_bytes_s - fixed) / open_weight : INFINITY;
+}
 
-	if (sole == NONE)
-		return false;
-	bottleneck = &links->links[sole];
-	level = (bottleneck->capacity_bytes_s - bottleneck->fixed) /
-	        (bottleneck->members_weight + of->weight);
-	high = at_most(bottleneck->high, of->cap_bytes_s / of->weight);
+/* A flow that comes to its component's one bottleneck, goes, or wants more or less than before. */
+struct shift {
+	uint32_t sole;
+	bool was_member, was_capped;
+	bool is_member, is_capped;
+	bool none_capped; /* of the others that cross the bottleneck */
+	uint32_t own;     /* of each link's flows: 1 when it was there */
+	uint32_t members;
+	double weight; /* of the members */
+	double fixed;  /* of the bottleneck's flows */
+	double cap_bytes_s, level, low, high;
+};
+
+/* What capped flows have of a link on the flow's way, and the weight of those that share the rest, after it.
+ */
+static void link_after(const struct shift *shift, const struct flow *of, const struct link *link,
+                       double *ret_fixed, double *ret_fixed_weight, double *ret_open)
+{
+	bool alone = link->flows == shift->own;
+	double fixed = alone ? 0 : link->fixed - (shift->was_capped ? of->rate : 0),
+	       weight = alone ? 0 : link->fixed_weight - (shift->was_capped ? of->weight : 0),
+	       open = alone ? 0 : link->weight - (shift->own ? of->weight : 0) - weight;
+
+	*ret_fixed = fixed + (shift->is_capped ? shift->cap_bytes_s : 0);
+	*ret_fixed_weight = weight + (shift->is_capped ? of->weight : 0);
+	*ret_open = open + (shift->is_member ? of->weight : 0);
+}
+
+/* Whether the sole bottleneck stays the only one, the links on the flow's way being as they are afterwards.
+ */
+static bool holds_after(const struct links *links, uint32_t flow, struct shift *shift)
+{
+	const struct flow *of = &links->flows[flow];
+	const struct hop *hops = &links->hops[flow * links->stride];
+	const struct link *bottleneck = &links->links[shift->sole];
+
 	for (uint32_t i = 0; i < of->hop_count; i++) {
 		const struct link *link = &links->links[hops[i].link];
+		double fixed, fixed_weight, open;
 
-		if (hops[i].link != sole && !is_watched(bottleneck, hops[i].link))
-			high = at_most(high, link->capacity_bytes_s / link->weight);
+		if (hops[i].link == shift->sole)
+			continue;
+		link_after(shift, of, link, &fixed, &fixed_weight, &open);
+		/* Links in a row that all flows cross are full together: rounding must not tell them apart.
+		 */
+		if (fixed + (open > 0 ? shift->level * open : 0) > link->capacity_bytes_s * (1 + 1e-12))
+			return false;
+		if (!is_watched(bottleneck, hops[i].link))
+			shift->high = at_most(shift->high, full_at(link->capacity_bytes_s, fixed, open));
 	}
-	if (bottleneck->members == 0 || !holds_at(links, bottleneck, level, high))
-		return false;
-	for (uint32_t i = 0; i < of->hop_count; i++)
-		links->links[hops[i].link].component = sole;
-	bottleneck->high = high;
-	bottleneck->members++;
-	bottleneck->members_weight += of->weight;
-	set_level(links, sole, level, now_ns);
-	of->bottleneck = sole;
-	of->since_ns = now_ns;
-	of->base = bottleneck->service;
-	of->mixed = true;
-	return true;
+	for (uint32_t i = 0; i < bottleneck->watched_count; i++) {
+		const struct link *link = &links->links[bottleneck->watched[i]];
+		double open = link->weight - link->fixed_weight;
+		bool own = false;
+
+		for (uint32_t j = 0; j < of->hop_count; j++)
+			own |= hops[j].link == bottleneck->watched[i];
+		if (!own && link->fixed + shift->level * open > link->capacity_bytes_s * (1 + 1e-12))
+			return false;
+	}
+	return shift->members == 0 || (shift->level >= shift->low && shift->level <= shift->high);
 }
 
-/* The reverse, after the flow was detached. */
-static bool leave_quickly(struct links *links, uint32_t flow, int64_t now_ns)
+/* What becomes of the flow and the level. */
+static void find_level(const struct links *links, const struct flow *of, struct shift *shift)
 {
-	uint32_t sole = sole_bottleneck(links, flow, 0);
-	struct link *bottleneck;
-	double level;
+	const struct link *bottleneck = &links->links[shift->sole];
+	double room = bottleneck->capacity_bytes_s - shift->fixed;
 
-	if (sole == NONE || links->flows[flow].bottleneck != sole || links->links[sole].members < 2)
+	shift->is_member = shift->cap_bytes_s > 0 &&
+	                   shift->cap_bytes_s / of->weight > room / (shift->weight + of->weight);
+	shift->is_capped = !shift->is_member && shift->cap_bytes_s > 0;
+	shift->low = bottleneck->low;
+	shift->high = bottleneck->high;
+	if (shift->is_member) {
+		shift->members++;
+		shift->weight += of->weight;
+		shift->high = at_most(shift->high, shift->cap_bytes_s / of->weight);
+	} else if (shift->is_capped) {
+		shift->fixed += shift->cap_bytes_s;
+		room -= shift->cap_bytes_s;
+		shift->low = at_least(shift->low, shift->cap_bytes_s / of->weight);
+	}
+	shift->level = shift->members > 0 ? room / shift->weight : at_least(room, 0);
+}
+
+static void take_shift(struct links *links, uint32_t flow, const struct shift *shift, int64_t now_ns)
+{
+	struct flow *of = &links->flows[flow];
+	const struct hop *hops = &links->hops[flow * links->stride];
+	struct link *bottleneck = &links->links[shift->sole];
+
+	if (shift->own && of->since_ns != now_ns)
+		bring_up(links, of, now_ns);
+	if (shift->was_member && !shift->is_member)
+		links_wake_drop(links, flow, now_ns);
+	for (uint32_t i = 0; i < of->hop_count; i++) {
+		struct link *link = &links->links[hops[i].link];
+		double open;
+
+		link_after(shift, of, link, &link->fixed, &link->fixed_weight, &open);
+		link->component = shift->sole;
+	}
+	/* From 0 when nobody looks at it, as after a solution. */
+	if (bottleneck->members == 0) {
+		bottleneck->service = 0;
+		bottleneck->service_ns = now_ns;
+	}
+	bottleneck->members = shift->members;
+	bottleneck->members_weight = shift->weight;
+	bottleneck->fixed = shift->fixed;
+	if (shift->none_capped)
+		bottleneck->fixed_weight = shift->is_capped ? of->weight : 0;
+	bottleneck->low = shift->low;
+	bottleneck->high = shift->high;
+	set_level(links, shift->sole, shift->level, now_ns);
+	of->since_ns = now_ns;
+	of->bottleneck = shift->is_member ? shift->sole : NONE;
+	of->rate = shift->is_capped ? shift->cap_bytes_s : 0;
+	of->base = bottleneck->service;
+	of->mixed = true;
+	links->stirred = true;
+}
+
+/*
+ * The flow wants so much from now on, and no more than its component's one bottleneck has another level. Its
+ * links' lists and counts are as before. What it was given so far must be counted already. false: nothing is
+ * done.
+ */
+static bool shift_quickly(struct links *links, uint32_t flow, double cap_bytes_s, int64_t now_ns)
+{
+	const struct flow *of = &links->flows[flow];
+	struct shift shift = { .own = of->cap_bytes_s > 0, .cap_bytes_s = cap_bytes_s };
+	const struct link *bottleneck;
+
+	shift.sole = sole_bottleneck(links, flow, shift.own);
+	if (shift.sole == NONE || (shift.own && of->bottleneck != NONE && of->bottleneck != shift.sole))
 		return false;
-	bottleneck = &links->links[sole];
-	level = (bottleneck->capacity_bytes_s - bottleneck->fixed) /
-	        (bottleneck->members_weight - links->flows[flow].weight);
-	if (!holds_at(links, bottleneck, level, bottleneck->high))
+	bottleneck = &links->links[shift.sole];
+	shift.was_member = shift.own && of->bottleneck == shift.sole;
+	shift.was_capped = shift.own && of->bottleneck == NONE;
+	shift.members = bottleneck->members - shift.was_member;
+	shift.weight = shift.members > 0 ? bottleneck->members_weight - (shift.was_member ? of->weight : 0)
+	                                 : 0;
+	/* All gone is all gone, whatever rounding left. */
+	shift.none_capped = bottleneck->flows - shift.own == shift.members;
+	shift.fixed = shift.none_capped ? 0 : bottleneck->fixed - (shift.was_capped ? of->rate : 0);
+	find_level(links, of, &shift);
+	if (!holds_after(links, flow, &shift))
 		return false;
-	bottleneck->members--;
-	bottleneck->members_weight -= links->flows[flow].weight;
-	set_level(links, sole, level, now_ns);
+	take_shift(links, flow, &shift, now_ns);
 	return true;
 }
 
@@ -373,21 +477,6 @@ static bool is_free(const struct links *links, uint32_t flow, double cap_bytes_s
 	return true;
 }
 
-/* What the flow was given under its present rate goes to what it is owed. */
-static void bring_up(struct links *links, struct flow *of, int64_t now_ns)
-{
-	if (of->bottleneck != NONE) {
-		double service = links_service(&links->links[of->bottleneck], now_ns);
-
-		of->owed += (service - of->base) * of->weight;
-		of->base = service;
-	} else {
-		of->owed += of->rate * ((double)(now_ns - of->since_ns) * SECONDS_PER_NS);
-	}
-	of->since_ns = now_ns;
-	of->mixed = true;
-}
-
 /* The flow gets all that it wants. own: 1 when it was there before. */
 static void demand_freely(struct links *links, uint32_t flow, double cap_bytes_s, uint32_t own,
                           int64_t now_ns)
@@ -400,6 +489,8 @@ static void demand_freely(struct links *links, uint32_t flow, double cap_bytes_s
 	for (uint32_t i = 0; i < of->hop_count; i++) {
 		struct link *link = &links->links[hops[i].link];
 
+		link->fixed_weight = (link->flows == own ? 0 : link->fixed_weight - (own ? of->weight : 0)) +
+		                     of->weight;
 		link->fixed = used_by_others(link, of, own) + cap_bytes_s;
 		link->component = LINK_FREE;
 	}
@@ -419,6 +510,7 @@ static void leave_freely(struct links *links, uint32_t flow)
 		struct link *link = &links->links[hops[i].link];
 
 		link->fixed = used_by_others(link, of, 1);
+		link->fixed_weight = link->flows == 1 ? 0 : link->fixed_weight - of->weight;
 	}
 	links->stirred = true;
 }
@@ -434,8 +526,9 @@ static void stop_flow(struct links *links, uint32_t flow, int64_t now_ns)
 	quick = is_free(links, flow, 0, 1);
 	if (quick)
 		leave_freely(links, flow);
+	else
+		quick = shift_quickly(links, flow, 0, now_ns);
 	detach(links, flow);
-	quick = quick || leave_quickly(links, flow, now_ns);
 	if (!quick && of->bottleneck != NONE) {
 		struct link *link = &links->links[of->bottleneck];
 
@@ -448,6 +541,22 @@ static void stop_flow(struct links *links, uint32_t flow, int64_t now_ns)
 		if (links->links[hops[i].link].flows > 0)
 			links_mark(links, hops[i].link);
 	}
+}
+
+/* What it wants is not all there is to it: others are in the way, or it is in theirs. */
+static void demand_shared(struct links *links, uint32_t flow, double cap_bytes_s, int64_t now_ns)
+{
+	struct flow *of = &links->flows[flow];
+	bool quick, own = of->cap_bytes_s > 0;
+
+	quick = shift_quickly(links, flow, cap_bytes_s, now_ns);
+	of->cap_bytes_s = cap_bytes_s;
+	if (!own) {
+		of->since_ns = now_ns;
+		attach(links, flow);
+	}
+	if (!quick)
+		links_mark(links, links->hops[flow * links->stride].link);
 }
 
 void links_demand(struct links *links, uint32_t flow, double cap_bytes_s, int64_t now_ns)
@@ -466,21 +575,15 @@ void links_demand(struct links *links, uint32_t flow, double cap_bytes_s, int64_
 		demand_freely(links, flow, cap_bytes_s, before > 0, now_ns);
 		return;
 	}
-	of->cap_bytes_s = cap_bytes_s;
-	if (before == 0) {
-		of->since_ns = now_ns;
-		attach(links, flow);
-		if (!join_quickly(links, flow, now_ns))
-			links_mark(links, links->hops[flow * links->stride].link);
-		return;
-	}
-	if (of->bottleneck != NONE && cap_bytes_s >= links->links[of->bottleneck].level * of->weight) {
+	if (before > 0 && of->bottleneck != NONE &&
+	    cap_bytes_s >= links->links[of->bottleneck].level * of->weight) {
 		struct link *link = &links->links[of->bottleneck];
 
+		of->cap_bytes_s = cap_bytes_s;
 		link->high = at_most(link->high, cap_bytes_s / of->weight);
 		return;
 	}
-	links_mark(links, links->hops[flow * links->stride].link);
+	demand_shared(links, flow, cap_bytes_s, now_ns);
 }
 
 void links_weigh(struct links *links, uint32_t flow, double weight, int64_t now_ns)

@@ -13,9 +13,10 @@
  *
  * What costs: a flow that comes or goes is free for flows that it shares no link with, directly or through
  * others. Flows that are held back by the same link have one rate, which is kept once, with what it has given
- * so far; so where one link holds back all flows that hang together, one more or one less is a division. Only
- * when that does not do is the part of the network that hangs together computed anew. Speeds and bytes are
- * those on the wire: a caller divides by its wire efficiency on the way in, and multiplies on the way out.
+ * so far; so where one link holds back all flows that hang together but those at their caps, one more or one
+ * less is a division. Only when that does not do is the part of the network that hangs together computed
+ * anew. Speeds and bytes are those on the wire: a caller divides by its wire efficiency on the way in, and
+ * multiplies on the way out.
  *
  * Where one link holds back many flows (a crowd), none of them is told of each change of their rate: that
  * would be n^2 for n flows that end one after another. What comes when a flow has been given so many bytes is
@@ -36,14 +37,16 @@ enum { LINK_WATCHED = 4, LINK_CROWD = 48 };
  */
 struct link {
 	double capacity_bytes_s;
-	double fixed;     /* the sum of the rates of capped flows here */
-	double weight;    /* the sum of the flows' */
-	double level;     /* the rate of a flow of weight 1 that this link holds back */
-	uint32_t flows;   /* crossing */
-	uint32_t members; /* of these, held back here */
+	double fixed;        /* the sum of the rates of capped flows here, and … */
+	double fixed_weight; /* … of their weights */
+	double weight;       /* the sum of the flows' */
+	double level;        /* the rate of a flow of weight 1 that this link holds back */
+	uint32_t flows;      /* crossing */
+	uint32_t members;    /* of these, held back here */
 	uint32_t first_hop;
-	uint32_t component; /* the one link that holds back all that hang together with this one, LINK_FREE:
-	                       none does, NONE: not so simple */
+	uint32_t component; /* the one link that holds back any that hang together with this one (or did, as
+	                       long as its flows all have what they want), LINK_FREE: none does, NONE: not so
+	                       simple */
 	bool dirty, moved;
 	uint32_t epoch; /* counts the level's changes */
 	double members_weight;

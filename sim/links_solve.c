@@ -317,7 +317,7 @@ static void take_levels(struct links *links, int64_t now_ns)
 		}
 		link->members = 0;
 		link->members_weight = 0;
-		link->fixed = 0;
+		link->fixed = link->fixed_weight = 0;
 		link->low = 0;
 		link->high = INFINITY;
 		link->component = NONE;
@@ -351,8 +351,10 @@ static uint32_t take_bottlenecks(struct links *links)
 			sole = flow->bottleneck;
 			continue;
 		}
-		for (uint32_t hop = 0; hop < flow->hop_count; hop++)
+		for (uint32_t hop = 0; hop < flow->hop_count; hop++) {
 			links->links[hops[hop].link].fixed += flow->rate;
+			links->links[hops[hop].link].fixed_weight += flow->weight;
+		}
 	}
 	if (several)
 		return NONE;
@@ -361,7 +363,9 @@ static uint32_t take_bottlenecks(struct links *links)
 
 static double full_at(const struct link *link)
 {
-	return link->capacity_bytes_s / link->weight;
+	double open = link->weight - link->fixed_weight;
+
+	return open > 0 ? (link->capacity_bytes_s - link->fixed) / open : INFINITY;
 }
 
 /* Keeps the links that would be full first, the fullest first; what does not get among them bounds the level.
