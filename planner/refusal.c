@@ -10,8 +10,11 @@ enum { REASONS_MOST = 24 };
 /* Rules by which something is short. */
 static const struct shortage {
 	const char *rule, *resource;
-} shortages[] = { { "ram", "memory_mib" }, { "cpu", "vcpus" }, { "disk", "disk_gib" },
-	          { "pci", "pci" },        { "numa", "numa" } };
+} shortages[] = { { "ram", "memory_mib" },
+	          { "cpu", "vcpus" },
+	          { "disk", "disk_gib" },
+	          { "pci", "pci" },
+	          { "numa", "numa" } };
 
 static const char *resource_of(const char *rule)
 {
@@ -32,8 +35,8 @@ void refusal_find(const struct request *request, const bool *left_out, struct re
 		struct reason reasons[REASONS_MOST];
 		size_t given;
 
-		if (host == request->source || (left_out && left_out[host]) ||
-		    !state_host_up(state, host) || !state_host_enabled(state, host))
+		if (host == request->source || (left_out && left_out[host]) || !state_host_up(state, host) ||
+		    !state_host_enabled(state, host))
 			continue;
 		open++;
 		given = rules_explain(request, host, reasons, REASONS_MOST);

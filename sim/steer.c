@@ -105,6 +105,13 @@ static void note_core(struct move *move)
 	move->despair_ns = despair_ns(move);
 }
 
+/* What comes until hear_rest waits there. */
+static void hear_first(struct move *move, struct hearing *hearing)
+{
+	hearing->count = 0;
+	move->hearing = hearing;
+}
+
 /* What was told meanwhile is heard one after another. */
 static void hear_rest(struct world *world, struct move *move, const struct hearing *hearing)
 {
@@ -129,8 +136,7 @@ static void tell(struct world *world, struct move *move, const struct event *eve
 		move->hearing->events[move->hearing->count++] = *event;
 		return;
 	}
-	hearing.count = 0;
-	move->hearing = &hearing;
+	hear_first(move, &hearing);
 	migration_step(&move->core, event, &commands);
 	obey_all(world, move, &commands);
 	hear_rest(world, move, &hearing);
@@ -143,8 +149,7 @@ void steer_begin(struct world *world, struct move *move)
 
 	migration_create(&move->core, move->index, move->kind != MOVE_LIVE, &move->timing,
 	                 &migration_patience_default);
-	hearing.count = 0;
-	move->hearing = &hearing;
+	hear_first(move, &hearing);
 	migration_go(&move->core, world->now_ns, &commands);
 	obey_all(world, move, &commands);
 	hear_rest(world, move, &hearing);

@@ -194,8 +194,8 @@ static enum judgement judge(struct state *state, const bool *goal, bool fail, ui
 	enum judgement answer;
 
 	must(state->cluster->host_count < 255);
-	walk.key_length = 1 + state->cluster->vm_count *
-	                              (1 + (state->numa_here ? (size_t)NUMA_GUEST_MAX : 0));
+	walk.key_length = 1 +
+	                  state->cluster->vm_count * (1 + (state->numa_here ? (size_t)NUMA_GUEST_MAX : 0));
 	grow(&walk);
 	answer = search(&walk);
 	state_rollback(state, mark);

@@ -38,12 +38,11 @@ static void read_cluster(struct answer *answer, const char *profile, const char 
 	*answer = (struct answer){ .counts = { 1, 1 } };
 	answer->unit = (struct unit){ answer->flavors, answer->counts, 1 };
 	answer->flavors[1] = 1;
-	snprintf(
-		text, sizeof(text),
-		"{\"schema\": \"lockkeeper.cluster/1\", \"name\": \"q\", \"profile\": \"%s\","
-		"\"hosts\": [%s],"
-		"\"flavors\": [%s], \"groups\": [%s], \"vms\": [%s]}",
-		profile, hosts, flavors, groups, vms);
+	snprintf(text, sizeof(text),
+	         "{\"schema\": \"lockkeeper.cluster/1\", \"name\": \"q\", \"profile\": \"%s\","
+	         "\"hosts\": [%s],"
+	         "\"flavors\": [%s], \"groups\": [%s], \"vms\": [%s]}",
+	         profile, hosts, flavors, groups, vms);
 	cluster_from_text(&answer->cluster, text);
 }
 
@@ -121,13 +120,12 @@ Test(capacity, cpus_with_reserved_ones_and_a_ratio)
 {
 	struct answer answer;
 
-	read_cluster(
-		&answer, "nova",
-		"{\"name\": \"a\", \"cpus\": 8, \"reserved\": {\"cpus\": 2}, \"cpu_ratio\": 2,"
-		"\"memory_mib\": 65536},"
-		"{\"name\": \"b\", \"cpus\": 8, \"reserved\": {\"cpus\": 2}, \"cpu_ratio\": 2,"
-		"\"memory_mib\": 65536}",
-		"{\"name\": \"c\", \"vcpus\": 3, \"memory_mib\": 64}", "", "");
+	read_cluster(&answer, "nova",
+	             "{\"name\": \"a\", \"cpus\": 8, \"reserved\": {\"cpus\": 2}, \"cpu_ratio\": 2,"
+	             "\"memory_mib\": 65536},"
+	             "{\"name\": \"b\", \"cpus\": 8, \"reserved\": {\"cpus\": 2}, \"cpu_ratio\": 2,"
+	             "\"memory_mib\": 65536}",
+	             "{\"name\": \"c\", \"vcpus\": 3, \"memory_mib\": 64}", "", "");
 	find(&answer, LOSS_FAIL, 1, NONE);
 	expect(&answer, 4);
 	expect_resource(&answer, "vcpus");
