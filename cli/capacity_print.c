@@ -286,7 +286,7 @@ static int print_csv(const struct capacity_command *command, struct error *error
 		range_cells(&row->capacity.more, &table);
 		range_cells(&row->capacity.scheduled, &table);
 		stop_cells(command, capacity_stop(command, row), &table);
-		table_cell(&table, COLOUR_NONE, full ? "%u" : "", full);
+		table_cell(&table, COLOUR_NONE, full ? "%u" : "%.0u", full);
 		capacity_next_text(command, &row->bought[0].next, next, sizeof(next));
 		table_cell(&table, COLOUR_NONE, "%s", next);
 		range_cells(&row->bought[0].more, &table);
