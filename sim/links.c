@@ -291,13 +291,6 @@ static void bring_up(struct links *links, struct flow *of, int64_t now_ns)
 	of->mixed = true;
 }
 
-/* The level at which a link is full, when so much of it is given to capped flows, and flows of that weight
- * share the rest. */
-static double full_at(double capacity_bytes_s, double fixed, double open_weight)
-{
-	return open_weight > 0 ? (capacity_bytes_s - fixed) / open_weight : INFINITY;
-}
-
 /* A flow that comes to its component's one bottleneck, goes, or wants more or less than before. */
 struct shift {
 	uint32_t sole;
@@ -326,6 +319,12 @@ static void link_after(const struct shift *shift, const struct flow *of, const s
 	*ret_open = open + (shift->is_member ? of->weight : 0);
 }
 
+/* Links in a row that all flows cross are full together: rounding must not tell them apart. */
+static bool is_overfull(const struct link *link, double used_bytes_s)
+{
+	return used_bytes_s > link->capacity_bytes_s * (1 + 1e-12);
+}
+
 /* Whether the sole bottleneck stays the only one, the links on the flow's way being as they are afterwards.
  */
 static bool holds_after(const struct links *links, uint32_t flow, struct shift *shift)
@@ -341,12 +340,11 @@ static bool holds_after(const struct links *links, uint32_t flow, struct shift *
 		if (hops[i].link == shift->sole)
 			continue;
 		link_after(shift, of, link, &fixed, &fixed_weight, &open);
-		/* Links in a row that all flows cross are full together: rounding must not tell them apart.
-		 */
-		if (fixed + (open > 0 ? shift->level * open : 0) > link->capacity_bytes_s * (1 + 1e-12))
+		if (is_overfull(link, fixed + (open > 0 ? shift->level * open : 0)))
 			return false;
 		if (!is_watched(bottleneck, hops[i].link))
-			shift->high = at_most(shift->high, full_at(link->capacity_bytes_s, fixed, open));
+			shift->high = at_most(shift->high,
+			                      links_full_at(link->capacity_bytes_s, fixed, open));
 	}
 	for (uint32_t i = 0; i < bottleneck->watched_count; i++) {
 		const struct link *link = &links->links[bottleneck->watched[i]];
@@ -355,7 +353,7 @@ static bool holds_after(const struct links *links, uint32_t flow, struct shift *
 
 		for (uint32_t j = 0; j < of->hop_count; j++)
 			own |= hops[j].link == bottleneck->watched[i];
-		if (!own && link->fixed + shift->level * open > link->capacity_bytes_s * (1 + 1e-12))
+		if (!own && is_overfull(link, link->fixed + shift->level * open))
 			return false;
 	}
 	return shift->members == 0 || (shift->level >= shift->low && shift->level <= shift->high);

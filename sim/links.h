@@ -6,6 +6,8 @@
 #include "core/network.h"
 #include "sim/events.h"
 
+#include <math.h>
+
 /*
  * The links are those of core/network.h, and so are their numbers. Rates are weighted max-min fair by
  * progressive filling (Bertsekas, Gallager, Data Networks, 6.5.2) with a cap on each flow. Levels are rates
@@ -198,7 +200,13 @@ double links_take(struct links *links, uint32_t flow, int64_t now_ns, bool *ret_
 /* What all flows on a link use together now. Walks them. */
 double links_used(const struct links *links, uint32_t link);
 
-/* links.c and links_solve.c share these. */
+/* links.c and links_solve.c share these. The level at which a link is full, when so much of it is given to
+ * capped flows and flows of that weight share the rest: */
+static inline double links_full_at(double capacity_bytes_s, double fixed, double open_weight)
+{
+	return open_weight > 0 ? (capacity_bytes_s - fixed) / open_weight : INFINITY;
+}
+
 void links_mark(struct links *links, uint32_t link);
 double links_service(const struct link *link, int64_t now_ns);
 void links_plan_wakes(struct links *links, uint32_t link, int64_t now_ns);

@@ -363,9 +363,7 @@ static uint32_t take_bottlenecks(struct links *links)
 
 static double full_at(const struct link *link)
 {
-	double open = link->weight - link->fixed_weight;
-
-	return open > 0 ? (link->capacity_bytes_s - link->fixed) / open : INFINITY;
+	return links_full_at(link->capacity_bytes_s, link->fixed, link->weight - link->fixed_weight);
 }
 
 /* Keeps the links that would be full first, the fullest first; what does not get among them bounds the level.
