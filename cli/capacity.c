@@ -41,12 +41,6 @@ static const struct argp_option options[] = {
 	{ 0 },
 };
 
-static void keep_name(const char ***names, uint32_t *count, const char *name)
-{
-	*names = memory_resize(*names, *count + 1, sizeof((*names)[0]));
-	(*names)[(*count)++] = name;
-}
-
 static error_t parse(int key, char *argument, struct argp_state *state)
 {
 	struct capacity_command *command = state->input;
@@ -56,7 +50,7 @@ static error_t parse(int key, char *argument, struct argp_state *state)
 		state->child_inputs[0] = &command->common;
 		return 0;
 	case KEY_FLAVOR:
-		keep_name(&command->flavor_names, &command->flavor_name_count, argument);
+		cli_keep(&command->flavor_names, &command->flavor_name_count, argument);
 		return 0;
 	case KEY_MIX:
 		command->mix = argument;
@@ -71,7 +65,7 @@ static error_t parse(int key, char *argument, struct argp_state *state)
 		command->by = (enum loss)cli_word(state, "--by", argument, loss_words);
 		return 0;
 	case KEY_EXCEPT:
-		keep_name(&command->except_names, &command->except_name_count, argument);
+		cli_keep(&command->except_names, &command->except_name_count, argument);
 		return 0;
 	case KEY_LIMIT:
 		command->limit_s = cli_number(state, "--limit", argument, 0, 1e6);
@@ -213,12 +207,10 @@ static int find_names(struct capacity_command *command, struct error *error)
 
 	command->except = MEMORY_ARRAY(bool, cluster->host_count);
 	for (uint32_t i = 0; i < command->except_name_count; i++) {
-		uint32_t host = cluster_host(cluster, command->except_names[i]);
+		uint32_t host;
 
-		if (host == NONE)
-			return error_set(error, ERROR_INPUT,
-			                 "%s: no host is named \"%s\", expected one of the file's",
-			                 command->path, command->except_names[i]);
+		if (cli_find_host(cluster, command->path, command->except_names[i], &host, error))
+			return ERROR_INPUT;
 		command->except[host] = true;
 	}
 	command->group = command->group_name ? cluster_group(cluster, command->group_name) : NONE;
@@ -376,6 +368,11 @@ uint32_t capacity_known(const struct capacity_range *range)
 int64_t capacity_gain(const struct sized *row, const struct bought *bought)
 {
 	return (int64_t)capacity_known(&bought->more) - capacity_known(&row->capacity.more);
+}
+
+uint32_t capacity_needed(const struct capacity_command *command, const struct sized *row, uint32_t month)
+{
+	return growth_needed(&command->growth, command->present_vms, unit_vms(&row->unit), month);
 }
 
 uint32_t capacity_full_month(const struct capacity_command *command, const struct sized *row)

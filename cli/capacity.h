@@ -51,6 +51,9 @@ int capacity_draw(const struct capacity_command *command, struct error *error);
 /* What is missing now, or stops one more of the row; NULL: nothing is known to. */
 const struct hindrance *capacity_stop(const struct capacity_command *command, const struct sized *row);
 
+/* How many units the row's growth needs by the end of a month. */
+uint32_t capacity_needed(const struct capacity_command *command, const struct sized *row, uint32_t month);
+
 /* The first month in which the row's growth no longer fits; 0: none, or no growth was asked for. */
 uint32_t capacity_full_month(const struct capacity_command *command, const struct sized *row);
 

@@ -39,7 +39,7 @@ static int draw_growth(const struct capacity_command *command, struct error *err
 		double present = command->present_vms;
 
 		for (uint32_t month = 0; month <= command->months; month++) {
-			double needed = growth_needed(&command->growth, command->present_vms, vms, month);
+			double needed = capacity_needed(command, row, month);
 
 			table_cell(&table, COLOUR_NONE, "%s", row->name);
 			table_cell(&table, COLOUR_NONE, "%u", month);

@@ -175,8 +175,7 @@ static void add_growth(const struct capacity_command *command, json_t *object, c
 		json_add_null(value, "full_in_month");
 	months = json_add(value, "months", json_array_new());
 	for (uint32_t month = 1; month <= command->months; month++) {
-		uint32_t needed = growth_needed(&command->growth, command->present_vms, unit_vms(&row->unit),
-		                                month);
+		uint32_t needed = capacity_needed(command, row, month);
 		json_t *part = json_push(months, json_object_new());
 
 		json_add_number(part, "month", month);
@@ -383,8 +382,7 @@ static int print_months(const struct capacity_command *command, struct error *er
 
 	table_create(&table, columns, 3);
 	for (uint32_t month = 1; month <= command->months; month++) {
-		uint32_t needed = growth_needed(&command->growth, command->present_vms, unit_vms(&row->unit),
-		                                month);
+		uint32_t needed = capacity_needed(command, row, month);
 
 		table_cell(&table, COLOUR_NONE, "%u", month);
 		table_cell(&table, COLOUR_NONE, "%u", needed);

@@ -41,8 +41,7 @@ static error_t parse(int key, char *argument, struct argp_state *state)
 		state->child_inputs[0] = state->child_inputs[1] = &check->common;
 		return 0;
 	case KEY_HOST:
-		check->names = memory_resize(check->names, check->name_count + 1, sizeof(check->names[0]));
-		check->names[check->name_count++] = argument;
+		cli_keep(&check->names, &check->name_count, argument);
 		return 0;
 	case KEY_LIMIT:
 		check->limit_s = cli_number(state, "--limit", argument, 0, 1e6);
@@ -81,13 +80,10 @@ static int find_hosts(struct check *check, struct error *error)
 	int result = 0;
 
 	for (uint32_t i = 0; i < check->name_count && !result; i++) {
-		uint32_t host = cluster_host(cluster, check->names[i]);
+		uint32_t host;
 
-		if (host == NONE)
-			result = error_set(error, ERROR_INPUT,
-			                   "%s: no host is named \"%s\", expected one of the file's",
-			                   check->path, check->names[i]);
-		else
+		result = cli_find_host(cluster, check->path, check->names[i], &host, error);
+		if (!result)
 			wanted[host] = true;
 	}
 	check->checked = MEMORY_ARRAY(struct checked, cluster->host_count);
@@ -261,16 +257,10 @@ static void check_run(struct check *check)
 
 static int draw_board(const struct check *check, struct error *error)
 {
-	char path[4096], *csv;
 	size_t length;
-	int result;
+	char *csv = check_board_csv(check, &length);
+	int result = plots_write(check->plots, "board", csv, length, error);
 
-	if (cli_make_folder(check->plots, error))
-		return ERROR_IO;
-	if ((size_t)snprintf(path, sizeof(path), "%s/board.csv", check->plots) >= sizeof(path))
-		return error_set(error, ERROR_IO, "%s: the path is too long", check->plots);
-	csv = check_board_csv(check, &length);
-	result = cli_write_file(path, csv, length, true, error);
 	free(csv);
 	return result ? result : plots_draw(check->plots, "board", error);
 }

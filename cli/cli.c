@@ -215,6 +215,22 @@ void cli_print_warnings(const struct cluster *cluster)
 		fprintf(stderr, "lockkeeper: warning: … and %u more\n", cluster->warning_count - shown);
 }
 
+void cli_keep(const char ***texts, uint32_t *count, const char *text)
+{
+	*texts = memory_resize(*texts, *count + 1, sizeof((*texts)[0]));
+	(*texts)[(*count)++] = text;
+}
+
+int cli_find_host(const struct cluster *cluster, const char *path, const char *name, uint32_t *ret_host,
+                  struct error *error)
+{
+	*ret_host = cluster_host(cluster, name);
+	if (*ret_host == NONE)
+		return error_set(error, ERROR_INPUT,
+		                 "%s: no host is named \"%s\", expected one of the file's", path, name);
+	return 0;
+}
+
 int cli_find_locked(const struct cluster *cluster, const char *path, const char *name, uint32_t *ret_host,
                     struct error *error)
 {

@@ -79,6 +79,13 @@ int cli_read_json(const char *path, struct json_doc **ret_doc, struct error *err
 int cli_read_cluster(const char *path, enum profile profile, struct cluster *ret_cluster,
                      struct error *error);
 
+/* For options that may be given more than once: one more text in the list, which is the caller's to free. */
+void cli_keep(const char ***texts, uint32_t *count, const char *text);
+
+/* The host of that name. path: the cluster's file, for the error. Returns 0 or ERROR_INPUT. */
+int cli_find_host(const struct cluster *cluster, const char *path, const char *name, uint32_t *ret_host,
+                  struct error *error);
+
 /* The host that --lock names. path: the cluster's file, for the error. Returns 0 or ERROR_INPUT. */
 int cli_find_locked(const struct cluster *cluster, const char *path, const char *name, uint32_t *ret_host,
                     struct error *error);

@@ -41,8 +41,7 @@ static error_t parse(int key, char *argument, struct argp_state *state)
 		state->child_inputs[0] = state->child_inputs[1] = &command->common;
 		return 0;
 	case KEY_LOCK:
-		command->locks = memory_resize(command->locks, command->lock_count + 1, sizeof(char *));
-		command->locks[command->lock_count++] = argument;
+		cli_keep(&command->locks, &command->lock_count, argument);
 		return 0;
 	case KEY_ROLLING:
 		command->rolling = true;

@@ -142,18 +142,26 @@ int plots_draw(const char *dir, const char *name, struct error *error)
 	return result;
 }
 
-int plots_table(const char *dir, const char *name, struct table *table, struct error *error)
+int plots_write(const char *dir, const char *name, const char *csv, size_t length, struct error *error)
 {
-	char path[PATH_MAX], *text;
-	size_t length;
+	char path[PATH_MAX];
 	int result = cli_make_folder(dir, error);
 
-	text = table_csv(table, &length);
+	if (result)
+		return result;
+	if ((size_t)snprintf(path, sizeof(path), "%s/%s.csv", dir, name) >= sizeof(path))
+		return error_set(error, ERROR_IO, "%s: the path is too long", dir);
+	return cli_write_file(path, csv, length, true, error);
+}
+
+int plots_table(const char *dir, const char *name, struct table *table, struct error *error)
+{
+	size_t length;
+	char *text = table_csv(table, &length);
+	int result;
+
 	table_free(table);
-	if (!result && (size_t)snprintf(path, sizeof(path), "%s/%s.csv", dir, name) >= sizeof(path))
-		result = error_set(error, ERROR_IO, "%s: the path is too long", dir);
-	if (!result)
-		result = cli_write_file(path, text, length, true, error);
+	result = plots_write(dir, name, text, length, error);
 	free(text);
 	return result ? result : plots_draw(dir, name, error);
 }

@@ -15,7 +15,10 @@
  */
 int plots_draw(const char *dir, const char *name, struct error *error);
 
-/* Writes the table to DIR/NAME.csv, making the folder, and draws it. The table is freed. */
+/* Writes DIR/NAME.csv, making the folder, over what may be there. */
+int plots_write(const char *dir, const char *name, const char *csv, size_t length, struct error *error);
+
+/* The same of a table, and draws it. The table is freed. */
 int plots_table(const char *dir, const char *name, struct table *table, struct error *error);
 
 /* What a distribution's values are sorted into: quarters of its chances; the text is the quarter's range. */

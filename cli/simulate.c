@@ -59,9 +59,7 @@ static error_t parse(int key, char *argument, struct argp_state *state)
 		state->child_inputs[0] = state->child_inputs[1] = &simulate->common;
 		return 0;
 	case KEY_LOCK:
-		simulate->locks = memory_resize(simulate->locks, simulate->lock_count + 1,
-		                                sizeof(simulate->locks[0]));
-		simulate->locks[simulate->lock_count++] = argument;
+		cli_keep(&simulate->locks, &simulate->lock_count, argument);
 		return 0;
 	case KEY_RUNS:
 		simulate->runs = (uint32_t)cli_whole(state, "--runs", argument, 1, 1000000);
@@ -115,19 +113,14 @@ static int write_plots(const struct simulate *simulate, const struct simulation 
 {
 	static const char *const names[] = { "timeline", "remaining", "links" };
 	static const enum record_table tables[] = { RECORD_TIMELINE, RECORD_REMAINING, RECORD_LINKS };
-	int result = cli_make_folder(simulate->plots, error);
+	int result = 0;
 
 	for (int i = 0; i < 3 && !result; i++) {
-		char path[4096];
 		size_t length;
-		char *csv;
+		char *csv = recorder_csv(&simulation->recorder, &simulate->file.scenario.cluster, tables[i],
+		                         &length);
 
-		if ((size_t)snprintf(path, sizeof(path), "%s/%s.csv", simulate->plots, names[i]) >=
-		    sizeof(path))
-			return error_set(error, ERROR_IO, "%s: the path is too long", simulate->plots);
-		csv = recorder_csv(&simulation->recorder, &simulate->file.scenario.cluster, tables[i],
-		                   &length);
-		result = cli_write_file(path, csv, length, true, error);
+		result = plots_write(simulate->plots, names[i], csv, length, error);
 		/* Nothing but the heading: there is nothing to draw. */
 		if (!result && strchr(csv, '\n')[1])
 			result = plots_draw(simulate->plots, names[i], error);

@@ -3,6 +3,7 @@
 
 #include "cli/plots.h"
 
+#include <gsl/gsl_sort.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -10,13 +11,6 @@
 
 /* Steps of a curve: more are not seen. Inputs in one picture. */
 enum { STEPS_MOST = 2000, INPUTS_DRAWN = 40 };
-
-static int double_compare(const void *a, const void *b)
-{
-	double x = *(const double *)a, y = *(const double *)b;
-
-	return x < y ? -1 : x > y;
-}
 
 /* How long it takes, over all runs. */
 static int draw_distribution(const struct simulation *simulation, const char *folder, struct error *error)
@@ -28,7 +22,7 @@ static int draw_distribution(const struct simulation *simulation, const char *fo
 
 	for (uint32_t run = 0; run < runs; run++)
 		durations[run] = simulation_run_sums(simulation, run)->duration_s;
-	qsort(durations, runs, sizeof(*durations), double_compare);
+	gsl_sort(durations, 1, runs);
 	table_create(&table, columns, 4);
 	for (uint32_t step = 0; step < steps; step++) {
 		uint32_t run = (uint32_t)((uint64_t)(step + 1) * runs / steps) - 1;
