@@ -70,6 +70,18 @@ void cluster_warn(struct cluster *cluster, const char *format, ...)
 	cluster->warnings[cluster->warning_count++] = arena_text(&cluster->arena, line, strlen(line));
 }
 
+struct vm cluster_new_vm(const struct cluster *cluster, const char *name, uint32_t flavor, uint32_t group)
+{
+	return (struct vm){ .name = name,
+		            .id = name,
+		            .host = NONE,
+		            .flavor = flavor,
+		            .group = group,
+		            .load = NONE,
+		            .used_mib = (double)cluster->flavors[flavor].memory_mib,
+		            .dirty = dirty_default() };
+}
+
 uint32_t cluster_add_vm(struct cluster *cluster, const char *name, uint32_t flavor, uint32_t group)
 {
 	uint32_t index = cluster->vm_count;
@@ -84,14 +96,7 @@ uint32_t cluster_add_vm(struct cluster *cluster, const char *name, uint32_t flav
 		cluster->vms = vms;
 		cluster->vm_room = room;
 	}
-	cluster->vms[index] = (struct vm){ .name = cluster_intern(cluster, name),
-		                           .host = NONE,
-		                           .flavor = flavor,
-		                           .group = group,
-		                           .load = NONE,
-		                           .used_mib = (double)cluster->flavors[flavor].memory_mib,
-		                           .dirty = dirty_default() };
-	cluster->vms[index].id = cluster->vms[index].name;
+	cluster->vms[index] = cluster_new_vm(cluster, cluster_intern(cluster, name), flavor, group);
 	intern_bind(cluster->interns, NAME_VM, name, index);
 	cluster->vm_count++;
 	return index;

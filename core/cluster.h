@@ -290,6 +290,10 @@ int cluster_add_host(struct cluster *cluster, const struct json_doc *doc, const 
                      const struct read_numbers *numbers, uint32_t *ret_host, struct error *error);
 uint32_t cluster_add_vm(struct cluster *cluster, const char *name, uint32_t flavor, uint32_t group);
 
+/* A VM as it is built of a flavor: active, volume-booted, nowhere yet. The name is kept as it is; group:
+ * NONE: none. */
+struct vm cluster_new_vm(const struct cluster *cluster, const char *name, uint32_t flavor, uint32_t group);
+
 /* The value for a key, NULL when absent. */
 const char *pairs_get(const struct pairs *pairs, const char *key);
 

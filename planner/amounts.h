@@ -23,6 +23,12 @@ struct amounts {
 void amounts_create(struct amounts *ret_amounts, const struct cluster *cluster);
 void amounts_free(struct amounts *amounts);
 
+/* How many resources there are: they are numbered from 0. */
+static inline uint32_t amounts_count(const struct amounts *amounts)
+{
+	return FIXED_RESOURCES + amounts->cluster->group_count + amounts->alias_count;
+}
+
 /*
  * Exact integers: of vCPUs, MiB and GiB millionths, since ratios come in; whole numbers of what else there
  * is. No VM has more than it may take alone: the rules say so (docs/rules.md: ram, disk, cpu, pci,

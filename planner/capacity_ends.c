@@ -67,18 +67,17 @@ static void prepare(struct seeking_ends *of, const struct state *state, struct r
 		                         .losses = question->losses,
 		                         .state = state,
 		                         .reaches = reaches };
-	uint32_t host_count = state->cluster->host_count, kinds = question->unit->kinds,
-		 vm = of->seek->whatif.vms_at_start;
+	uint32_t host_count = state->cluster->host_count, kinds = question->unit->kinds;
 
 	of->where = MEMORY_ARRAY(bool, kinds *(size_t)host_count);
 	of->gone = MEMORY_ARRAY(bool, host_count);
 	of->newcomers = MEMORY_ARRAY(struct newcomers, kinds);
 	for (uint32_t kind = 0; kind < kinds; kind++) {
 		bool *where = &of->where[kind * (size_t)host_count];
+		uint32_t vm = whatif_first(&of->seek->whatif, question->unit, kind);
 
 		headroom_where(&ask, vm, where);
 		of->newcomers[kind] = (struct newcomers){ .vm = vm, .where = where };
-		vm += question->unit->counts[kind];
 	}
 	of->question = (struct ending_question){ .reaches = reaches,
 		                                 .by = question->losses->by,

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "planner/capacity_parts.h"
 
-#include "core/schedule.h"
 #include "planner/alike.h"
 #include "planner/places.h"
 
@@ -22,16 +21,6 @@ struct dealing {
 	bool thorough;
 	bool unknown; /* some placement was not decided */
 };
-
-static uint32_t first_of(const struct dealing *deal, uint32_t kind)
-{
-	const struct unit *unit = deal->seek->question->unit;
-	uint32_t vm = deal->seek->whatif.vms_at_start;
-
-	for (uint32_t i = 0; i < kind; i++)
-		vm += deal->units * unit->counts[i];
-	return vm;
-}
 
 static bool is_over(const struct dealing *deal)
 {
@@ -80,8 +69,9 @@ static bool deal_on(struct dealing *deal, uint32_t kind, uint32_t host, uint32_t
 {
 	struct state *state = &deal->state;
 	const struct unit *unit = deal->seek->question->unit;
-	uint32_t end = first_of(deal, kind) + deal->units * unit->counts[kind], count = 0,
-		 most = host < deal->host_count ? most_on(deal, kind, host, left) : 0;
+	uint32_t end = whatif_first(&deal->seek->whatif, deal->seek->question->unit, kind) +
+	               deal->units * unit->counts[kind],
+		 count = 0, most = host < deal->host_count ? most_on(deal, kind, host, left) : 0;
 	uint32_t *marks;
 	bool found = false;
 
@@ -94,10 +84,8 @@ static bool deal_on(struct dealing *deal, uint32_t kind, uint32_t host, uint32_t
 	}
 	marks = MEMORY_ARRAY(uint32_t, most);
 	for (; count < most; count++) {
-		struct request request = request_for(state, MOVE_BOOT, end - left + count);
-
 		deal->seek->capacity->ticks++;
-		if (!schedule_allows_named(&request, host))
+		if (!places_takes(state, end - left + count, host))
 			break;
 		marks[count] = state_mark(state);
 		state_place(state, end - left + count, host);
@@ -143,7 +131,7 @@ static void find_room(struct dealing *deal)
 
 	for (uint32_t kind = 0; kind < unit->kinds; kind++) {
 		uint64_t *room = &deal->room[kind * (deal->host_count + 1)];
-		uint32_t vm = first_of(deal, kind);
+		uint32_t vm = whatif_first(&deal->seek->whatif, deal->seek->question->unit, kind);
 		bool bound = state_flavor(&deal->state, vm)->numa_count > 0;
 
 		for (uint32_t host = deal->host_count; host-- > 0;) {

@@ -134,7 +134,7 @@ static void find_kinds(struct dealing_out *of)
 
 static void find_resources(struct dealing_out *of)
 {
-	uint32_t all = FIXED_RESOURCES + of->state->cluster->group_count + of->amounts->alias_count;
+	uint32_t all = amounts_count(of->amounts);
 
 	of->resources = MEMORY_ARRAY(uint32_t, all);
 	of->place_of = MEMORY_ARRAY(uint32_t, all);

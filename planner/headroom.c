@@ -37,13 +37,7 @@ struct bounding {
 /* The first new VM of a kind. */
 static uint32_t kind_vm(const struct bounding *of, uint32_t kind)
 {
-	const struct whatif *whatif = of->question->whatif;
-	const struct unit *unit = of->question->unit;
-	uint32_t vm = whatif->vms_at_start, units = (whatif->cluster.vm_count - vm) / unit_vms(unit);
-
-	for (uint32_t i = 0; i < kind; i++)
-		vm += units * unit->counts[i];
-	return vm;
+	return whatif_first(of->question->whatif, of->question->unit, kind);
 }
 
 static bool is_strict_affinity(const struct headroom_question *question)
@@ -105,11 +99,6 @@ static void group_free(struct group_of_kinds *group)
 
 /* ------------------------------------------------------------------ amounts, and pages */
 
-static uint32_t amount_count(const struct bounding *of)
-{
-	return FIXED_RESOURCES + of->cluster->group_count + of->amounts->alias_count;
-}
-
 /* Pages of a size that a flavor takes wherever it is; 0: of which size is not said. */
 static int64_t pages_of(const struct flavor *flavor, uint32_t more)
 {
@@ -127,7 +116,7 @@ static __int128 room_of(const struct bounding *of, uint32_t host, uint32_t resou
 	const struct host *at = &of->cluster->hosts[host];
 	__int128 room = 0, used = 0;
 
-	if (resource < amount_count(of)) {
+	if (resource < amounts_count(of->amounts)) {
 		room = amount_of_host(of->amounts, host, resource);
 		for (uint32_t vm = state_vms_first(of->state, host); vm != NONE;
 		     vm = state_vms_next(of->state, vm))
@@ -136,7 +125,7 @@ static __int128 room_of(const struct bounding *of, uint32_t host, uint32_t resou
 	}
 	for (uint32_t node = 0; node < at->numa_count; node++) {
 		const struct numa_use *use = &of->state->numa[at->numa_first + node];
-		bool small = resource - amount_count(of) == MORE_PAGES_2M;
+		bool small = resource - amounts_count(of->amounts) == MORE_PAGES_2M;
 		int64_t pages = small ? at->numa[node].pages_2m : at->numa[node].pages_1g,
 			taken = small ? use->pages_2m : use->pages_1g;
 
@@ -149,9 +138,9 @@ static __int128 room_of(const struct bounding *of, uint32_t host, uint32_t resou
 /* What a VM takes where it is. */
 static __int128 part_at(const struct bounding *of, uint32_t vm, uint32_t host, uint32_t resource)
 {
-	if (resource < amount_count(of))
+	if (resource < amounts_count(of->amounts))
 		return amount_of_vm(of->amounts, vm, host, resource);
-	return pages_of(state_flavor(of->state, vm), resource - amount_count(of));
+	return pages_of(state_flavor(of->state, vm), resource - amounts_count(of->amounts));
 }
 
 /* What it takes at the least on one of the hosts: only for CPUs that depends on the host. */
@@ -238,22 +227,21 @@ static bool counts_here(const struct bounding *of, const struct group_of_kinds *
 /* Whether it needs a place on one of them once its own host is gone. */
 static bool counts_gone(const struct bounding *of, const struct group_of_kinds *group, uint32_t vm)
 {
-	bool goes = of->by == LOSS_FAIL ? vm_runs(of->state, vm) : !lock_leaves(of->state, vm);
-
-	return goes && group->inside[of->question->reaches->shapes->of_vm[vm]];
+	return losses_must_go(of->by, of->state, vm) &&
+	       group->inside[of->question->reaches->shapes->of_vm[vm]];
 }
 
 static const char *resource_text(struct bounding *of, uint32_t resource, bool words)
 {
 	char text[300];
 
-	if (resource < amount_count(of)) {
+	if (resource < amounts_count(of->amounts)) {
 		if (words)
 			amount_words(of->amounts, resource, text, sizeof(text));
 		else
 			amount_name(of->amounts, resource, text, sizeof(text));
 	} else {
-		bool small = resource - amount_count(of) == MORE_PAGES_2M;
+		bool small = resource - amounts_count(of->amounts) == MORE_PAGES_2M;
 
 		snprintf(text, sizeof(text), "%s",
 		         words ? (small ? "huge pages of 2 MiB" : "huge pages of 1 GiB")
@@ -266,7 +254,7 @@ static const char *resource_text(struct bounding *of, uint32_t resource, bool wo
 static void bound_room(struct bounding *of, const struct group_of_kinds *group, uint32_t resource)
 {
 	__int128 each = unit_takes(of, group, resource), left, needed;
-	double unit = resource < amount_count(of) ? amount_unit(resource) : 1;
+	double unit = resource < amounts_count(of->amounts) ? amount_unit(resource) : 1;
 	uint32_t *gone, count;
 	struct headroom bound;
 
@@ -365,7 +353,7 @@ static void bound_kinds(struct bounding *of, uint32_t first, uint32_t count)
 	group_create(of, first, count, &group);
 	/* Memory is what people think of first. */
 	bound_room(of, &group, RESOURCE_MEMORY);
-	for (uint32_t resource = 0; resource < amount_count(of) + MORE_RESOURCES; resource++)
+	for (uint32_t resource = 0; resource < amounts_count(of->amounts) + MORE_RESOURCES; resource++)
 		bound_room(of, &group, resource);
 	if (count == 1)
 		bound_count(of, &group);

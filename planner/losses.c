@@ -80,3 +80,44 @@ uint64_t losses_first_with(const struct losses *losses, uint32_t place)
 	/* The first hosts and that one; it is among the first, or only a larger last one goes before. */
 	return place < losses->together ? 0 : place - losses->together + 1;
 }
+
+bool losses_must_go(enum loss by, const struct state *state, uint32_t vm)
+{
+	return by == LOSS_FAIL ? vm_runs(state, vm) : !lock_leaves(state, vm);
+}
+
+void gone_create(struct gone *ret_gone, const struct cluster *cluster)
+{
+	*ret_gone = (struct gone){ .goal = { .wanted = MEMORY_ARRAY(bool, cluster->host_count) },
+		                   .movers = MEMORY_ARRAY(uint32_t, cluster->vm_count) };
+}
+
+void gone_free(struct gone *gone)
+{
+	goal_free(&gone->goal);
+	free(gone->movers);
+	*gone = (struct gone){ 0 };
+}
+
+void gone_enter(struct gone *gone, enum loss by, const struct state *state, const uint32_t *hosts,
+                uint32_t count)
+{
+	gone->goal.hosts = hosts;
+	gone->goal.host_count = count;
+	gone->mover_count = 0;
+	for (uint32_t i = 0; i < count; i++) {
+		uint32_t vm = state_vms_first(state, hosts[i]);
+
+		gone->goal.wanted[hosts[i]] = true;
+		for (; vm != NONE; vm = state_vms_next(state, vm)) {
+			if (losses_must_go(by, state, vm))
+				gone->movers[gone->mover_count++] = vm;
+		}
+	}
+}
+
+void gone_leave(struct gone *gone)
+{
+	for (uint32_t i = 0; i < gone->goal.host_count; i++)
+		gone->goal.wanted[gone->goal.hosts[i]] = false;
+}

@@ -3,7 +3,7 @@
 #ifndef PLANNER_LOSSES_H
 #define PLANNER_LOSSES_H
 
-#include "core/cluster.h"
+#include "planner/orders.h"
 
 /* How hosts go: their VMs moved away before, or built anew elsewhere afterwards. */
 enum loss { LOSS_LOCK, LOSS_FAIL };
@@ -37,5 +37,23 @@ bool losses_next(const struct losses *losses, uint32_t *places);
 
 /* The number of the first set that has a place in it. */
 uint64_t losses_first_with(const struct losses *losses, uint32_t place);
+
+/* Whether the VM has to be somewhere else once the host where it is is gone. */
+bool losses_must_go(enum loss by, const struct state *state, uint32_t vm);
+
+/* Hosts that are gone together, for the time being, and the VMs on them that have to be somewhere else. */
+struct gone {
+	struct goal goal;
+	uint32_t *movers, mover_count;
+};
+
+/* None are gone. Free with gone_free. */
+void gone_create(struct gone *ret_gone, const struct cluster *cluster);
+void gone_free(struct gone *gone);
+
+/* These go, until gone_leave: none may be gone. hosts must outlive that. */
+void gone_enter(struct gone *gone, enum loss by, const struct state *state, const uint32_t *hosts,
+                uint32_t count);
+void gone_leave(struct gone *gone);
 
 #endif

@@ -105,6 +105,15 @@ void movers_sort(struct mover *movers, uint32_t count)
 	qsort(movers, count, sizeof(*movers), mover_compare);
 }
 
+void movers_by_shape(const struct shapes *shapes, const uint32_t *vms, uint32_t count,
+                     struct mover *ret_movers)
+{
+	for (uint32_t i = 0; i < count; i++)
+		ret_movers[i] = (struct mover){ vms[i], shapes->shapes[shapes->of_vm[vms[i]]].count,
+			                        state_flavor(shapes->state, vms[i])->memory_mib };
+	movers_sort(ret_movers, count);
+}
+
 bool is_strictly_affine(const struct state *state, uint32_t vm)
 {
 	uint32_t group = state->cluster->vms[vm].group;

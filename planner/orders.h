@@ -51,6 +51,11 @@ struct mover {
 /* Those with the fewest hosts first, then the largest, then the file's order. */
 void movers_sort(struct mover *movers, uint32_t count);
 
+/* The VMs as movers, in that order; hosts: how many pass every rule but the groups' for their shapes, which
+ * must be filled. */
+void movers_by_shape(const struct shapes *shapes, const uint32_t *vms, uint32_t count,
+                     struct mover *ret_movers);
+
 /* Whether the VM is in a strict affinity group, whose members only ever join others. */
 bool is_strictly_affine(const struct state *state, uint32_t vm);
 

@@ -9,7 +9,7 @@
 /* Of one host, as the reader allows. */
 enum { NODES_MOST = 64 };
 
-static bool takes(const struct state *state, uint32_t vm, uint32_t host)
+bool places_takes(const struct state *state, uint32_t vm, uint32_t host)
 {
 	struct request request = request_for(state, MOVE_BOOT, vm);
 
@@ -162,7 +162,7 @@ uint32_t places_now(const struct state *state, const struct amounts *amounts, ui
 {
 	uint32_t most;
 
-	if (!takes(state, vm, host))
+	if (!places_takes(state, vm, host))
 		return 0;
 	most = by_amounts(state, amounts, vm, NULL, host);
 	return state_flavor(state, vm)->numa_count > 0 ? by_nodes_now(state, vm, most, host) : most;

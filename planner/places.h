@@ -5,6 +5,9 @@
 
 #include "planner/amounts.h"
 
+/* Whether the host takes the VM, which is nowhere yet, as it is, best-effort groups not counting. */
+bool places_takes(const struct state *state, uint32_t vm, uint32_t host);
+
 /*
  * How many VMs like that one, which is nowhere yet, the host takes one after another as it is, best-effort
  * groups not counting. UINT32_MAX at the most.

@@ -29,11 +29,6 @@ struct reserving {
 	bool *taken;      /* by host: it has a copy of the shape */
 };
 
-static bool must_go(const struct reserving *of, uint32_t vm)
-{
-	return of->losses->by == LOSS_FAIL ? vm_runs(of->state, vm) : !lock_leaves(of->state, vm);
-}
-
 static int load_compare(const void *a, const void *b)
 {
 	const struct load *x = a, *y = b;
@@ -60,7 +55,7 @@ static void find_loads(struct reserving *of)
 		uint32_t host = of->losses->hosts[i], vm = state_vms_first(of->state, host);
 
 		for (; vm != NONE; vm = state_vms_next(of->state, vm)) {
-			if (!must_go(of, vm))
+			if (!losses_must_go(of->losses->by, of->state, vm))
 				continue;
 			if (of->losses->by == LOSS_LOCK && order_method(of->state, vm) == METHOD_NONE)
 				leave_out(of, host);

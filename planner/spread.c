@@ -37,13 +37,6 @@ static uint32_t kind_end(const struct cluster *cluster, uint32_t vm)
 	return end;
 }
 
-static bool is_allowed(const struct state *state, uint32_t vm, uint32_t host)
-{
-	struct request request = request_for(state, MOVE_BOOT, vm);
-
-	return schedule_allows_named(&request, host);
-}
-
 /* ------------------------------------------------------------------ wide and dense */
 
 static bool goes_before(const struct spreading *of, const struct offer *a, const struct offer *b)
@@ -105,7 +98,7 @@ static bool place_next(struct spreading *of, uint32_t vm)
 		struct offer *root = &of->offers[0];
 
 		of->spread->ticks++;
-		if (root->places > 0 && is_allowed(of->state, vm, root->host)) {
+		if (root->places > 0 && places_takes(of->state, vm, root->host)) {
 			state_place(of->state, vm, root->host);
 			root->places--;
 			sink(of, 0);

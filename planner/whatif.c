@@ -33,6 +33,15 @@ uint32_t unit_vms(const struct unit *unit)
 	return vms;
 }
 
+uint32_t whatif_first(const struct whatif *whatif, const struct unit *unit, uint32_t kind)
+{
+	uint32_t vm = whatif->vms_at_start, units = (whatif->cluster.vm_count - vm) / unit_vms(unit);
+
+	for (uint32_t i = 0; i < kind; i++)
+		vm += units * unit->counts[i];
+	return vm;
+}
+
 /* Names for so many new VMs. */
 static void make_names(struct whatif *whatif, uint32_t count)
 {
@@ -59,19 +68,10 @@ void whatif_fill(struct whatif *whatif, const struct unit *unit, uint32_t count,
 	make_names(whatif, end - vm);
 	make_room(whatif, end);
 	for (uint32_t kind = 0; kind < unit->kinds; kind++) {
-		const struct flavor *flavor = &whatif->cluster.flavors[unit->flavors[kind]];
-
-		for (uint32_t i = 0; i < count * unit->counts[kind]; i++, vm++) {
-			const char *name = whatif->names[vm - whatif->vms_at_start];
-
-			whatif->vms[vm] = (struct vm){ .name = name,
-				                       .id = name,
-				                       .host = NONE,
-				                       .flavor = unit->flavors[kind],
-				                       .group = group,
-				                       .used_mib = (double)flavor->memory_mib,
-				                       .dirty = dirty_default() };
-		}
+		for (uint32_t i = 0; i < count * unit->counts[kind]; i++, vm++)
+			whatif->vms[vm] = cluster_new_vm(&whatif->cluster,
+			                                 whatif->names[vm - whatif->vms_at_start],
+			                                 unit->flavors[kind], group);
 	}
 	whatif->cluster.vm_count = end;
 }

@@ -33,6 +33,9 @@ uint32_t unit_vms(const struct unit *unit);
  */
 void whatif_fill(struct whatif *whatif, const struct unit *unit, uint32_t count, uint32_t group);
 
+/* The first new VM of a kind of the unit that it was filled with. */
+uint32_t whatif_first(const struct whatif *whatif, const struct unit *unit, uint32_t kind);
+
 /* Adds copies of a VM: active, of no group, nowhere yet. Not for a whatif that is filled. */
 void whatif_copy(struct whatif *whatif, uint32_t vm, uint32_t count);
 

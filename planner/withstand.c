@@ -28,8 +28,7 @@ struct withstand_worker {
 	struct chooser chooser;
 	struct reaches reaches; /* made when first needed */
 	bool reaching;
-	struct goal goal; /* the set that is looked at */
-	uint32_t *movers, mover_count;
+	struct gone gone; /* the set that is looked at */
 	struct mover *sorted;
 	uint32_t *candidates, *targets;
 };
@@ -68,8 +67,7 @@ static void make_worker(void *context, uint32_t index, unsigned thread)
 
 	(void)thread;
 	chooser_create(&worker->chooser, &withstand->shapes);
-	worker->goal.wanted = MEMORY_ARRAY(bool, withstand->cluster->host_count);
-	worker->movers = MEMORY_ARRAY(uint32_t, vm_count);
+	gone_create(&worker->gone, withstand->cluster);
 	worker->targets = MEMORY_ARRAY(uint32_t, vm_count);
 	worker->sorted = MEMORY_ARRAY(struct mover, vm_count);
 	worker->candidates = MEMORY_ARRAY(uint32_t, CANDIDATES_MOST + withstand->losses->together);
@@ -98,8 +96,7 @@ void withstand_free(struct withstand *withstand)
 		chooser_free(&worker->chooser);
 		if (worker->reaching)
 			reaches_free(&worker->reaches);
-		free(worker->goal.wanted);
-		free(worker->movers);
+		gone_free(&worker->gone);
 		free(worker->targets);
 		free(worker->sorted);
 		free(worker->candidates);
@@ -124,54 +121,6 @@ static struct reaches *reaches_of(struct withstand *withstand, struct withstand_
 
 /* ------------------------------------------------------------------ one set: a look */
 
-/* Whether the VM has to be somewhere else once its host is gone. */
-static bool must_go(const struct withstand *withstand, uint32_t vm)
-{
-	const struct state *state = &withstand->state;
-
-	return withstand->losses->by == LOSS_FAIL ? vm_runs(state, vm) : !lock_leaves(state, vm);
-}
-
-/* The worker is to look at these hosts. */
-static void enter(struct withstand *withstand, struct withstand_worker *worker, const uint32_t *hosts,
-                  uint32_t count)
-{
-	const struct state *state = &withstand->state;
-
-	worker->goal.hosts = hosts;
-	worker->goal.host_count = count;
-	worker->mover_count = 0;
-	for (uint32_t i = 0; i < count; i++) {
-		uint32_t vm = state_vms_first(state, hosts[i]);
-
-		worker->goal.wanted[hosts[i]] = true;
-		for (; vm != NONE; vm = state_vms_next(state, vm)) {
-			if (must_go(withstand, vm))
-				worker->movers[worker->mover_count++] = vm;
-		}
-	}
-}
-
-static void leave(struct withstand_worker *worker)
-{
-	for (uint32_t i = 0; i < worker->goal.host_count; i++)
-		worker->goal.wanted[worker->goal.hosts[i]] = false;
-}
-
-/* Those with the fewest hosts that have room first, then the largest. */
-static void sort_movers(const struct withstand *withstand, struct withstand_worker *worker)
-{
-	const struct shapes *shapes = &withstand->shapes;
-
-	for (uint32_t i = 0; i < worker->mover_count; i++) {
-		uint32_t vm = worker->movers[i];
-
-		worker->sorted[i] = (struct mover){ vm, shapes->shapes[shapes->of_vm[vm]].count,
-			                            state_flavor(&withstand->state, vm)->memory_mib };
-	}
-	movers_sort(worker->sorted, worker->mover_count);
-}
-
 /* Memory that a host has left, in MiB times the ratio. */
 static __int128 room_left(const struct state *state, uint32_t host)
 {
@@ -187,7 +136,7 @@ static __int128 room_left(const struct state *state, uint32_t host)
 static uint32_t find_target(struct withstand_worker *worker, uint32_t vm, bool tight, uint64_t *ticks)
 {
 	struct chooser *chooser = &worker->chooser;
-	uint32_t room = worker->goal.host_count + (tight ? CANDIDATES_MOST : 1), best = NONE;
+	uint32_t room = worker->gone.goal.host_count + (tight ? CANDIDATES_MOST : 1), best = NONE;
 	uint32_t count = chooser_candidates_from(chooser, vm, tight ? 0 : chooser->state.vm_host[vm],
 	                                         worker->candidates, room);
 
@@ -196,7 +145,7 @@ static uint32_t find_target(struct withstand_worker *worker, uint32_t vm, bool t
 	for (uint32_t i = 0; i < count; i++) {
 		uint32_t host = worker->candidates[i];
 
-		if (worker->goal.wanted[host] || (best != NONE && !tight))
+		if (worker->gone.goal.wanted[host] || (best != NONE && !tight))
 			continue;
 		if (best == NONE || room_left(&chooser->state, host) < room_left(&chooser->state, best))
 			best = host;
@@ -212,7 +161,7 @@ static bool pack(struct withstand_worker *worker, bool tight, uint64_t *ticks)
 
 	chooser_begin(chooser);
 	mark = state_mark(&chooser->state);
-	for (; done < worker->mover_count; done++) {
+	for (; done < worker->gone.mover_count; done++) {
 		uint32_t vm = worker->sorted[done].vm, host = find_target(worker, vm, tight, ticks);
 
 		if (host == NONE)
@@ -222,7 +171,7 @@ static bool pack(struct withstand_worker *worker, bool tight, uint64_t *ticks)
 	}
 	state_rollback(&chooser->state, mark);
 	chooser_begin(chooser);
-	return done == worker->mover_count;
+	return done == worker->gone.mover_count;
 }
 
 /* ------------------------------------------------------------------ one set: its verdict */
@@ -230,8 +179,8 @@ static bool pack(struct withstand_worker *worker, bool tight, uint64_t *ticks)
 /* A lock: VMs that nobody moves are in the way whatever happens. */
 static bool is_hopeless(const struct withstand *withstand, const struct withstand_worker *worker)
 {
-	for (uint32_t i = 0; i < worker->mover_count && withstand->losses->by == LOSS_LOCK; i++) {
-		if (order_method(&withstand->state, worker->movers[i]) == METHOD_NONE)
+	for (uint32_t i = 0; i < worker->gone.mover_count && withstand->losses->by == LOSS_LOCK; i++) {
+		if (order_method(&withstand->state, worker->gone.movers[i]) == METHOD_NONE)
 			return true;
 	}
 	return false;
@@ -256,7 +205,7 @@ static enum withstood search_plan(struct withstand *withstand, struct withstand_
 		                                  [PLANNED_NOT_LOCKABLE] = NOT_WITHSTOOD,
 		                                  [PLANNED_UNKNOWN] = WITHSTOOD_UNKNOWN };
 	struct reaches *reaches = reaches_of(withstand, worker);
-	const struct goal *goal = &worker->goal;
+	const struct goal *goal = &worker->gone.goal;
 	struct planned planned;
 	enum withstood answer;
 
@@ -269,8 +218,8 @@ static enum withstood search_plan(struct withstand *withstand, struct withstand_
 	/* In a large cluster a step is little more than a question to the rules; before, each VM that goes is
 	 * compared with each host; and for a case each of them with all that are anywhere. */
 	*ticks += planned.steps * (is_small(withstand) ? TICKS_A_STEP : 2) +
-	          (uint64_t)worker->mover_count * withstand->cluster->host_count / 4 +
-	          (planned.cases + is_small(withstand)) * worker->mover_count * pairs_of(withstand) /
+	          (uint64_t)worker->gone.mover_count * withstand->cluster->host_count / 4 +
+	          (planned.cases + is_small(withstand)) * worker->gone.mover_count * pairs_of(withstand) /
 	                  TICKS_PAIRS;
 	planned_free(&planned);
 	return answer;
@@ -284,8 +233,8 @@ static enum withstood search_evacuation(struct withstand *withstand, struct with
 		                                  [EVACUATION_UNKNOWN] = WITHSTOOD_UNKNOWN };
 	uint64_t asked;
 	enum evacuation answer = evacuate_search(&worker->chooser.state, &withstand->shapes,
-	                                         worker->goal.wanted, worker->movers, worker->mover_count,
-	                                         steps * TICKS_A_STEP, &asked);
+	                                         worker->gone.goal.wanted, worker->gone.movers,
+	                                         worker->gone.mover_count, steps * TICKS_A_STEP, &asked);
 
 	*ticks += asked;
 	return answers[answer];
@@ -295,11 +244,11 @@ static enum withstood search_evacuation(struct withstand *withstand, struct with
 static enum withstood decide(struct withstand *withstand, struct withstand_worker *worker, uint64_t steps,
                              bool thorough, bool *ret_packed, uint64_t *ticks)
 {
-	*ticks += worker->mover_count + 1;
+	*ticks += worker->gone.mover_count + 1;
 	*ret_packed = false;
 	if (is_hopeless(withstand, worker))
 		return NOT_WITHSTOOD;
-	sort_movers(withstand, worker);
+	movers_by_shape(&withstand->shapes, worker->gone.movers, worker->gone.mover_count, worker->sorted);
 	*ret_packed = pack(worker, false, ticks) || pack(worker, true, ticks);
 	if (*ret_packed || steps == 0)
 		return *ret_packed ? WITHSTOOD : WITHSTOOD_UNKNOWN;
@@ -317,17 +266,19 @@ static void look_at_single(void *context, uint32_t index, unsigned thread)
 	struct proof *proof = &round->proofs[index];
 	bool packed;
 
-	enter(withstand, worker, &withstand->losses->hosts[index], 1);
+	gone_enter(&worker->gone, withstand->losses->by, &withstand->state, &withstand->losses->hosts[index],
+	           1);
 	proof->answer = decide(withstand, worker, round->question->steps_each, round->thorough, &packed,
 	                       &proof->ticks);
 	packing->found = packed;
 	if (packed) {
-		packing->targets = MEMORY_ARRAY(uint32_t, worker->mover_count);
-		if (worker->mover_count > 0)
-			memcpy(packing->targets, worker->targets, sizeof(uint32_t) * worker->mover_count);
-		packing->count = indexes_sort_once(packing->targets, worker->mover_count);
+		packing->targets = MEMORY_ARRAY(uint32_t, worker->gone.mover_count);
+		if (worker->gone.mover_count > 0)
+			memcpy(packing->targets, worker->targets,
+			       sizeof(uint32_t) * worker->gone.mover_count);
+		packing->count = indexes_sort_once(packing->targets, worker->gone.mover_count);
 	}
-	leave(worker);
+	gone_leave(&worker->gone);
 }
 
 static bool has(const struct packing *packing, uint32_t host)
@@ -398,10 +349,10 @@ static void look_at_set(void *context, uint32_t index, unsigned thread)
 	hosts = MEMORY_ARRAY(uint32_t, together);
 	for (uint32_t i = 0; i < together; i++)
 		hosts[i] = withstand->losses->hosts[places[i]];
-	enter(withstand, worker, hosts, together);
+	gone_enter(&worker->gone, withstand->losses->by, &withstand->state, hosts, together);
 	proof->answer = decide(withstand, worker, round->question->steps_each, round->thorough, &packed,
 	                       &proof->ticks);
-	leave(worker);
+	gone_leave(&worker->gone);
 	free(hosts);
 }
 

@@ -14,8 +14,7 @@ struct explaining {
 	struct withstand *withstand;
 	struct chooser chooser;
 	struct reaches reaches;
-	struct goal goal;
-	uint32_t *movers, mover_count;
+	struct gone gone;
 	struct arena *arena;
 	struct hindrance *hindrance;
 };
@@ -35,42 +34,14 @@ static void explaining_create(struct explaining *of, struct withstand *withstand
 	*of = (struct explaining){ .withstand = withstand };
 	chooser_create(&of->chooser, &withstand->shapes);
 	reaches_create(&of->reaches, &withstand->shapes, &withstand->state);
-	of->goal.wanted = MEMORY_ARRAY(bool, withstand->cluster->host_count);
-	of->movers = MEMORY_ARRAY(uint32_t, withstand->cluster->vm_count);
+	gone_create(&of->gone, withstand->cluster);
 }
 
 static void explaining_free(struct explaining *of)
 {
-	free(of->movers);
-	goal_free(&of->goal);
+	gone_free(&of->gone);
 	reaches_free(&of->reaches);
 	chooser_free(&of->chooser);
-}
-
-/* These are the hosts to explain. */
-static void enter(struct explaining *of, const uint32_t *hosts, uint32_t count)
-{
-	const struct state *state = state_of(of);
-	bool fail = of->withstand->losses->by == LOSS_FAIL;
-
-	of->goal.hosts = hosts;
-	of->goal.host_count = count;
-	of->mover_count = 0;
-	for (uint32_t i = 0; i < count; i++) {
-		uint32_t vm = state_vms_first(state, hosts[i]);
-
-		of->goal.wanted[hosts[i]] = true;
-		for (; vm != NONE; vm = state_vms_next(state, vm)) {
-			if (fail ? vm_runs(state, vm) : goal_must_leave(&of->goal, state, vm))
-				of->movers[of->mover_count++] = vm;
-		}
-	}
-}
-
-static void leave(struct explaining *of)
-{
-	for (uint32_t i = 0; i < of->goal.host_count; i++)
-		of->goal.wanted[of->goal.hosts[i]] = false;
 }
 
 /* A VM that finds no host once others have gone. */
@@ -81,7 +52,7 @@ static void explain_refused(struct explaining *of, const struct state *state, ui
 	char text[512], after[64] = "";
 
 	request.group_forgotten = true;
-	refusal_find(&request, of->goal.wanted, &refusal);
+	refusal_find(&request, of->gone.goal.wanted, &refusal);
 	refusal_text(&refusal, text, sizeof(text));
 	if (others > 0)
 		snprintf(after, sizeof(after), ", %u others gone", others);
@@ -116,34 +87,30 @@ static void explain_fact(struct explaining *of, const struct fact *fact, bool ce
 	if (fact->kind == FACT_CAPACITY || fact->kind == FACT_COUNT)
 		hindrance->resource = resource_name(of, fact->resource);
 	if (certified)
-		hindrance->certificate = certificate_json(fact, &of->reaches.amounts, of->goal.hosts,
-		                                          of->goal.host_count);
+		hindrance->certificate = certificate_json(fact, &of->reaches.amounts, of->gone.goal.hosts,
+		                                          of->gone.goal.host_count);
 }
 
 /* The first that finds no host when those with the fewest go first, each to the next host that takes it. */
 static void explain_first(struct explaining *of)
 {
 	struct state *state = &of->chooser.state;
-	struct mover *sorted = MEMORY_ARRAY(struct mover, of->mover_count);
+	struct mover *sorted = MEMORY_ARRAY(struct mover, of->gone.mover_count);
 	uint32_t mark = state_mark(state), done = 0;
-	const struct shapes *shapes = &of->withstand->shapes;
 
-	for (uint32_t i = 0; i < of->mover_count; i++)
-		sorted[i] = (struct mover){ of->movers[i], shapes->shapes[shapes->of_vm[of->movers[i]]].count,
-			                    state_flavor(state, of->movers[i])->memory_mib };
-	movers_sort(sorted, of->mover_count);
-	for (; done < of->mover_count; done++) {
+	movers_by_shape(&of->withstand->shapes, of->gone.movers, of->gone.mover_count, sorted);
+	for (; done < of->gone.mover_count; done++) {
 		struct request request = request_for(state, MOVE_LIVE, sorted[done].vm);
 		uint32_t host = 0;
 
 		while (host < state->cluster->host_count &&
-		       (of->goal.wanted[host] || !schedule_allows_named(&request, host)))
+		       (of->gone.goal.wanted[host] || !schedule_allows_named(&request, host)))
 			host++;
 		if (host == state->cluster->host_count)
 			break;
 		state_move(state, sorted[done].vm, host);
 	}
-	if (done < of->mover_count)
+	if (done < of->gone.mover_count)
 		explain_refused(of, state, sorted[done].vm, done);
 	state_rollback(state, mark);
 	free(sorted);
@@ -154,10 +121,11 @@ static void explain_lock(struct explaining *of, uint64_t steps, enum explanation
 	struct planned planned;
 
 	if (how == EXPLAIN_ROUGHLY)
-		planned_try(&of->chooser, &of->reaches, of->goal.hosts, of->goal.host_count, steps, &planned);
+		planned_try(&of->chooser, &of->reaches, of->gone.goal.hosts, of->gone.goal.host_count, steps,
+		            &planned);
 	else
-		planned_find(&of->chooser, &of->reaches, of->goal.hosts, of->goal.host_count, NULL, NULL,
-		             steps, &planned);
+		planned_find(&of->chooser, &of->reaches, of->gone.goal.hosts, of->gone.goal.host_count, NULL,
+		             NULL, steps, &planned);
 	of->hindrance->decided = planned.verdict == PLANNED_NOT_LOCKABLE;
 	if (of->hindrance->decided)
 		explain_fact(of, &planned.fact, how == EXPLAIN_CERTIFIED);
@@ -173,15 +141,15 @@ static void explain_lock(struct explaining *of, uint64_t steps, enum explanation
 /* A VM that finds no host even if nobody else had to be placed. */
 static bool explain_lonely(struct explaining *of)
 {
-	for (uint32_t i = 0; i < of->mover_count; i++) {
-		struct request request = request_for(state_of(of), MOVE_EVACUATE, of->movers[i]);
+	for (uint32_t i = 0; i < of->gone.mover_count; i++) {
+		struct request request = request_for(state_of(of), MOVE_EVACUATE, of->gone.movers[i]);
 		bool found = false;
 
 		for (uint32_t host = 0; host < state_of(of)->cluster->host_count && !found; host++)
-			found = !of->goal.wanted[host] && schedule_allows_named(&request, host);
+			found = !of->gone.goal.wanted[host] && schedule_allows_named(&request, host);
 		if (found)
 			continue;
-		explain_refused(of, state_of(of), of->movers[i], 0);
+		explain_refused(of, state_of(of), of->gone.movers[i], 0);
 		return true;
 	}
 	return false;
@@ -198,19 +166,20 @@ static void weigh(struct explaining *of, uint32_t resource, __int128 *ret_left, 
 	for (uint32_t host = 0; host < state->cluster->host_count; host++) {
 		__int128 left = amount_of_host(amounts, host, resource);
 
-		if (of->goal.wanted[host] || !state_host_up(state, host) || !state_host_enabled(state, host))
+		if (of->gone.goal.wanted[host] || !state_host_up(state, host) ||
+		    !state_host_enabled(state, host))
 			continue;
 		for (uint32_t vm = state_vms_first(state, host); vm != NONE; vm = state_vms_next(state, vm))
 			left -= amount_of_vm(amounts, vm, host, resource);
 		*ret_left += left > 0 ? left : 0;
 	}
-	for (uint32_t i = 0; i < of->mover_count; i++) {
+	for (uint32_t i = 0; i < of->gone.mover_count; i++) {
 		__int128 least = -1;
 
 		for (uint32_t host = 0; host < state->cluster->host_count; host++) {
-			__int128 part = amount_of_vm(amounts, of->movers[i], host, resource);
+			__int128 part = amount_of_vm(amounts, of->gone.movers[i], host, resource);
 
-			if (!of->goal.wanted[host])
+			if (!of->gone.goal.wanted[host])
 				least = least < 0 || part < least ? part : least;
 		}
 		*ret_needed += least > 0 ? least : 0;
@@ -220,7 +189,7 @@ static void weigh(struct explaining *of, uint32_t resource, __int128 *ret_left, 
 static bool explain_short(struct explaining *of)
 {
 	const struct amounts *amounts = &of->reaches.amounts;
-	uint32_t count = FIXED_RESOURCES + amounts->cluster->group_count + amounts->alias_count;
+	uint32_t count = amounts_count(amounts);
 
 	for (uint32_t resource = 0; resource < count; resource++) {
 		__int128 left, needed;
@@ -232,7 +201,7 @@ static bool explain_short(struct explaining *of)
 		amount_words(amounts, resource, words, sizeof(words));
 		of->hindrance->resource = resource_name(of, resource);
 		of->hindrance->why = arena_print(
-			of->arena, "its %u VMs need %.15g %s, %.15g are left elsewhere", of->mover_count,
+			of->arena, "its %u VMs need %.15g %s, %.15g are left elsewhere", of->gone.mover_count,
 			(double)needed / amount_unit(resource), words, (double)left / amount_unit(resource));
 		return true;
 	}
@@ -242,8 +211,9 @@ static bool explain_short(struct explaining *of)
 static void explain_failure(struct explaining *of, uint64_t steps)
 {
 	uint64_t asked;
-	enum evacuation answer = evacuate_search(&of->chooser.state, &of->withstand->shapes, of->goal.wanted,
-	                                         of->movers, of->mover_count, steps * TICKS_A_STEP, &asked);
+	enum evacuation answer = evacuate_search(&of->chooser.state, &of->withstand->shapes,
+	                                         of->gone.goal.wanted, of->gone.movers, of->gone.mover_count,
+	                                         steps * TICKS_A_STEP, &asked);
 
 	of->hindrance->decided = answer == EVACUATION_NONE;
 	if (explain_lonely(of) || explain_short(of)) {
@@ -258,7 +228,7 @@ static void explain_failure(struct explaining *of, uint64_t steps)
 				? arena_print(of->arena,
 		                              "in no way can its %u VMs be dealt out to the hosts "
 		                              "left",
-		                              of->mover_count)
+		                              of->gone.mover_count)
 				: "whether its VMs find hosts was not decided within the limit";
 }
 
@@ -276,7 +246,7 @@ void withstand_explain(struct withstand *withstand, uint64_t set, uint64_t steps
 		hosts[i] = losses->hosts[hosts[i]];
 	*ret_hindrance = (struct hindrance){ .hosts = hosts, .host_count = losses->together, .vm = NONE };
 	explaining_create(&of, withstand);
-	enter(&of, hosts, losses->together);
+	gone_enter(&of.gone, losses->by, &withstand->state, hosts, losses->together);
 	of.arena = arena;
 	of.hindrance = ret_hindrance;
 	if (losses->by == LOSS_LOCK)
@@ -291,7 +261,7 @@ static bool could_take(struct explaining *of, uint32_t vm, uint32_t host)
 {
 	const struct state *state = state_of(of);
 
-	if (of->goal.wanted[host] || !reach_domain(&of->reaches, vm)[host])
+	if (of->gone.goal.wanted[host] || !reach_domain(&of->reaches, vm)[host])
 		return false;
 	return !is_strictly_affine(state, vm) ||
 	       (state->profile != PROFILE_TITANIUM &&
@@ -305,16 +275,16 @@ static bool is_pinned(struct explaining *of)
 	bool pinned = false;
 
 	if (of->withstand->losses->by == LOSS_LOCK) {
-		pinned = fact_find_no_host(&of->reaches, &of->goal, of->movers, of->mover_count, &scratch,
-		                           &fact);
+		pinned = fact_find_no_host(&of->reaches, &of->gone.goal, of->gone.movers,
+		                           of->gone.mover_count, &scratch, &fact);
 		arena_free(&scratch);
 		return pinned;
 	}
-	for (uint32_t i = 0; i < of->mover_count && !pinned; i++) {
+	for (uint32_t i = 0; i < of->gone.mover_count && !pinned; i++) {
 		bool found = false;
 
 		for (uint32_t host = 0; host < state_of(of)->cluster->host_count && !found; host++)
-			found = could_take(of, of->movers[i], host);
+			found = could_take(of, of->gone.movers[i], host);
 		pinned = !found;
 	}
 	return pinned;
@@ -328,10 +298,10 @@ uint32_t withstand_pinned(struct withstand *withstand, bool *ret_pinned)
 
 	explaining_create(&of, withstand);
 	for (uint32_t i = 0; i < losses->host_count; i++) {
-		enter(&of, &losses->hosts[i], 1);
+		gone_enter(&of.gone, losses->by, &withstand->state, &losses->hosts[i], 1);
 		ret_pinned[losses->hosts[i]] = is_pinned(&of);
 		count += ret_pinned[losses->hosts[i]];
-		leave(&of);
+		gone_leave(&of.gone);
 	}
 	explaining_free(&of);
 	return count;

@@ -360,3 +360,33 @@ Test(losses, sets_come_in_order_and_have_numbers)
 	losses_free(&losses);
 	answer_free(&answer);
 }
+
+/* The cluster has a load profile, which is not theirs. */
+Test(whatif, new_vms_are_as_a_scenario_builds_them)
+{
+	struct answer answer;
+	struct whatif whatif;
+	struct vm *built;
+	uint32_t vm;
+
+	read_cluster(&answer, "nova", THREE, SMALL ", {\"name\": \"l\", \"vcpus\": 1, \"memory_mib\": 4096}",
+	             "", "");
+	answer.unit.kinds = 2;
+	answer.counts[1] = 2;
+	whatif_create(&whatif, &answer.cluster);
+	whatif_fill(&whatif, &answer.unit, 3, NONE);
+	cr_assert_eq(whatif.cluster.vm_count, 9);
+	cr_assert_eq(whatif_first(&whatif, &answer.unit, 0), 0);
+	cr_assert_eq(whatif_first(&whatif, &answer.unit, 1), 3);
+	vm = cluster_add_vm(&answer.cluster, whatif.vms[3].name, 1, NONE);
+	built = &answer.cluster.vms[vm];
+	cr_assert_eq(whatif.vms[3].load, NONE);
+	cr_assert_eq(built->load, NONE);
+	cr_assert_eq(whatif.vms[3].flavor, built->flavor);
+	cr_assert_eq(whatif.vms[3].host, built->host);
+	cr_assert_eq(whatif.vms[3].state, built->state);
+	cr_assert_eq(whatif.vms[3].boot, built->boot);
+	cr_assert_eq(whatif.vms[3].used_mib, built->used_mib);
+	whatif_free(&whatif);
+	answer_free(&answer);
+}
