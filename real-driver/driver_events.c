@@ -72,6 +72,19 @@ static const char *stopped_words(int detail)
 	}
 }
 
+/* Whose doing it was: a guest that broke is another matter than one that somebody ended. */
+static const char *shutdown_words(int detail)
+{
+	switch (detail) {
+	case VIR_DOMAIN_EVENT_SHUTDOWN_GUEST:
+		return "the guest itself shuts down";
+	case VIR_DOMAIN_EVENT_SHUTDOWN_HOST:
+		return "its QEMU was told to end";
+	default: /* a libvirt that does not say */
+		return "it is shutting down";
+	}
+}
+
 static const char *suspended_words(int detail)
 {
 	switch (detail) {
@@ -107,7 +120,7 @@ static const char *changed_words(const struct doing *doing, bool source, int eve
 	case VIR_DOMAIN_EVENT_STOPPED:
 		return ours ? NULL : stopped_words(detail);
 	case VIR_DOMAIN_EVENT_SHUTDOWN:
-		return ours ? NULL : "it is shutting down";
+		return ours ? NULL : shutdown_words(detail);
 	case VIR_DOMAIN_EVENT_CRASHED:
 		return "it has crashed";
 	case VIR_DOMAIN_EVENT_PMSUSPENDED:

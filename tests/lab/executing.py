@@ -164,6 +164,7 @@ class Execution:
             with contextlib.suppress(OSError), open(
                     f"{host.folder}/var/log/libvirt/qemu/{self.guest.name}.log", encoding="utf-8") as log:
                 said += f"{host.name}, QEMU: {log.read()[-600:]}\n"
+        said += f"{self.guest.name} itself: {self.guest.log()[-600:]}\n"
         if not os.path.exists(self.journal):
             return said
         _, out, err = lockkeeper("replay", self.journal)

@@ -224,6 +224,7 @@ class Lab:
             run("ip", "addr", "add", f"10.{number}.0.254/24", "dev", bridge)
             run("ip", "link", "set", bridge, "up")
         self.hosts = [Host(self, index) for index in range(hosts)]
+        self.guests = []  # that were booted and not closed
 
     @staticmethod
     def _events():
@@ -328,13 +329,14 @@ class Guest:
                             initramfs=lab.initramfs_modules if devices else lab.initramfs,
                             here=WORK + "/here", extra=extra, cpu=cpu, emulator=emulator,
                             devices="\n    ".join(devices),
-                            cmdline="console=ttyS0 quiet panic=-1 pti=on " + words)
+                            cmdline="console=ttyS0 quiet panic=-1 unknown_nmi_panic pti=on " + words)
         # Persistent, here and (see Migration) wherever it goes: a transient domain's statistics go with it.
         if transient:
             self.domain = host.connection.createXML(xml)
         else:
             self.domain = host.connection.defineXML(xml)
             self.domain.create()
+        lab.guests.append(self)
         try:
             self._wait_ready()
         except LabError:
@@ -440,6 +442,21 @@ class Guest:
         """Whether it has sent a sign of life in the last second."""
         return bool(self.beats.times) and time.monotonic() - self.beats.times[-1] < 1
 
+    def has_broken(self):
+        """Whether its kernel has given up: that is said on its console, or it has shut itself down.
+
+        Lab guests never do the latter. One that is ended by others leaves another reason behind, whether
+        libvirt was asked to or a process was killed.
+        """
+        if "Kernel panic" in self.log():
+            return True
+        for host in self.lab.hosts:
+            with contextlib.suppress(libvirt.libvirtError):
+                state = host.connection.lookupByName(self.name).state()
+                if state == [libvirt.VIR_DOMAIN_SHUTOFF, libvirt.VIR_DOMAIN_SHUTOFF_SHUTDOWN]:
+                    return True
+        return False
+
     def close(self):
         for host in self.lab.hosts:
             with contextlib.suppress(libvirt.libvirtError):
@@ -447,6 +464,8 @@ class Guest:
             with contextlib.suppress(libvirt.libvirtError):
                 host.connection.lookupByName(self.name).undefine()
         self.beats.close()
+        if self in self.lab.guests:
+            self.lab.guests.remove(self)
 
 
 class Migration(threading.Thread):
