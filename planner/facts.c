@@ -24,7 +24,9 @@ void reaches_create(struct reaches *ret_reaches, const struct shapes *shapes, co
 			state_remove(&ret_reaches->empty, vm);
 	}
 	amounts_create(&ret_reaches->amounts, state->cluster);
-	ret_reaches->movable = MEMORY_ARRAY(uint8_t, state->cluster->vm_count);
+	ret_reaches->movable = MEMORY_ARRAY(bool, state->cluster->vm_count);
+	ret_reaches->asked_at = MEMORY_ARRAY(uint32_t, state->cluster->vm_count);
+	memset(ret_reaches->asked_at, 0xff, sizeof(uint32_t) * state->cluster->vm_count);
 	ret_reaches->domains = MEMORY_ARRAY(bool *, shapes->count);
 }
 
@@ -34,6 +36,7 @@ void reaches_free(struct reaches *reaches)
 		free(reaches->domains[i]);
 	free(reaches->domains);
 	free(reaches->movable);
+	free(reaches->asked_at);
 	amounts_free(&reaches->amounts);
 	state_free(&reaches->empty);
 	*reaches = (struct reaches){ 0 };
@@ -59,14 +62,19 @@ const bool *reach_domain(struct reaches *reaches, uint32_t vm)
 	return domain;
 }
 
-/* order_method takes a while, and proofs ask for each pair of a VM and a host. */
+/* order_method takes a while, and proofs ask for each pair of a VM and a host. It depends on where the VM is,
+ * which changes from stage to stage. */
 static bool is_movable(struct reaches *reaches, uint32_t vm)
 {
-	enum { NOT_ASKED, NO, YES };
+	uint32_t host = reaches->state->vm_host[vm];
 
-	if (reaches->movable[vm] == NOT_ASKED)
-		reaches->movable[vm] = order_method(reaches->state, vm) == METHOD_NONE ? NO : YES;
-	return reaches->movable[vm] == YES;
+	if (host == NONE)
+		return false;
+	if (reaches->asked_at[vm] != host) {
+		reaches->asked_at[vm] = host;
+		reaches->movable[vm] = order_method(reaches->state, vm) != METHOD_NONE;
+	}
+	return reaches->movable[vm];
 }
 
 bool reach_may_be(struct reaches *reaches, uint32_t vm, uint32_t host)

@@ -13,8 +13,9 @@ struct reaches {
 	const struct state *state; /* as the file describes it, when facts are looked for */
 	struct state empty;        /* the same hosts without VMs */
 	struct amounts amounts;
-	uint8_t *movable;  /* by VM: whether it can be moved at all; 0: not asked yet */
-	uint32_t *assumed; /* by VM: where it ends, for one case of many; NONE: it is open; NULL: nobody's */
+	bool *movable;      /* by VM: whether it can be moved at all from … */
+	uint32_t *asked_at; /* … this host; NONE: not asked yet */
+	uint32_t *assumed;  /* by VM: where it ends, for one case of many; NONE: it is open; NULL: nobody's */
 	bool **domains; /* by shape: hosts that would take such a VM if they were empty; NULL: not asked yet
 	                 */
 };

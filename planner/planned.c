@@ -2,6 +2,7 @@
 #include "planner/planned.h"
 
 #include "core/indexes.h"
+#include "core/must.h"
 #include "planner/arrange.h"
 #include "planner/direct.h"
 #include "planner/evict.h"
@@ -457,6 +458,8 @@ void planned_plan(const struct planned *planned, const struct state *state, cons
 {
 	struct goal goal;
 
+	for (uint32_t i = 0; i < planned->order_count; i++)
+		must(planned->orders[i].method != METHOD_NONE);
 	*ret_plan = (struct plan){ .profile = state->profile,
 		                   .digest = state->cluster->digest,
 		                   .goal = hosts,
