@@ -530,7 +530,8 @@ Test(planned, rolling_plans_are_proven, .timeout = 100000)
 Test(planned, whether_a_vm_can_leave_depends_on_where_it_is)
 {
 	static const char text[] =
-		"{\"schema\": \"lockkeeper.cluster/1\", \"name\": \"two\", \"profile\": \"starlingx\", \"hosts\": ["
+		"{\"schema\": \"lockkeeper.cluster/1\", \"name\": \"two\", "
+		"\"profile\": \"starlingx\", \"hosts\": ["
 		"{\"name\": \"a\", \"cpus\": 8, \"memory_mib\": 8192, \"disk_gib\": 400}, "
 		"{\"name\": \"b\", \"cpus\": 8, \"memory_mib\": 8192, \"disk_gib\": 400, "
 		"\"storage\": \"local_lvm\"}], \"flavors\": ["
