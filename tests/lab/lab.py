@@ -24,7 +24,7 @@ import libvirt
 import pki
 import storage
 from network import Link, Place
-from world import MIB, PAGE, WORK, LabError, is_running, run, wait_until
+from world import MIB, PAGE, WORK, LabError, is_running, run, state_of_process, wait_until
 
 GUEST = os.environ.get("LAB_GUEST", "build/tests/lab/guest")
 KERNEL = os.environ.get("LAB_KERNEL", "build/lab/vmlinuz")
@@ -446,11 +446,13 @@ class Guest:
         """Whether its kernel has given up: that is said on its console, or it has shut itself down.
 
         Lab guests never do the latter. One that is ended by others leaves another reason behind, whether
-        libvirt was asked to or a process was killed.
+        libvirt was asked to or a process was killed. A libvirtd that a test left stopped is not asked.
         """
         if "Kernel panic" in self.log():
             return True
         for host in self.lab.hosts:
+            if state_of_process(host.daemon.pid) == "T":
+                continue
             with contextlib.suppress(libvirt.libvirtError):
                 state = host.connection.lookupByName(self.name).state()
                 if state == [libvirt.VIR_DOMAIN_SHUTOFF, libvirt.VIR_DOMAIN_SHUTOFF_SHUTDOWN]:
