@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Runs the tests of a file, those that its arguments name by their beginnings or all, and reports as TAP.
 
-A failed test in which the kernel of a guest broke is run once more, and says so: the lab's QEMU breaks
-one about once in a thousand migrations (README, "What it cannot do"), and nothing that is tested here does.
-More than a few in one file are no bad luck, and fail.
+A failed test in which the kernel of a guest broke is run once more, and says so: the lab's QEMU breaks one
+in some hundred migrations (README, "What it cannot do"), and nothing that is tested here does. More than a
+few in one file are no bad luck, and fail.
 """
 import os
 import sys
