@@ -22,11 +22,17 @@ static const double SECONDS_PER_NS = 1e-9;
 /* Disks are copied when no more than this is left: less than a byte is rounding. */
 static const double NOTHING_BYTES = 0.5;
 
-/* Moves' events come after actions' starts at the same time, in the order in which they were planned. */
-static void wake_at(struct world *world, const struct move *move, int64_t time_ns)
+/*
+ * Moves' events come after actions' starts at the same time, in the order in which they were planned: what is
+ * planned again for the same time, as a time limit is at each event, keeps its place.
+ */
+static void wake_at(struct world *world, struct move *move, int64_t time_ns)
 {
 	uint32_t id = world->action_count + move->index;
 
+	if (time_ns == move->planned_ns)
+		return;
+	move->planned_ns = time_ns;
 	if (time_ns >= TIME_NEVER)
 		events_drop(&world->events, id);
 	else
@@ -300,6 +306,7 @@ uint32_t move_start(struct world *world, struct activity *activity, enum move_ki
 	move->flow = NONE;
 	move->before_flavor = NONE;
 	move->start_ns = move->touched_ns = world->now_ns;
+	move->planned_ns = TIME_NEVER;
 	move->was_active = vm_state != VM_STOPPED;
 	move->timing = timing_of(state, vm, move_disk_bytes(world, vm) > 0);
 	memory_links(world, move);
@@ -490,6 +497,8 @@ static bool ends(struct world *world, struct move *move)
 
 void move_due(struct world *world, struct move *move, bool by_bytes)
 {
+	if (!by_bytes)
+		move->planned_ns = TIME_NEVER;
 	if (settle(world, move, by_bytes ? MEMORY_LOOKS : MEMORY_DRIFTED)) {
 		move->arrived = true;
 		steer_returned(world, move, COMMAND_START, NULL);

@@ -123,6 +123,7 @@ struct move {
 	int64_t despair_ns; /* … and when it has made none for DESPAIR_NS (sim/memory.h) */
 	double efficiency;  /* payload share of the wire */
 	int64_t touched_ns;
+	int64_t planned_ns; /* its event's time; TIME_NEVER: it has none */
 	struct timing timing;
 	uint32_t record;   /* of world.moved, NONE: not recorded */
 	double left_bytes; /* of disks, payload */
