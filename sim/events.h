@@ -35,6 +35,15 @@ void events_set(struct events *events, uint32_t id, int64_t time_ns, uint64_t or
 /* The event of that id is no longer due; if it was not, nothing happens. */
 void events_drop(struct events *events, uint32_t id);
 
+/*
+ * Where many events do not fit in the processor's caches, their owners' memory is sent for some events before
+ * it is their turn. The ids of those that will most likely be due next, but for the first: the very next,
+ * then EVENTS_NEAR - 1 that will be soon, then such as will follow them. Returns how many, 0 where there are
+ * few.
+ */
+enum { EVENTS_NEAR = 4, EVENTS_SOON = 20, EVENTS_MANY = 2048 };
+uint32_t events_soon(const struct events *events, uint32_t *ret_ids);
+
 /* The id of the event that is due first; UINT32_MAX: there is none. It stays until it is dropped or set. */
 static inline uint32_t events_first(const struct events *events, int64_t *ret_time_ns)
 {

@@ -4,6 +4,7 @@
 #include "core/arena.h"
 #include "core/must.h"
 #include "models/bounds.h"
+#include "sim/fetch.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -52,6 +53,7 @@ void links_free(struct links *links)
 	free(links->part_links);
 	free(links->part_flows);
 	free(links->heap);
+	free(links->caps);
 	*links = (struct links){ 0 };
 }
 
@@ -102,6 +104,7 @@ static void grow(struct links *links)
 	links->flows = memory_resize(links->flows, room, sizeof(*links->flows));
 	links->hops = memory_resize(links->hops, (size_t)room * links->stride, sizeof(*links->hops));
 	links->part_flows = memory_resize(links->part_flows, room, sizeof(*links->part_flows));
+	links->caps = memory_resize(links->caps, room, sizeof(*links->caps));
 	links->flow_room = room;
 }
 
@@ -218,6 +221,22 @@ uint32_t links_due_owner(const struct links *links)
 
 	must(link != UINT32_MAX);
 	return links->flows[events_first(&links->links[link].wakes, &ignored)].owner;
+}
+
+uint32_t links_soon_owners(const struct links *links, uint32_t *ret_owners)
+{
+	uint32_t soon[EVENTS_SOON], count = 0, link;
+	int64_t ignored;
+
+	link = events_first(&links->due, &ignored);
+	if (link != UINT32_MAX)
+		count = events_soon(&links->links[link].wakes, soon);
+	for (uint32_t i = EVENTS_NEAR; i < count; i++)
+		fetch(&links->flows[soon[i]], sizeof(struct flow));
+	count = count < EVENTS_NEAR ? count : EVENTS_NEAR;
+	for (uint32_t i = 0; i < count; i++)
+		ret_owners[i] = links->flows[soon[i]].owner;
+	return count;
 }
 
 /* ------------------------------------------------------------------ coming and going */

@@ -92,9 +92,10 @@ struct hop {
 	uint32_t link, before, next;
 };
 
+/* What a link has for a flow of weight 1, or the level at which a flow reaches its cap. */
 struct share {
 	double share;
-	uint32_t link;
+	uint32_t link; /* or the flow */
 };
 
 struct links {
@@ -113,8 +114,8 @@ struct links {
 	/* scratch of the computation */
 	uint32_t *part_links, *part_flows;
 	uint32_t part_link_count, part_flow_count;
-	struct share *heap;
-	uint32_t heap_count;
+	struct share *heap, *caps; /* of the links, and of the flows that are capped */
+	uint32_t heap_count, cap_count;
 	uint64_t solves; /* how often a component was computed anew */
 };
 
@@ -190,6 +191,12 @@ static inline int64_t links_due_ns(const struct links *links)
 
 /* Its owner. It stays due until it waits for other bytes or for none. */
 uint32_t links_due_owner(const struct links *links);
+
+/*
+ * As events_soon: the owners that are due after it, most likely, the very next first; returns how many, at
+ * most EVENTS_NEAR. Their flows are sent for.
+ */
+uint32_t links_soon_owners(const struct links *links, uint32_t *ret_owners);
 
 /*
  * Bytes on the wire since the flow was last taken (or opened). *ret_steady: the rate was the same all the

@@ -71,23 +71,36 @@ static bool share_before(struct share a, struct share b)
 	return a.share < b.share || (a.share == b.share && a.link < b.link);
 }
 
-static void heap_down(struct links *links, uint32_t at)
+static void heap_down(struct share *heap, uint32_t count, uint32_t at)
 {
-	struct share share = links->heap[at];
+	struct share share = heap[at];
 
 	for (;;) {
 		uint32_t below = 2 * at + 1;
 
-		if (below >= links->heap_count)
+		if (below >= count)
 			break;
-		if (below + 1 < links->heap_count && share_before(links->heap[below + 1], links->heap[below]))
+		if (below + 1 < count && share_before(heap[below + 1], heap[below]))
 			below++;
-		if (!share_before(links->heap[below], share))
+		if (!share_before(heap[below], share))
 			break;
-		links->heap[at] = links->heap[below];
+		heap[at] = heap[below];
 		at = below;
 	}
-	links->heap[at] = share;
+	heap[at] = share;
+}
+
+static void heap_order(struct share *heap, uint32_t count)
+{
+	for (uint32_t i = count / 2; i-- > 0;)
+		heap_down(heap, count, i);
+}
+
+static uint32_t heap_pop(struct share *heap, uint32_t count)
+{
+	heap[0] = heap[count - 1];
+	heap_down(heap, count - 1, 0);
+	return count - 1;
 }
 
 static double share_of(const struct link *link)
@@ -126,8 +139,7 @@ static void heap_fill(struct links *links)
 				                                           links->part_links[i] };
 		link->next_level = 0;
 	}
-	for (uint32_t i = links->heap_count / 2; i-- > 0;)
-		heap_down(links, i);
+	heap_order(links->heap, links->heap_count);
 }
 
 /*
@@ -145,11 +157,10 @@ static uint32_t heap_first(struct links *links)
 			if (share <= links->heap[0].share)
 				return links->heap[0].link;
 			links->heap[0].share = share;
+			heap_down(links->heap, links->heap_count, 0);
 		} else {
-			links->heap[0] = links->heap[--links->heap_count];
+			links->heap_count = heap_pop(links->heap, links->heap_count);
 		}
-		if (links->heap_count > 0)
-			heap_down(links, 0);
 	}
 	return NONE;
 }
@@ -193,45 +204,33 @@ static double cap_level(const struct links *links, uint32_t flow)
 }
 
 /*
- * The flows of the part by the levels of their caps, smallest first; the uncapped ones are left out. Returns
- * how many.
+ * The capped flows of the part, the one that reaches its cap at the lowest level first: a heap, since often a
+ * link holds back all of them before any does. Of equals, the one that was opened first.
  */
-static uint32_t sort_caps(struct links *links)
+static void caps_fill(struct links *links)
 {
-	uint32_t *flows = links->part_flows, count = 0;
-
+	links->cap_count = 0;
 	for (uint32_t i = 0; i < links->part_flow_count; i++) {
-		if (isfinite(links->flows[flows[i]].cap_bytes_s)) {
-			uint32_t flow = flows[i];
+		uint32_t flow = links->part_flows[i];
 
-			flows[i] = flows[count];
-			flows[count++] = flow;
-		}
+		if (isfinite(links->flows[flow].cap_bytes_s))
+			links->caps[links->cap_count++] = (struct share){ cap_level(links, flow), flow };
 	}
-	/* A heap sort: in place, and the order of equals does not matter to a sum of equals. */
-	for (uint32_t end = count, start = count / 2; end > 1;) {
-		uint32_t at, flow;
+	heap_order(links->caps, links->cap_count);
+}
 
-		if (start > 0) {
-			at = --start;
-			flow = flows[at];
-		} else {
-			flow = flows[--end];
-			flows[end] = flows[0];
-			at = 0;
-		}
-		for (uint32_t below = 2 * at + 1; below < end; below = 2 * at + 1) {
-			if (below + 1 < end &&
-			    cap_level(links, flows[below + 1]) > cap_level(links, flows[below]))
-				below++;
-			if (cap_level(links, flows[below]) <= cap_level(links, flow))
-				break;
-			flows[at] = flows[below];
-			at = below;
-		}
-		flows[at] = flow;
+/* The first of those that have no rate yet and reach their caps no later than at that level, taken out; NONE.
+ */
+static uint32_t caps_take(struct links *links, double level)
+{
+	while (links->cap_count > 0 && links->caps[0].share <= level) {
+		uint32_t flow = links->caps[0].link;
+
+		links->cap_count = heap_pop(links->caps, links->cap_count);
+		if (links->flows[flow].next_rate < 0)
+			return flow;
 	}
-	return count;
+	return NONE;
 }
 
 /* No link holds back any of those that are left. */
@@ -249,20 +248,15 @@ static void settle_caps(struct links *links)
 
 static void fill(struct links *links)
 {
-	uint32_t capped = sort_caps(links), next_cap = 0;
-
+	caps_fill(links);
 	heap_fill(links);
 	for (uint32_t link = heap_first(links); link != NONE; link = heap_first(links)) {
-		while (next_cap < capped && links->flows[links->part_flows[next_cap]].next_rate >= 0)
-			next_cap++;
-		if (next_cap < capped &&
-		    cap_level(links, links->part_flows[next_cap]) <= share_of(&links->links[link])) {
-			uint32_t flow = links->part_flows[next_cap++];
+		uint32_t flow = caps_take(links, share_of(&links->links[link]));
 
+		if (flow != NONE)
 			settle(links, flow, links->flows[flow].cap_bytes_s, NONE);
-		} else {
+		else
 			settle_link(links, link);
-		}
 	}
 	settle_caps(links);
 }

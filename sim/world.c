@@ -4,11 +4,13 @@
 #include "core/must.h"
 #include "sim/actions.h"
 #include "sim/alarms.h"
+#include "sim/fetch.h"
 #include "sim/loads.h"
 #include "sim/record.h"
 #include "sim/trace.h"
 
 #include <stdarg.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -228,6 +230,16 @@ static void note_changed(void *context, uint32_t owner)
 	move->noted = true;
 }
 
+/* What is looked at of a move at each event. */
+static void fetch_move(const struct world *world, uint32_t index)
+{
+	enum { PARTS = 4 };
+	const struct move *move = world->moves[index];
+
+	fetch(move, offsetof(struct move, core));
+	fetch(&move->precopy, offsetof(struct precopy, part[PARTS]));
+}
+
 /* The links settle; what hears of a new rate may end, and the links settle again. */
 static void settle_links(struct world *world)
 {
@@ -236,6 +248,8 @@ static void settle_links(struct world *world)
 	for (uint32_t i = 0; i < world->changed_count; i++) {
 		struct move *move = world->moves[world->changed[i]];
 
+		if (i + 1 < world->changed_count)
+			fetch_move(world, world->changed[i + 1]);
 		move->noted = false;
 		if (move->in_use)
 			move_rate_changed(world, move);
@@ -271,6 +285,22 @@ static void go_on_to(struct world *world, int64_t time_ns)
 	world->steps++;
 }
 
+/* While this event is handled, the memory of the next comes, and the addresses of those after it. */
+static void fetch_soon(const struct world *world, bool by_bytes)
+{
+	uint32_t soon[EVENTS_SOON], count, base = by_bytes ? 0 : world->action_count;
+
+	count = by_bytes ? links_soon_owners(&world->links, soon) : events_soon(&world->events, soon);
+	for (uint32_t i = 0; i < count && i < EVENTS_NEAR; i++) {
+		if (soon[i] < base)
+			continue; /* an action */
+		if (i == 0)
+			fetch_move(world, soon[i] - base);
+		else
+			fetch(&world->moves[soon[i] - base], 1);
+	}
+}
+
 static void loop(struct world *world)
 {
 	for (;;) {
@@ -284,6 +314,7 @@ static void loop(struct world *world)
 		links_ns = links_due_ns(&world->links);
 		if (links_ns < time_ns) {
 			go_on_to(world, links_ns);
+			fetch_soon(world, true);
 			move_due(world, world->moves[links_due_owner(&world->links)], true);
 			continue;
 		}
@@ -293,6 +324,7 @@ static void loop(struct world *world)
 			continue;
 		}
 		go_on_to(world, time_ns);
+		fetch_soon(world, false);
 		events_drop(&world->events, id);
 		if (id < world->action_count)
 			activity_due(world, id);

@@ -59,3 +59,29 @@ Test(events, the_first_is_the_least)
 	}
 	events_free(&events);
 }
+
+/* Those that are soon: the next is the first when the first is gone, all are there, and no two are the same.
+ */
+Test(events, the_next_is_known_beforehand)
+{
+	enum { IDS = 3 * EVENTS_MANY };
+	struct draw draw = { 6 };
+	struct events events = { 0 };
+	uint32_t soon[EVENTS_SOON];
+	int64_t time_ns;
+
+	for (uint32_t id = 0; id < IDS; id++)
+		events_set(&events, id, draw_below(&draw, 1000), id);
+	while (events.count >= EVENTS_MANY) {
+		cr_assert_eq(events_soon(&events, soon), EVENTS_SOON);
+		for (uint32_t i = 0; i < EVENTS_SOON; i++) {
+			cr_assert(events.place[soon[i]] > 0 && events.place[soon[i]] < IDS);
+			for (uint32_t j = 0; j < i; j++)
+				cr_assert_neq(soon[i], soon[j]);
+		}
+		events_drop(&events, events_first(&events, &time_ns));
+		cr_assert_eq(events_first(&events, &time_ns), soon[0]);
+	}
+	cr_assert_eq(events_soon(&events, soon), 0);
+	events_free(&events);
+}

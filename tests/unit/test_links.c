@@ -619,6 +619,36 @@ Test(links, a_crowd_is_due_by_its_bytes)
 	cluster_free(&cluster);
 }
 
+/* Who will be due is known beforehand, where there are many. */
+Test(links, the_next_of_a_crowd_is_known)
+{
+	enum { MANY = EVENTS_MANY + 100 };
+	struct cluster cluster;
+	struct links links;
+	uint32_t soon[EVENTS_NEAR];
+
+	make_backbone(&cluster, MANY);
+	links_create(&links, &cluster);
+	for (uint32_t i = 0; i < MANY; i++) {
+		links_open(&links, i, MANY + i, MANY - 1 - i);
+		links_demand(&links, i, INFINITY, 0);
+	}
+	cr_assert_eq(links_soon_owners(&links, soon), 0);
+	links_solve(&links, 0, ignore, NULL);
+	for (uint32_t i = 0; i < MANY; i++)
+		links_wake(&links, i, 1e6 * (MANY - i), 0);
+	for (uint32_t owner = 0; owner < 100; owner++) {
+		cr_assert_eq(links_due_owner(&links), owner);
+		cr_assert_eq(links_soon_owners(&links, soon), EVENTS_NEAR);
+		cr_assert_eq(soon[0], owner + 1);
+		links_wake_drop(&links, MANY - 1 - owner, links_due_ns(&links));
+	}
+	for (uint32_t i = 0; i < MANY; i++)
+		links_close(&links, i, links_due_ns(&links));
+	links_free(&links);
+	cluster_free(&cluster);
+}
+
 /* Who comes and who is stopped changes when others are due; who stops is due no more. */
 Test(links, who_comes_makes_a_crowd_wait)
 {
