@@ -93,7 +93,8 @@ uint32_t events_soon(const struct events *events, uint32_t *ret_ids)
 {
 	uint32_t next;
 
-	_Static_assert(EVENTS_NEAR == WIDTH && EVENTS_SOON == WIDTH + WIDTH * WIDTH, "two levels");
+	_Static_assert((int)EVENTS_NEAR == (int)WIDTH && (int)EVENTS_SOON == WIDTH + WIDTH * WIDTH,
+	               "two levels");
 	if (events->count < EVENTS_MANY)
 		return 0;
 	next = first_below(events, 1);
