@@ -22,54 +22,39 @@ struct arena_block {
 };
 
 /*
- * Large memory is asked for in huge pages (Documentation/admin-guide/mm/transhuge.rst): a run of many moves
- * looks at them in no order, and would wait for the addresses of small pages longer than for the memory. Only
- * a hint: where the system has none, nothing is lost. Returns the memory.
+ * What the system gave for so many bytes: the program ends where that is nothing. Large memory is asked for
+ * in huge pages (Documentation/admin-guide/mm/transhuge.rst): a run of many moves looks at them in no order,
+ * and would wait for the addresses of small pages longer than for the memory. Only a hint: where the system
+ * has none, nothing is lost.
  */
-static void *with_huge_pages(void *memory, size_t size)
+static void *taken(void *memory, size_t size)
 {
 	uintptr_t from = (uintptr_t)memory & ~(uintptr_t)(SMALL_PAGE - 1);
 
-	if (memory && size >= HUGE_LEAST)
+	if (!memory) {
+		fprintf(stderr, "lockkeeper: out of memory: %zu bytes more were needed\n", size);
+		exit(1);
+	}
+	if (size >= HUGE_LEAST)
 		(void)madvise((void *)from, (uintptr_t)memory + size - from, MADV_HUGEPAGE);
 	return memory;
 }
 
 void *memory_take(size_t size)
 {
-	void *memory = with_huge_pages(malloc(size ? size : 1), size);
-
-	if (!memory) {
-		fprintf(stderr, "lockkeeper: out of memory: %zu bytes more were needed\n", size);
-		exit(1);
-	}
-	return memory;
+	return taken(malloc(size ? size : 1), size);
 }
 
 void *memory_array(size_t count, size_t size)
 {
-	void *memory;
-
 	must(size == 0 || count <= SIZE_MAX / size);
-	memory = with_huge_pages(calloc(count ? count : 1, size ? size : 1), count * size);
-	if (!memory) {
-		fprintf(stderr, "lockkeeper: out of memory: %zu bytes more were needed\n", count * size);
-		exit(1);
-	}
-	return memory;
+	return taken(calloc(count ? count : 1, size ? size : 1), count * size);
 }
 
 void *memory_resize(void *old, size_t count, size_t size)
 {
-	void *memory;
-
 	must(size > 0 && count <= SIZE_MAX / size);
-	memory = with_huge_pages(realloc(old, count ? count * size : 1), count * size);
-	if (!memory) {
-		fprintf(stderr, "lockkeeper: out of memory: %zu bytes more were needed\n", count * size);
-		exit(1);
-	}
-	return memory;
+	return taken(realloc(old, count ? count * size : 1), count * size);
 }
 
 /* One of those that were used before a reset, NULL: none is so large. */

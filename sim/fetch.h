@@ -9,9 +9,8 @@ enum { CACHE_LINE = 64 };
 
 /*
  * Sends for the cache lines of so much memory; nothing is read, so that it may be anywhere. The empty
- * assembly is an effect: without one GCC takes a function that does nothing but this for one that does
- * nothing at all
- * (-fipa-pure-const), and leaves out its calls.
+ * assembly is an effect: gcc leaves out calls of a function that has none (-fipa-pure-const), and to
+ * prefetch is none.
  */
 static inline void fetch(const void *memory, size_t size)
 {

@@ -205,7 +205,7 @@ static double cap_level(const struct links *links, uint32_t flow)
 
 /*
  * The capped flows of the part, the one that reaches its cap at the lowest level first: a heap, since often a
- * link holds back all of them before any does. Of equals, the one that was opened first.
+ * link holds back all of them before any does. Of equals, the flow with the smaller number.
  */
 static void caps_fill(struct links *links)
 {
@@ -219,8 +219,7 @@ static void caps_fill(struct links *links)
 	heap_order(links->caps, links->cap_count);
 }
 
-/* The first of those that have no rate yet and reach their caps no later than at that level, taken out; NONE.
- */
+/* Takes out the first that has no rate yet and its cap no higher than that level; NONE: there is none. */
 static uint32_t caps_take(struct links *links, double level)
 {
 	while (links->cap_count > 0 && links->caps[0].share <= level) {

@@ -60,8 +60,7 @@ Test(events, the_first_is_the_least)
 	events_free(&events);
 }
 
-/* Those that are soon: the next is the first when the first is gone, all are there, and no two are the same.
- */
+/* What is soon is pending and named once; the next becomes the first when the first is gone. */
 Test(events, the_next_is_known_beforehand)
 {
 	enum { IDS = 3 * EVENTS_MANY };
