@@ -349,9 +349,20 @@ class Guest:
                 os.unlink(f"{host.folder}/here/{self.name}.log")
 
     def start_again(self, host=None):
-        """Boots it there, where it is defined and off."""
+        """Boots it there, where it is defined and off.
+
+        libvirtd may hold on to the migration of a guest whose QEMU has died, for ever (docs/execution.md,
+        "a person must look"): then it is restarted, as by a person.
+        """
         self._forget_log()
-        self.look_up(host).create()
+        try:
+            self.look_up(host).create()
+        except libvirt.libvirtError as wrong:
+            if wrong.get_error_code() != libvirt.VIR_ERR_OPERATION_TIMEOUT:
+                raise
+            print(f"# NOTE {self.host.name}: libvirtd was restarted, {wrong}", flush=True)
+            self.host.restart_daemon(signal.SIGKILL)
+            self.look_up().create()
         self._wait_ready()
 
     def look_up(self, host=None):
