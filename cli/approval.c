@@ -2,10 +2,11 @@
 #include "cli/approval.h"
 
 #include "cli/cli.h"
-#include "cli/process.h"
 #include "core/digest.h"
 #include "core/intern.h"
 #include "core/read.h"
+#include "system/files.h"
+#include "system/process.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -108,7 +109,7 @@ static int sign_bytes(const char *bytes, size_t length, const char *key, const s
 	process_free(&result);
 	if (code)
 		return error_set(error, ERROR_IO, "%s: cannot sign: ssh-keygen: %s", key, line);
-	return cli_read_file(signature, ret_signature, &signature_length, error);
+	return file_read(signature, ret_signature, &signature_length, error);
 }
 
 int approval_sign(const json_t *plan, int64_t expires_unix_s, const char *key, json_t **ret_approval,

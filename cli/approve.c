@@ -3,6 +3,7 @@
 #include "cli/cli.h"
 #include "cli/verify_process.h"
 #include "core/plan_read.h"
+#include "system/files.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -118,8 +119,8 @@ static int read_cluster(struct approve_command *command, struct error *error)
 	const char *name = strcmp(command->cluster_path, "-") ? command->cluster_path : "<stdin>";
 	struct json_doc *doc;
 	char *copy;
-	int result = cli_read_file(command->cluster_path, &command->cluster_text, &command->cluster_length,
-	                           error);
+	int result = file_read(command->cluster_path, &command->cluster_text, &command->cluster_length,
+	                       error);
 
 	if (result)
 		return result;

@@ -7,6 +7,7 @@
 #include "import/model_file.h"
 #include "models/calibrate.h"
 #include "sim/unfairness.h"
+#include "system/files.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -248,7 +249,7 @@ int command_calibrate(int argc, char **argv)
 	cli_parse(&argp, argc, argv, &wanted);
 	result = cli_read_model(&wanted.common, &hypervisors, &error);
 	if (!result)
-		result = cli_read_file(wanted.path, &text, &length, &error);
+		result = file_read(wanted.path, &text, &length, &error);
 	if (!result)
 		result = migrations_read(text, length, strcmp(wanted.path, "-") ? wanted.path : "<stdin>",
 		                         &arena, &wanted.rows, &wanted.count, &error);

@@ -2,6 +2,7 @@
 #include "cli/cli.h"
 
 #include "import/model_file.h"
+#include "system/files.h"
 
 #include <errno.h>
 #include <math.h>
@@ -197,7 +198,7 @@ int cli_read_json(const char *path, struct json_doc **ret_doc, struct error *err
 {
 	char *text;
 	size_t length;
-	int result = cli_read_file(path, &text, &length, error);
+	int result = file_read(path, &text, &length, error);
 
 	if (result)
 		return result;
@@ -277,7 +278,7 @@ int cli_write(const char *path, const char *bytes, size_t length, bool force, st
 {
 	if (!path || !strcmp(path, "-"))
 		return cli_print(bytes, length, error);
-	return cli_write_file(path, bytes, length, force, error);
+	return file_write(path, bytes, length, force, error);
 }
 
 int cli_print_json(json_t *value, struct error *error)

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "cli/import.h"
 
+#include "system/files.h"
+
 #include <errno.h>
 #include <fts.h>
 #include <stdio.h>
@@ -14,7 +16,7 @@ static int read_document(struct openstack *import, const char *path, struct impo
 	struct json_doc *doc;
 	char *text;
 	size_t length;
-	int result = cli_read_file(path, &text, &length, error);
+	int result = file_read(path, &text, &length, error);
 
 	if (result)
 		return result;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "cli/import.h"
+#include "system/files.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -48,7 +49,7 @@ int import_utilisation(const struct import_options *options, struct error *error
 		return result;
 	result = check_cluster(doc, error);
 	if (!result)
-		result = cli_read_file(options->sources[0], &text, &length, error);
+		result = file_read(options->sources[0], &text, &length, error);
 	if (!result) {
 		result = utilisation_read(&utilisation, text, length, name, &options->columns,
 		                          options->utc_offset_h, error);

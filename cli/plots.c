@@ -2,6 +2,7 @@
 #include "cli/plots.h"
 
 #include "cli/cli.h"
+#include "system/files.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -29,10 +30,10 @@ static int script_copy(const char *dir, const char *name, struct error *error)
 		return result;
 	if ((size_t)snprintf(to, sizeof(to), "%s/%s.gp", dir, name) >= sizeof(to))
 		return error_set(error, ERROR_IO, "%s: the path is too long", dir);
-	result = cli_read_file(from, &text, &length, error);
+	result = file_read(from, &text, &length, error);
 	if (result)
 		return result;
-	result = cli_write_file(to, text, length, true, error);
+	result = file_write(to, text, length, true, error);
 	free(text);
 	return result;
 }
@@ -145,13 +146,13 @@ int plots_draw(const char *dir, const char *name, struct error *error)
 int plots_write(const char *dir, const char *name, const char *csv, size_t length, struct error *error)
 {
 	char path[PATH_MAX];
-	int result = cli_make_folder(dir, error);
+	int result = folder_make(dir, error);
 
 	if (result)
 		return result;
 	if ((size_t)snprintf(path, sizeof(path), "%s/%s.csv", dir, name) >= sizeof(path))
 		return error_set(error, ERROR_IO, "%s: the path is too long", dir);
-	return cli_write_file(path, csv, length, true, error);
+	return file_write(path, csv, length, true, error);
 }
 
 int plots_table(const char *dir, const char *name, struct table *table, struct error *error)

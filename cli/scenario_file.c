@@ -5,6 +5,7 @@
 #include "core/edit.h"
 #include "core/must.h"
 #include "import/csv.h"
+#include "system/files.h"
 
 #include <errno.h>
 #include <math.h>
@@ -110,7 +111,7 @@ int scenario_file_column(void *context, const char *path, const char *name, doub
 	int result = scenario_file_beside(*base, path, joined, sizeof(joined), error);
 
 	if (!result)
-		result = cli_read_file(joined, &text, &length, error);
+		result = file_read(joined, &text, &length, error);
 	if (result)
 		return result;
 	csv_open(&csv, text, length, joined);

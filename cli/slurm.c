@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "cli/sweep.h"
 
-#include "cli/process.h"
+#include "system/files.h"
+#include "system/process.h"
 
 #include <dirent.h>
 #include <stdio.h>
@@ -50,7 +51,7 @@ static int write_script(struct submission *submission, struct error *error)
 		return error_set(error, ERROR_IO, "where the program is cannot be found out");
 	program[program_length] = '\0';
 	snprintf(folder, sizeof(folder), "%s/slurm", submission->folder);
-	result = cli_make_folder(folder, error);
+	result = folder_make(folder, error);
 	if (result)
 		return result;
 	out = open_memstream(&text, &length);
@@ -64,7 +65,7 @@ static int write_script(struct submission *submission, struct error *error)
 	fprintf(out, " --shard \"$SLURM_ARRAY_TASK_ID/%u\" --resume -j \"${SLURM_CPUS_PER_TASK:-1}\"\n",
 	        submission->options->shards);
 	fclose(out);
-	result = cli_write_file(submission->script, text, length, true, error);
+	result = file_write(submission->script, text, length, true, error);
 	free(text);
 	return result;
 }

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "cli/sweep.h"
 
+#include "system/files.h"
+
 #include <errno.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -123,14 +125,14 @@ static int open_folder(const struct sweep_command *command, struct error *error)
 
 	if ((size_t)snprintf(units, sizeof(units), "%s/units", command->out) >= sizeof(units) - 80)
 		return error_set(error, ERROR_IO, "%s: the path is too long", command->out);
-	result = cli_make_folder(units, error);
+	result = folder_make(units, error);
 	if (result)
 		return result;
 	snprintf(path, sizeof(path), "%.4000s/sweep.json", command->out);
 	text = sweep_work_text(&command->work, &length);
-	result = cli_write_file(path, text, length, false, error);
+	result = file_write(path, text, length, false, error);
 	if (result == ERROR_EXISTS) {
-		result = cli_read_file(path, &there, &there_length, error);
+		result = file_read(path, &there, &there_length, error);
 		if (!result && (there_length != length || memcmp(there, text, length)))
 			result = error_set(error, ERROR_EXISTS,
 			                   "%s: is another sweep, expected the same one or another folder",
@@ -193,7 +195,7 @@ static int do_unit(const struct sweep_command *command, uint32_t unit, struct er
 	if (!result) {
 		sweep_unit_path(work, command->out, unit, path, sizeof(path));
 		text = sweep_unit_text(&work->sweep, unit, results, &length);
-		result = cli_write_file(path, text, length, true, error);
+		result = file_write(path, text, length, true, error);
 		free(text);
 	}
 	for (uint32_t i = 0; i < work->sweep.parts_a_unit; i++)

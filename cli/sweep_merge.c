@@ -4,6 +4,7 @@
 #include "cli/table.h"
 #include "models/interval.h"
 #include "sim/simulation.h"
+#include "system/files.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -282,7 +283,7 @@ static int write_result(const struct sweep_work *work, const char *folder, const
 	text = json_print(value, true, &length);
 	json_free(value);
 	snprintf(path, sizeof(path), "%.4000s/result.json", folder);
-	result = cli_write_file(path, text, length, true, error);
+	result = file_write(path, text, length, true, error);
 	free(text);
 	if (result)
 		return result;
@@ -290,7 +291,7 @@ static int write_result(const struct sweep_work *work, const char *folder, const
 	text = table_csv(&table, &length);
 	table_free(&table);
 	snprintf(path, sizeof(path), "%.4000s/result.csv", folder);
-	result = cli_write_file(path, text, length, true, error);
+	result = file_write(path, text, length, true, error);
 	free(text);
 	return result;
 }

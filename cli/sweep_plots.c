@@ -2,6 +2,7 @@
 #include "cli/sweep.h"
 
 #include "cli/plots.h"
+#include "system/files.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -311,7 +312,7 @@ int sweep_plots(const struct sweep_work *work, const struct sweep_result *cells,
 	const struct sweep *sweep = &work->sweep;
 	struct drawing drawing = { .sweep = sweep, .cells = cells, .folder = plots };
 	struct factor_means *means = MEMORY_ARRAY(struct factor_means, sweep->factor_count);
-	int result = cli_make_folder(plots, error);
+	int result = folder_make(plots, error);
 
 	drawing.time_s = MEMORY_ARRAY(double, sweep->cells);
 	for (uint32_t cell = 0; cell < sweep->cells; cell++)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "cli/verify_process.h"
 
-#include "cli/process.h"
+#include "system/process.h"
 
 #include <stdio.h>
 #include <stdlib.h>

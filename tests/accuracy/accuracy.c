@@ -8,6 +8,7 @@
 #include "import/migrations.h"
 #include "models/baselines.h"
 #include "sim/replay.h"
+#include "system/files.h"
 #include "tests/accuracy/page.h"
 
 #include <errno.h>
@@ -217,7 +218,7 @@ static int read_rows(struct accuracy *accuracy, struct arena *arena, struct erro
 {
 	char *text;
 	size_t length;
-	int result = cli_read_file(accuracy->path, &text, &length, error);
+	int result = file_read(accuracy->path, &text, &length, error);
 
 	if (result)
 		return result;

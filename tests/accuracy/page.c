@@ -4,6 +4,7 @@
 #include "cli/cli.h"
 #include "cli/plots.h"
 #include "sim/percentile.h"
+#include "system/files.h"
 
 #include <limits.h>
 #include <math.h>
@@ -38,7 +39,7 @@ static int sheet_end(struct sheet *sheet, const char *dir, const char *name, str
 	if ((size_t)snprintf(path, sizeof(path), "%s/%s", dir, name) >= sizeof(path))
 		result = error_set(error, ERROR_IO, "%s: the path is too long", dir);
 	else
-		result = cli_write_file(path, sheet->text, sheet->length, true, error);
+		result = file_write(path, sheet->text, sheet->length, true, error);
 	free(sheet->text);
 	free(sheet);
 	return result;
@@ -64,10 +65,10 @@ static int draw(const char *name, const char *docs, const char *work, struct err
 		snprintf(from, sizeof(from), "%s/%s.%s", work, name, forms[i]);
 		if ((size_t)snprintf(to, sizeof(to), "%s/images/%s.%s", docs, name, forms[i]) >= sizeof(to))
 			return error_set(error, ERROR_IO, "%s: the path is too long", docs);
-		result = cli_read_file(from, &bytes, &length, error);
+		result = file_read(from, &bytes, &length, error);
 		if (result)
 			return result;
-		result = cli_write_file(to, bytes, length, true, error);
+		result = file_write(to, bytes, length, true, error);
 		free(bytes);
 	}
 	return result;
@@ -309,9 +310,9 @@ int page_write(const struct accuracy *accuracy, const char *docs, const char *wo
 
 	if ((size_t)snprintf(images, sizeof(images), "%s/images", docs) >= sizeof(images))
 		return error_set(error, ERROR_IO, "%s: the path is too long", docs);
-	result = cli_make_folder(images, error);
+	result = folder_make(images, error);
 	if (!result)
-		result = cli_make_folder(work, error);
+		result = folder_make(work, error);
 	if (!result)
 		result = draw_predicted(accuracy, docs, work, error);
 	if (!result)

@@ -3,8 +3,9 @@
 #include "cli/approval.h"
 
 #include "cli/cli.h"
-#include "cli/process.h"
 #include "core/digest.h"
+#include "system/files.h"
+#include "system/process.h"
 
 #include <criterion/criterion.h>
 #include <stdio.h>
@@ -66,7 +67,7 @@ static void make_key(const char *name, const char *type)
 
 static void put(const char *name, const char *text)
 {
-	cr_assert_eq(cli_write_file(in(name), text, strlen(text), true, &error), 0, "%s", error.text);
+	cr_assert_eq(file_write(in(name), text, strlen(text), true, &error), 0, "%s", error.text);
 }
 
 static char *get(const char *name)
@@ -74,7 +75,7 @@ static char *get(const char *name)
 	char *text;
 	size_t length;
 
-	cr_assert_eq(cli_read_file(in(name), &text, &length, &error), 0, "%s", error.text);
+	cr_assert_eq(file_read(in(name), &text, &length, &error), 0, "%s", error.text);
 	return text;
 }
 

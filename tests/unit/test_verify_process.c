@@ -2,8 +2,9 @@
 #include "cli/verify_process.h"
 
 #include "cli/cli.h"
-#include "cli/process.h"
 #include "core/plan_read.h"
+#include "system/files.h"
+#include "system/process.h"
 #include "tests/support/draw.h"
 
 #include <criterion/criterion.h>
@@ -112,7 +113,7 @@ Test(verify_process, takes_files)
 	cr_assert(strstr(error.text, "p.json: cannot be read: No such file or directory"), "%s", error.text);
 	/* Its name looks like an option. */
 	cr_assert_eq(chdir(folder.folder), 0);
-	cr_assert_eq(cli_write_file("-p.json", plan, strlen(plan), true, &error), 0);
+	cr_assert_eq(file_write("-p.json", plan, strlen(plan), true, &error), 0);
 	document.path = "-p.json";
 	cr_assert_eq(verify_process(&cluster, &document, PROFILE_COUNT, &answer, &error), 0, "%s",
 	             error.text);

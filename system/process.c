@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-#include "cli/process.h"
+#include "system/process.h"
 
-#include "cli/cli.h"
+#include "system/files.h"
 
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
 #include <spawn.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -55,7 +56,7 @@ int scratch_file(const struct scratch *scratch, const char *name, const char *by
                  char ret_path[PATH_MAX], struct error *error)
 {
 	snprintf(ret_path, PATH_MAX, "%s/%s", scratch->folder, name);
-	return bytes ? cli_write_file(ret_path, bytes, length, true, error) : 0;
+	return bytes ? file_write(ret_path, bytes, length, true, error) : 0;
 }
 
 /* ------------------------------------------------------------------ the program */
@@ -110,9 +111,9 @@ static int start(const char *const *argv, const char *input, const char *out, co
 
 static int collect(const char *out, const char *err, struct process_result *ret_result, struct error *error)
 {
-	if (cli_read_file(out, &ret_result->out, &ret_result->out_length, error))
+	if (file_read(out, &ret_result->out, &ret_result->out_length, error))
 		return ERROR_IO;
-	return cli_read_file(err, &ret_result->err, &ret_result->err_length, error);
+	return file_read(err, &ret_result->err, &ret_result->err_length, error);
 }
 
 int process_run(const char *const *argv, const char *input, const struct scratch *scratch,

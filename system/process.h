@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* process: other programs run to their end, without a shell, and a private folder for their files. */
-#ifndef CLI_PROCESS_H
-#define CLI_PROCESS_H
+#ifndef SYSTEM_PROCESS_H
+#define SYSTEM_PROCESS_H
 
 #include "core/error.h"
 
