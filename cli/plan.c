@@ -2,6 +2,7 @@
 #include "cli/plan.h"
 
 #include "cli/pacing.h"
+#include "core/targets.h"
 #include "planner/certificate.h"
 #include "planner/planning.h"
 #include "planner/rolling.h"
@@ -11,7 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { KEY_LOCK = 0x100, KEY_ROLLING, KEY_MAX_PARALLEL, KEY_BY_HOUR, KEY_PLOTS, KEY_LIMIT };
+enum { KEY_LOCK = 0x100, KEY_PLACE, KEY_ROLLING, KEY_MAX_PARALLEL, KEY_BY_HOUR, KEY_PLOTS, KEY_LIMIT };
 
 /* Hosts of a stage: 2 by default, 2 to 100 for patches; 1 is one after another (docs/rules.md, Lock). */
 enum { PARALLEL_DEFAULT = 2, PARALLEL_MOST = 100 };
@@ -19,6 +20,8 @@ enum { PARALLEL_DEFAULT = 2, PARALLEL_MOST = 100 };
 static const struct argp_option options[] = {
 	{ "lock", KEY_LOCK, "HOST", 0, "a host to be emptied (may be given more than once: all together)",
 	  1 },
+	{ "place", KEY_PLACE, "VM=HOST", 0,
+	  "a VM to be brought to a host (may be given more than once: all together)", 1 },
 	{ "rolling", KEY_ROLLING, NULL, 0, "every unlocked host once, in stages that may be locked together",
 	  1 },
 	{ "max-parallel", KEY_MAX_PARALLEL, "N", 0, "hosts of one stage, 1 to 100 (= 2)", 1 },
@@ -43,6 +46,11 @@ static error_t parse(int key, char *argument, struct argp_state *state)
 	case KEY_LOCK:
 		cli_keep(&command->locks, &command->lock_count, argument);
 		return 0;
+	case KEY_PLACE:
+		if (!strrchr(argument, '=') || argument[0] == '=')
+			argp_error(state, "--place: \"%s\", expected VM=HOST", argument);
+		cli_keep(&command->wishes, &command->place_count, argument);
+		return 0;
 	case KEY_ROLLING:
 		command->rolling = true;
 		return 0;
@@ -63,8 +71,8 @@ static error_t parse(int key, char *argument, struct argp_state *state)
 		command->out = argument;
 		return 0;
 	case ARGP_KEY_END:
-		if ((command->lock_count > 0) == command->rolling)
-			argp_error(state, "expected either --lock HOST or --rolling");
+		if ((command->lock_count > 0) + (command->place_count > 0) + command->rolling != 1)
+			argp_error(state, "expected either --lock HOST, --place VM=HOST or --rolling");
 		if (!command->rolling && (command->by_hour || command->plots))
 			argp_error(state, "--by-hour and --plots go with --rolling");
 		if (command->by_hour && command->common.start_hour >= 0)
@@ -87,8 +95,12 @@ static const struct argp argp = {
 	"With --rolling, the hosts of a stage are emptied and locked together and unlocked again before the "
 	"next one; no two of them share an anti-affinity group, and at least half of each aggregate stays in "
 	"service.\n\n"
+	"With --place, one move for each VM that is named, to its host, as an admin's live migration: no "
+	"room is made. Exit code 2 when a VM cannot go there; with --output json, what `targets` says of "
+	"it.\n\n"
 	"Example:\n"
 	"  lockkeeper plan scenarios/clusters/make-room.json --lock compute-0 -o plan.json\n"
+	"  lockkeeper plan scenarios/clusters/lab.json --place web-0=compute-3 -o move.json\n"
 	"  lockkeeper plan scenarios/clusters/lab.json --rolling --max-parallel 1 -o rolling.json\n"
 	"  lockkeeper plan scenarios/clusters/lab-day.json --rolling --by-hour --plots hours",
 	cli_predict_children,
@@ -117,6 +129,34 @@ static int find_hosts(struct plan_command *command, struct error *error)
 	return 0;
 }
 
+/* What --place names, each VM once. */
+static int find_places(struct plan_command *command, struct error *error)
+{
+	const struct cluster *cluster = &command->cluster;
+
+	command->places = MEMORY_ARRAY(struct plan_place, command->place_count);
+	for (uint32_t i = 0; i < command->place_count; i++) {
+		const char *wish = command->wishes[i], *host = strrchr(wish, '=') + 1;
+		char *name = strndup(wish, (size_t)(host - 1 - wish));
+
+		command->places[i].vm = cluster_vm(cluster, name);
+		free(name);
+		if (command->places[i].vm == NONE)
+			return error_set(error, ERROR_INPUT,
+			                 "%s: no VM is that of \"%s\", expected one of the file's",
+			                 command->path, wish);
+		for (uint32_t j = 0; j < i; j++) {
+			if (command->places[j].vm == command->places[i].vm)
+				return error_set(error, ERROR_INPUT,
+				                 "--place: %s is named twice, expected once",
+				                 cluster->vms[command->places[i].vm].name);
+		}
+		if (cli_find_host(cluster, command->path, host, &command->places[i].host, error))
+			return ERROR_INPUT;
+	}
+	return 0;
+}
+
 /* Runs of the prediction, and how many migrations all of them together may simulate. */
 enum { RUNS_MOST = 25, RUNS_MIGRATIONS = 100000 };
 
@@ -125,7 +165,7 @@ static uint32_t runs_for(const struct plan_command *command)
 	return (uint64_t)command->plan.move_count * RUNS_MOST <= RUNS_MIGRATIONS ? RUNS_MOST : 1;
 }
 
-/* reaches: NULL for a rolling plan. */
+/* reaches: NULL for a plan that is not to empty hosts together. */
 static void predict(struct plan_command *command, struct pacing *pacing, struct reaches *reaches)
 {
 	pacing_plan(pacing, reaches, &command->plan, runs_for(command), &command->prediction);
@@ -167,6 +207,25 @@ static void find_rolling(struct plan_command *command, struct predictor *predict
 	state_free(&state);
 }
 
+static void find_placed(struct plan_command *command, struct predictor *predictor)
+{
+	struct amounts amounts;
+	struct pacing pacing;
+	struct state state;
+
+	state_create(&state, &command->cluster);
+	amounts_create(&amounts, &command->cluster);
+	command->planned.verdict = PLANNED_NOT_LOCKABLE;
+	if (placed_plan(&state, &amounts, command->places, command->place_count, &command->plan,
+	                &command->refusal)) {
+		command->planned.verdict = PLANNED_LOCKABLE;
+		pacing_create(&pacing, predictor, &state, command->common.seed);
+		predict(command, &pacing, NULL);
+	}
+	amounts_free(&amounts);
+	state_free(&state);
+}
+
 static void find(struct plan_command *command)
 {
 	struct predictor predictor;
@@ -176,6 +235,8 @@ static void find(struct plan_command *command)
 	predictor.start_hour = command->common.start_hour;
 	if (command->rolling)
 		find_rolling(command, &predictor);
+	else if (command->place_count > 0)
+		find_placed(command, &predictor);
 	else
 		find_plan(command, &predictor);
 	predictor_free(&predictor);
@@ -205,8 +266,8 @@ static void say_plan(const struct plan_command *command)
 	if (plan->parallel_most > 0)
 		fprintf(stderr, "lockkeeper: %u stage%s, at least %u are needed\n", plan->stage_count,
 		        plan->stage_count == 1 ? "" : "s", plan->stages_least);
-	fprintf(stderr, "lockkeeper: lockable by %u move%s", plan->move_count,
-	        plan->move_count == 1 ? "" : "s");
+	fprintf(stderr, "lockkeeper: %s by %u move%s", plan->place_count > 0 ? "placed" : "lockable",
+	        plan->move_count, plan->move_count == 1 ? "" : "s");
 	if (plan->move_count == plan->moves_least)
 		fputs(", none is needless\n", stderr);
 	else
@@ -251,12 +312,38 @@ static int write_all(struct plan_command *command, struct error *error)
 	return result;
 }
 
+/* Why a VM cannot go where --place wants it. */
+static int refuse(const struct plan_command *command, struct error *error)
+{
+	const struct placed_refusal *refusal = &command->refusal;
+	const struct cluster *cluster = &command->cluster;
+	int result = 0;
+
+	for (size_t i = 0; i < refusal->count; i++)
+		fprintf(stderr, "lockkeeper: %s cannot go to %s: %s (%s)\n", cluster->vms[refusal->vm].name,
+		        cluster->hosts[refusal->host].name, refusal->reasons[i].why,
+		        refusal->reasons[i].rule);
+	if (command->common.output == OUTPUT_JSON) {
+		struct targets targets;
+		struct state state;
+
+		state_create(&state, cluster);
+		targets_find(&targets, &state, refusal->vm);
+		result = cli_print_json(targets_json_all(&targets), error);
+		targets_free(&targets);
+		state_free(&state);
+	}
+	return result ? cli_fail(error) : EXIT_NO;
+}
+
 static int answer(struct plan_command *command, struct error *error)
 {
 	switch (command->planned.verdict) {
 	case PLANNED_LOCKABLE:
 		return write_all(command, error) ? cli_fail(error) : EXIT_YES;
 	case PLANNED_NOT_LOCKABLE:
+		if (command->place_count > 0)
+			return refuse(command, error);
 		if (command->rolling)
 			explain(command, &command->stuck, 1);
 		else
@@ -288,9 +375,10 @@ int command_plan(int argc, char **argv)
 	if (cli_read_model(&command.common, &command.hypervisors, &error) ||
 	    cli_read_cluster(command.path, command.common.profile, &command.cluster, &error)) {
 		free(command.locks);
+		free(command.wishes);
 		return cli_fail(&error);
 	}
-	if (find_hosts(&command, &error)) {
+	if (find_hosts(&command, &error) || find_places(&command, &error)) {
 		result = cli_fail(&error);
 	} else {
 		find(&command);
@@ -301,6 +389,8 @@ int command_plan(int argc, char **argv)
 	plan_free(&command.plan);
 	free(command.hosts);
 	free(command.locks);
+	free(command.places);
+	free(command.wishes);
 	cluster_free(&command.cluster);
 	return result;
 }

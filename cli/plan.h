@@ -6,14 +6,17 @@
 #include "cli/cli.h"
 #include "core/plan.h"
 #include "planner/advice.h"
+#include "planner/placed.h"
 #include "planner/planned.h"
 #include "sim/predict.h"
 
 struct plan_command {
 	struct cli_options common;
 	const char *path, *out;
-	const char **locks;
-	uint32_t lock_count;
+	const char **locks, **wishes; /* wishes: "VM=HOST" */
+	uint32_t lock_count, place_count;
+	struct plan_place *places;
+	struct placed_refusal refusal; /* of a place, which cannot be */
 	bool rolling, by_hour;
 	const char *plots;
 	uint32_t parallel_most, stuck; /* stuck: the host of a rolling plan that cannot be emptied */

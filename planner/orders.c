@@ -150,3 +150,30 @@ uint32_t group_violation(const struct shapes *shapes, const struct state *state,
 	}
 	return violation;
 }
+
+uint32_t *orders_broken(const struct shapes *shapes, struct state *state, const struct order *orders,
+                        uint32_t count, struct arena *arena, uint32_t *ret_count)
+{
+	uint32_t *groups = ARENA_ARRAY(arena, uint32_t, count), *before = MEMORY_ARRAY(uint32_t, count);
+	uint32_t mark = state_mark(state), met = 0, broken = 0;
+
+	for (uint32_t i = 0; i < count; i++) {
+		uint32_t group = state->cluster->vms[orders[i].vm].group;
+
+		if (group != NONE && state->groups[group].best_effort)
+			groups[met++] = group;
+	}
+	met = indexes_sort_once(groups, met);
+	for (uint32_t i = 0; i < met; i++)
+		before[i] = group_violation(shapes, state, groups[i]);
+	for (uint32_t i = 0; i < count && met > 0; i++)
+		state_move(state, orders[i].vm, orders[i].to);
+	for (uint32_t i = 0; i < met; i++) {
+		if (group_violation(shapes, state, groups[i]) > before[i])
+			groups[broken++] = groups[i];
+	}
+	state_rollback(state, mark);
+	free(before);
+	*ret_count = broken;
+	return groups;
+}

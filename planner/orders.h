@@ -68,4 +68,11 @@ uint32_t group_most(const struct state *state, uint32_t group);
  */
 uint32_t group_violation(const struct shapes *shapes, const struct state *state, uint32_t group);
 
+/*
+ * The best-effort groups that are violated more when the orders have been carried out than before; state:
+ * that before, and the same afterwards. The array is the arena's.
+ */
+uint32_t *orders_broken(const struct shapes *shapes, struct state *state, const struct order *orders,
+                        uint32_t count, struct arena *arena, uint32_t *ret_count);
+
 #endif

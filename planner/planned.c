@@ -66,34 +66,12 @@ static int64_t bytes_of(struct finding *finding, uint32_t vm)
 	return (int64_t)alone.bytes;
 }
 
-/* The best-effort groups of the VMs that the orders move which are violated more after them than before. */
 static void find_broken(struct finding *finding)
 {
 	struct planned *planned = finding->planned;
-	struct state *state = state_of(finding);
-	uint32_t mark = state_mark(state),
-		 *groups = ARENA_ARRAY(&planned->arena, uint32_t, planned->order_count);
-	uint32_t *before = MEMORY_ARRAY(uint32_t, planned->order_count), count = 0;
 
-	planned->broken_count = 0;
-	for (uint32_t i = 0; i < planned->order_count; i++) {
-		uint32_t group = state->cluster->vms[planned->orders[i].vm].group;
-
-		if (group != NONE && state->groups[group].best_effort)
-			groups[count++] = group;
-	}
-	count = indexes_sort_once(groups, count);
-	for (uint32_t i = 0; i < count; i++)
-		before[i] = group_violation(finding->reaches->shapes, state, groups[i]);
-	for (uint32_t i = 0; i < planned->order_count; i++)
-		state_move(state, planned->orders[i].vm, planned->orders[i].to);
-	for (uint32_t i = 0; i < count; i++) {
-		if (group_violation(finding->reaches->shapes, state, groups[i]) > before[i])
-			groups[planned->broken_count++] = groups[i];
-	}
-	planned->broken = groups;
-	state_rollback(state, mark);
-	free(before);
+	planned->broken = orders_broken(finding->reaches->shapes, state_of(finding), planned->orders,
+	                                planned->order_count, &planned->arena, &planned->broken_count);
 }
 
 /* One move for each VM that must leave, as if room need not be made. false: one of them finds no host so. */

@@ -10,6 +10,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 /* libvirt's keepalive: five probes, five seconds apart, and one interval more. */
 static const double KEEPALIVE_S = 30;
@@ -22,18 +23,58 @@ static const int64_t LATE_NS = INT64_C(15000000000);
 
 static const double SECONDS_PER_NS = 1e-9;
 
-void fleet_create(struct fleet *ret_fleet, const struct cluster *cluster, uint64_t seed, bool persistent)
+/* Numbers what is to be kept, in the file's order. Returns how many there are. */
+static uint32_t number(const bool *kept, uint32_t count, uint32_t **ret_list, uint32_t **ret_places)
+{
+	uint32_t *list = MEMORY_ARRAY(uint32_t, count + 1), *places = MEMORY_ARRAY(uint32_t, count + 1);
+	uint32_t found = 0;
+
+	for (uint32_t i = 0; i < count; i++) {
+		places[i] = kept[i] ? found : NONE;
+		if (kept[i])
+			list[found++] = i;
+	}
+	*ret_list = list;
+	*ret_places = places;
+	return found;
+}
+
+/* Of a plan: its VMs, where they are, and the hosts between which it moves them. */
+static void choose(struct fleet *fleet, const struct plan *plan)
+{
+	const struct cluster *cluster = fleet->cluster;
+	bool *vms = MEMORY_ARRAY(bool, cluster->vm_count + 1);
+	bool *hosts = MEMORY_ARRAY(bool, cluster->host_count + 1);
+
+	memset(vms, !plan, cluster->vm_count);
+	memset(hosts, !plan, cluster->host_count);
+	for (uint32_t i = 0; plan && i < plan->move_count; i++) {
+		const struct plan_move *move = &plan->moves[i];
+
+		vms[move->vm] = hosts[move->from] = hosts[move->to] = true;
+		if (cluster->vms[move->vm].host != NONE)
+			hosts[cluster->vms[move->vm].host] = true;
+	}
+	fleet->vm_count = number(vms, cluster->vm_count, &fleet->vms, &fleet->vm_places);
+	fleet->host_count = number(hosts, cluster->host_count, &fleet->host_list, &fleet->host_places);
+	free(vms);
+	free(hosts);
+}
+
+void fleet_create(struct fleet *ret_fleet, const struct cluster *cluster, const struct plan *plan,
+                  uint64_t seed, bool persistent)
 {
 	struct fleet *fleet = ret_fleet;
 
 	*fleet = (struct fleet){ .cluster = cluster, .seed = seed };
+	choose(fleet, plan);
 	state_create(&fleet->state, cluster);
 	world_create(&fleet->world, cluster);
 	fleet->world.state = &fleet->state;
 	fleet->world.seed = seed;
 	fleet->world.run = 1;
 	fleet->hosts = MEMORY_ARRAY(struct fleet_host, cluster->host_count);
-	fleet->copies = MEMORY_ARRAY(struct fleet_copy, (size_t)cluster->vm_count * cluster->host_count);
+	fleet->copies = MEMORY_ARRAY(struct fleet_copy, (size_t)fleet->vm_count * fleet->host_count + 1);
 	fleet->flights = MEMORY_ARRAY(struct flight, cluster->vm_count);
 	fleet->left_over = MEMORY_ARRAY(bool, cluster->vm_count);
 	fleet->touched = MEMORY_ARRAY(bool, cluster->vm_count);
@@ -42,10 +83,10 @@ void fleet_create(struct fleet *ret_fleet, const struct cluster *cluster, uint64
 	fleet->touched_ns = MEMORY_ARRAY(int64_t, cluster->vm_count);
 	for (uint32_t host = 0; host < cluster->host_count; host++)
 		fleet->hosts[host].mbit = cluster->hosts[host].nic_mbit_s;
-	for (uint32_t vm = 0; vm < cluster->vm_count; vm++) {
+	FLEET_EACH_VM (fleet, vm) {
 		uint8_t state = cluster->vms[vm].state;
 
-		for (uint32_t host = 0; host < cluster->host_count; host++)
+		FLEET_EACH_HOST (fleet, host)
 			*fleet_copy(fleet, vm, host) = (struct fleet_copy){ .side = SIDE_ABSENT,
 				                                            .clean_ns = TIME_NEVER };
 		if (cluster->vms[vm].host == NONE)
@@ -59,12 +100,16 @@ void fleet_create(struct fleet *ret_fleet, const struct cluster *cluster, uint64
 
 void fleet_free(struct fleet *fleet)
 {
-	for (uint32_t vm = 0; vm < fleet->cluster->vm_count; vm++) {
+	FLEET_EACH_VM (fleet, vm) {
 		if (fleet->flights[vm].phase != FLIGHT_NONE && fleet->flights[vm].flow != NONE)
 			links_close(&fleet->world.links, fleet->flights[vm].flow, fleet->now_ns);
 	}
 	world_free(&fleet->world);
 	state_free(&fleet->state);
+	free(fleet->vms);
+	free(fleet->vm_places);
+	free(fleet->host_list);
+	free(fleet->host_places);
 	free(fleet->hosts);
 	free(fleet->copies);
 	free(fleet->flights);
@@ -286,7 +331,7 @@ static void share_links(struct fleet *fleet)
 {
 	struct links *links = &fleet->world.links;
 
-	for (uint32_t vm = 0; vm < fleet->cluster->vm_count; vm++) {
+	FLEET_EACH_VM (fleet, vm) {
 		struct flight *flight = &fleet->flights[vm];
 
 		if (sends(flight))
@@ -295,7 +340,7 @@ static void share_links(struct fleet *fleet)
 			             fleet->now_ns);
 	}
 	links_solve(links, fleet->now_ns, ignore_changed, NULL);
-	for (uint32_t vm = 0; vm < fleet->cluster->vm_count; vm++) {
+	FLEET_EACH_VM (fleet, vm) {
 		struct flight *flight = &fleet->flights[vm];
 
 		if (sends(flight))
@@ -318,15 +363,16 @@ static int64_t flight_due_ns(const struct fleet *fleet, const struct flight *fli
 
 int64_t fleet_next_ns(struct fleet *fleet)
 {
-	const struct cluster *cluster = fleet->cluster;
 	int64_t next_ns = TIME_NEVER;
 
 	share_links(fleet);
-	for (uint32_t vm = 0; vm < cluster->vm_count; vm++) {
+	FLEET_EACH_VM (fleet, vm) {
 		int64_t due_ns = flight_due_ns(fleet, &fleet->flights[vm]);
 
 		next_ns = due_ns < next_ns ? due_ns : next_ns;
-		for (uint32_t host = 0; fleet->left_over[vm] && host < cluster->host_count; host++) {
+		if (!fleet->left_over[vm])
+			continue;
+		FLEET_EACH_HOST (fleet, host) {
 			const struct fleet_copy *copy = fleet_copy(fleet, vm, host);
 
 			if (copy->clean_ns < next_ns && fleet_answers(fleet, host))
@@ -340,7 +386,7 @@ static void move_on(struct fleet *fleet, int64_t to_ns)
 {
 	double dt_s = (double)(to_ns - fleet->now_ns) * SECONDS_PER_NS;
 
-	for (uint32_t vm = 0; vm < fleet->cluster->vm_count; vm++) {
+	FLEET_EACH_VM (fleet, vm) {
 		struct flight *flight = &fleet->flights[vm];
 
 		if (sends(flight))
@@ -361,7 +407,7 @@ static void clean_copy(struct fleet *fleet, uint32_t vm, struct fleet_copy *copy
 	end_copy(copy);
 	if (!ran)
 		return;
-	for (uint32_t host = 0; host < fleet->cluster->host_count; host++)
+	FLEET_EACH_HOST (fleet, host)
 		sent = sent || fleet_copy(fleet, vm, host)->side == SIDE_SENT;
 	if (!sent && !fleet->touched[vm])
 		violate(fleet, "%s is ended by its target's libvirt, and was destroyed at the source",
@@ -371,19 +417,20 @@ static void clean_copy(struct fleet *fleet, uint32_t vm, struct fleet_copy *copy
 
 static void pass_due(struct fleet *fleet)
 {
-	const struct cluster *cluster = fleet->cluster;
-
-	for (uint32_t vm = 0; vm < cluster->vm_count; vm++) {
+	FLEET_EACH_VM (fleet, vm) {
 		struct flight *flight = &fleet->flights[vm];
 
 		if (flight->phase == FLIGHT_FINISH && flight->due_ns <= fleet->now_ns)
 			confirm_flight(fleet, flight);
 		else if (sends(flight) && precopy_next_s(&flight->precopy) <= SECONDS_PER_NS)
 			pass_flight(fleet, flight);
-		for (uint32_t host = 0; fleet->left_over[vm] && host < cluster->host_count; host++) {
+		if (!fleet->left_over[vm])
+			continue;
+		FLEET_EACH_HOST (fleet, host) {
 			struct fleet_copy *copy = fleet_copy(fleet, vm, host);
 
-			if (copy->clean_ns <= fleet->now_ns && fleet_answers(fleet, host))
+			if (fleet->left_over[vm] && copy->clean_ns <= fleet->now_ns &&
+			    fleet_answers(fleet, host))
 				clean_copy(fleet, vm, copy);
 		}
 	}
@@ -675,7 +722,7 @@ void fleet_daemon_dies(struct fleet *fleet, uint32_t host)
 		return;
 	fleet->hosts[host].daemon_down = true;
 	fleet->hosts[host].silent_ns = fleet->now_ns;
-	for (uint32_t vm = 0; vm < fleet->cluster->vm_count; vm++)
+	FLEET_EACH_VM (fleet, vm)
 		daemon_gone(fleet, &fleet->flights[vm], host);
 }
 
@@ -685,11 +732,11 @@ void fleet_daemon_starts(struct fleet *fleet, uint32_t host)
 	if (fleet->hosts[host].dead)
 		return;
 	fleet->hosts[host].daemon_down = false;
-	for (uint32_t vm = 0; vm < fleet->cluster->vm_count; vm++) {
+	FLEET_EACH_VM (fleet, vm) {
 		struct fleet_copy *copy = fleet_copy(fleet, vm, host);
 		bool elsewhere = false;
 
-		for (uint32_t other = 0; other < fleet->cluster->host_count; other++) {
+		FLEET_EACH_HOST (fleet, other) {
 			uint8_t side = fleet_copy(fleet, vm, other)->side;
 
 			elsewhere = elsewhere || (other != host && side != SIDE_ABSENT && side != SIDE_OFF);
@@ -737,7 +784,7 @@ void fleet_host_dies(struct fleet *fleet, uint32_t host)
 {
 	if (fleet->hosts[host].dead)
 		return;
-	for (uint32_t vm = 0; vm < fleet->cluster->vm_count; vm++)
+	FLEET_EACH_VM (fleet, vm)
 		fleet_qemu_dies(fleet, vm, host);
 	if (fleet_answers(fleet, host))
 		fleet->hosts[host].silent_ns = fleet->now_ns;
@@ -768,7 +815,7 @@ void fleet_link(struct fleet *fleet, uint32_t host, double mbit)
 
 void fleet_guest_stops(struct fleet *fleet, uint32_t vm)
 {
-	for (uint32_t host = 0; host < fleet->cluster->host_count; host++) {
+	FLEET_EACH_HOST (fleet, host) {
 		if (fleet_lives(fleet_copy(fleet, vm, host)))
 			fleet_qemu_dies(fleet, vm, host);
 	}
@@ -779,7 +826,7 @@ void fleet_guest_moves(struct fleet *fleet, uint32_t vm, uint32_t to)
 	if (fleet->flights[vm].phase != FLIGHT_NONE || !fleet_answers(fleet, to) ||
 	    fleet_copy(fleet, vm, to)->side == SIDE_INCOMING)
 		return;
-	for (uint32_t host = 0; host < fleet->cluster->host_count; host++) {
+	FLEET_EACH_HOST (fleet, host) {
 		struct fleet_copy *copy = fleet_copy(fleet, vm, host);
 		struct fleet_copy *target = fleet_copy(fleet, vm, to);
 
@@ -813,7 +860,7 @@ uint32_t fleet_running(struct fleet *fleet, uint32_t vm)
 {
 	uint32_t count = 0;
 
-	for (uint32_t host = 0; host < fleet->cluster->host_count; host++) {
+	FLEET_EACH_HOST (fleet, host) {
 		uint8_t side = fleet_copy(fleet, vm, host)->side;
 		const struct flight *flight = &fleet->flights[vm];
 		bool fetching = side == SIDE_POSTCOPY && flight->to == host;
@@ -825,12 +872,12 @@ uint32_t fleet_running(struct fleet *fleet, uint32_t vm)
 
 void fleet_check(struct fleet *fleet)
 {
-	for (uint32_t vm = 0; vm < fleet->cluster->vm_count; vm++) {
+	FLEET_EACH_VM (fleet, vm) {
 		bool anything = false;
 
 		if (fleet->cluster->vms[vm].host == NONE)
 			continue;
-		for (uint32_t host = 0; host < fleet->cluster->host_count; host++)
+		FLEET_EACH_HOST (fleet, host)
 			anything = anything || fleet_copy(fleet, vm, host)->side != SIDE_ABSENT;
 		if (fleet_running(fleet, vm) > 1 && !fleet->doubled[vm])
 			violate(fleet, "%s runs twice", vm_name(fleet, vm));

@@ -5,12 +5,13 @@
  * goes by the same model over the same links. What libvirt 9 does when a part of it dies is in fleet.c, case
  * by case; docs/execution.md says where that was seen. Everything is drawn from the seed.
  *
- * Small: a few VMs on a few hosts, looked at one by one.
+ * Small: a few VMs on a few hosts, looked at one by one; of a large cluster those that a plan is about.
  */
 #ifndef SIM_FLEET_H
 #define SIM_FLEET_H
 
 #include "core/backend.h"
+#include "core/plan.h"
 #include "sim/world.h"
 
 /* What a host has of a VM. */
@@ -64,8 +65,12 @@ struct fleet {
 	const struct cluster *cluster;
 	struct state state; /* of the file; where VMs are is in copies */
 	struct world world; /* its links and its model's inputs; never run */
-	struct fleet_host *hosts;
-	struct fleet_copy *copies; /* vm * host_count + host */
+	/* Those that it is about, in the file's order, and where each stands in that list; NONE: it is not.
+	 */
+	uint32_t *vms, *vm_places, vm_count;
+	uint32_t *host_list, *host_places, host_count;
+	struct fleet_host *hosts;  /* by host of the cluster */
+	struct fleet_copy *copies; /* by place of the VM, by place of the host */
 	struct flight *flights;    /* by VM */
 	bool *left_over;           /* by VM: what one of its copies was receiving is to be ended, or was */
 	bool *touched;             /* by VM: somebody else did something to it, or it ended … */
@@ -82,8 +87,12 @@ struct fleet {
 	uint32_t listener_count;
 };
 
-/* Every VM where the file says, defined on its host when `persistent`. Free with fleet_free. */
-void fleet_create(struct fleet *ret_fleet, const struct cluster *cluster, uint64_t seed, bool persistent);
+/*
+ * Every VM where the file says, defined on its host when `persistent`. plan: it is about the plan's VMs and
+ * hosts alone, and nothing else may be asked for; NULL: about all. Free with fleet_free.
+ */
+void fleet_create(struct fleet *ret_fleet, const struct cluster *cluster, const struct plan *plan,
+                  uint64_t seed, bool persistent);
 void fleet_free(struct fleet *fleet);
 
 void fleet_listen(struct fleet *fleet, struct fleet_listener listener);
@@ -100,8 +109,27 @@ double fleet_draw(struct fleet *fleet);
 
 static inline struct fleet_copy *fleet_copy(struct fleet *fleet, uint32_t vm, uint32_t host)
 {
-	return &fleet->copies[(size_t)vm * fleet->cluster->host_count + host];
+	return &fleet->copies[(size_t)fleet->vm_places[vm] * fleet->host_count + fleet->host_places[host]];
 }
+
+/* One after another of those that it is about; at the end, any. */
+static inline uint32_t fleet_vm_at(const struct fleet *fleet, uint32_t place)
+{
+	return place < fleet->vm_count ? fleet->vms[place] : NONE;
+}
+
+static inline uint32_t fleet_host_at(const struct fleet *fleet, uint32_t place)
+{
+	return place < fleet->host_count ? fleet->host_list[place] : NONE;
+}
+
+#define FLEET_EACH_VM(fleet, vm)                                                              \
+	for (uint32_t vm##_at = 0, vm = fleet_vm_at((fleet), 0); vm##_at < (fleet)->vm_count; \
+	     vm = fleet_vm_at((fleet), ++vm##_at))
+
+#define FLEET_EACH_HOST(fleet, host)                                                                    \
+	for (uint32_t host##_at = 0, host = fleet_host_at((fleet), 0); host##_at < (fleet)->host_count; \
+	     host = fleet_host_at((fleet), ++host##_at))
 
 /* Whether the guest is there: its vCPUs run, or would when they are let. */
 static inline bool fleet_lives(const struct fleet_copy *copy)

@@ -301,7 +301,7 @@ static const char *why_not_alone(struct fleet_driver *driver, const struct comma
 
 	if (command->kind != COMMAND_RESUME_SOURCE && command->kind != COMMAND_BOOT_SOURCE && !at_target)
 		return NULL;
-	for (uint32_t host = 0; host < driver->fleet->cluster->host_count; host++) {
+	FLEET_EACH_HOST (driver->fleet, host) {
 		uint8_t side = fleet_copy(driver->fleet, move->vm, host)->side;
 
 		if (host == here)
@@ -377,7 +377,7 @@ static struct stock_change find_vm(struct fleet_driver *driver, uint32_t vm)
 	struct stock_change found = { .vm = vm, .host = NONE, .state = VM_STOPPED };
 	uint32_t live = 0;
 
-	for (uint32_t host = 0; host < fleet->cluster->host_count; host++) {
+	FLEET_EACH_HOST (fleet, host) {
 		const struct fleet_copy *copy = fleet_copy(fleet, vm, host);
 		bool runs = fleet_lives(copy) || copy->side == SIDE_SENT;
 
@@ -411,7 +411,7 @@ static void take_stock(struct fleet_driver *driver, const struct command *comman
 	uint32_t count = 0;
 
 	event.verdict = TAKING_PROVEN;
-	for (uint32_t host = 0; host < cluster->host_count; host++) {
+	FLEET_EACH_HOST (driver->fleet, host) {
 		if (!reaches(driver, host) && is_needed(driver, host)) {
 			event.verdict = TAKING_UNKNOWN;
 			event.why = "a host does not answer";
@@ -419,11 +419,12 @@ static void take_stock(struct fleet_driver *driver, const struct command *comman
 	}
 	free(driver->changes);
 	driver->changes = MEMORY_ARRAY(struct stock_change, cluster->vm_count);
-	for (uint32_t vm = 0; vm < cluster->vm_count && event.verdict == TAKING_PROVEN; vm++) {
+	FLEET_EACH_VM (driver->fleet, vm) {
 		struct stock_change found = find_vm(driver, vm);
 		bool away = believed->vm_host[vm] != NONE && !reaches(driver, believed->vm_host[vm]);
 
-		if (cluster->vms[vm].host == NONE || believed->vm_target[vm] != NONE || away)
+		if (event.verdict != TAKING_PROVEN || cluster->vms[vm].host == NONE ||
+		    believed->vm_target[vm] != NONE || away)
 			continue;
 		if (cluster->vms[vm].state != VM_ACTIVE && cluster->vms[vm].state != VM_PAUSED)
 			found.state = believed->vm_state[vm];
@@ -528,7 +529,7 @@ void fleet_driver_cut(struct fleet_driver *driver, uint32_t host, double seconds
 /* A daemon that dies takes the lines to it along. */
 static void note_silent_hosts(struct fleet_driver *driver)
 {
-	for (uint32_t host = 0; host < driver->fleet->cluster->host_count; host++) {
+	FLEET_EACH_HOST (driver->fleet, host) {
 		if (!fleet_answers(driver->fleet, host) && driver->cut_ns[host] == 0)
 			fleet_driver_cut(driver, host, 1);
 		if (driver->cut_ns[host] > 0 && driver->cut_ns[host] <= driver->fleet->now_ns) {
@@ -546,7 +547,7 @@ static int64_t next_ns(struct fleet_driver *driver)
 	uint32_t first = first_order(driver);
 	int64_t due_ns = first == NONE ? TIME_NEVER : driver->orders[first].due_ns;
 
-	for (uint32_t host = 0; host < driver->fleet->cluster->host_count; host++) {
+	FLEET_EACH_HOST (driver->fleet, host) {
 		if (driver->cut_ns[host] > 0 && driver->cut_ns[host] < due_ns)
 			due_ns = driver->cut_ns[host];
 	}

@@ -682,7 +682,7 @@ static bool run_seed(uint64_t seed, bool trace, struct tally *tally)
 		tally->moves += trial.plan.move_count;
 		draw_befalls(&trial);
 		draw_off(&trial);
-		fleet_create(&trial.fleet, &trial.cluster, seed, draw_percent(&trial.draw, 70));
+		fleet_create(&trial.fleet, &trial.cluster, NULL, seed, draw_percent(&trial.draw, 70));
 		trial.fleet.stubborn = draw_percent(&trial.draw, 30)  ? 0.2
 		                       : draw_percent(&trial.draw, 4) ? 1
 		                                                      : 0;
