@@ -12,7 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { KEY_HOST = 0x100, KEY_LIMIT, KEY_WINDOW, KEY_PLOTS };
+enum { KEY_HOST = 0x100, KEY_LIMIT, KEY_WINDOW, KEY_PLOTS, KEY_REQUESTS };
 
 /* Runs of a prediction in which something is drawn, how many migrations all of them together may simulate,
  * and to find good paces. */
@@ -29,6 +29,10 @@ static const struct argp_option options[] = {
 	{ "window", KEY_WINDOW, "SECONDS", 0, "the maintenance window of probability_in_window (= 1800)", 1 },
 	{ "plots", KEY_PLOTS, "DIR", 0,
 	  "draw the lock board: board.svg, board.png, and what it was drawn from", 1 },
+	{ "requests", KEY_REQUESTS, NULL, 0,
+	  "for programs: questions on standard input, {\"host\": \"h1\", \"full\": true} a line, "
+	  "answered by a line of JSON each",
+	  1 },
 	{ 0 },
 };
 
@@ -52,6 +56,15 @@ static error_t parse(int key, char *argument, struct argp_state *state)
 	case KEY_PLOTS:
 		check->plots = argument;
 		return 0;
+	case KEY_REQUESTS:
+		check->requests = "-";
+		return 0;
+	case ARGP_KEY_END:
+		if (check->requests && (check->name_count > 0 || check->plots))
+			argp_error(state, "--requests names the hosts, --host and --plots do not go with it");
+		if (check->requests && check->path && !strcmp(check->path, "-"))
+			argp_error(state, "--requests takes standard input, expected a CLUSTER elsewhere");
+		return cli_one_argument(key, argument, state, "CLUSTER", &check->path);
 	default:
 		return cli_one_argument(key, argument, state, "CLUSTER", &check->path);
 	}
@@ -120,17 +133,17 @@ static bool lock_works(const struct stock *stock)
 }
 
 static void plan_and_predict(struct check *check, struct checked *checked, struct pacing *pacing,
-                             unsigned thread)
+                             const struct check_how *how, unsigned thread)
 {
-	struct pacing_options how = { .migrations_most = PACE_MIGRATIONS / check->count,
-		                      .pairs_most = PAIRS_MOST / check->count,
-		                      .runs = check->runs,
-		                      .window_s = check->window_s };
+	struct pacing_options paced = { .migrations_most = how->migrations_most,
+		                        .pairs_most = how->pairs_most,
+		                        .runs = how->runs,
+		                        .window_s = check->window_s };
 	struct prediction prediction;
 
 	planned_plan(&checked->planned, &check->state, &check->reaches[thread].amounts, &checked->host, 1,
 	             &checked->plan);
-	pacing_find(pacing, &check->reaches[thread], &checked->plan, &how, &prediction);
+	pacing_find(pacing, &check->reaches[thread], &checked->plan, &paced, &prediction);
 	chooser_begin(&check->choosers[thread]);
 	if (lock_works(&checked->stock) || checked->plan.move_count == 0)
 		return;
@@ -139,11 +152,11 @@ static void plan_and_predict(struct check *check, struct checked *checked, struc
 }
 
 /* Whether any moves empty the host; what is said of it needs the state, so it is made at once. */
-static void plan_host(struct check *check, struct checked *checked, unsigned thread)
+static void plan_host(struct check *check, struct checked *checked, const struct check_how *how,
+                      unsigned thread)
 {
 	struct planned *planned = &checked->planned;
 	const struct amounts *amounts = &check->reaches[thread].amounts;
-	bool json = check->common.output == OUTPUT_JSON;
 	struct pacing pacing;
 	char why[2048];
 
@@ -153,33 +166,50 @@ static void plan_host(struct check *check, struct checked *checked, unsigned thr
 	             NULL, (uint64_t)(check->limit_s * PLANNED_STEPS_PER_SECOND), planned);
 	/* Where the platform's lock never works, the plan is all that can be predicted. */
 	if (planned->verdict == PLANNED_LOCKABLE &&
-	    (json || (check->name_count > 0 && !lock_works(&checked->stock))))
-		plan_and_predict(check, checked, &pacing, thread);
+	    (how->plan || (how->plan_instead && !lock_works(&checked->stock))))
+		plan_and_predict(check, checked, &pacing, how, thread);
 	if (planned->verdict != PLANNED_NOT_LOCKABLE)
 		return;
-	if (json)
+	if (how->certificate)
 		checked->certificate = certificate_json(&planned->fact, amounts, &checked->host, 1);
 	fact_text(&planned->fact, amounts, why, sizeof(why));
 	checked->planned_why = strdup(why);
 }
 
-static void check_host(void *context, uint32_t index, unsigned thread)
+void check_answer(struct check *check, struct checked *checked, const struct check_how *how, unsigned thread)
 {
-	struct check *check = context;
-	struct checked *checked = &check->checked[index];
 	struct chooser *chooser = &check->choosers[thread];
 	const struct stock *stock = &checked->stock;
 
 	stock_find(chooser, checked->host, (uint64_t)(check->limit_s * STOCK_STEPS_PER_SECOND),
 	           &checked->stock);
-	plan_host(check, checked, thread);
+	plan_host(check, checked, how, thread);
 	chooser_begin(chooser);
 	if (!lock_works(stock))
 		return;
 	checked->predicted = true;
 	predict_lock(&check->predictors[thread], &chooser->state, checked->host, stock->good_order,
-	             stock->good_order ? stock->mover_count : 0, check->runs, check->common.seed,
+	             stock->good_order ? stock->mover_count : 0, how->runs, check->common.seed,
 	             check->window_s, &checked->prediction);
+}
+
+static void check_host(void *context, uint32_t index, unsigned thread)
+{
+	struct check *check = context;
+	bool json = check->common.output == OUTPUT_JSON;
+	struct check_how how = { .plan = json,
+		                 .plan_instead = check->name_count > 0,
+		                 .certificate = json,
+		                 .migrations_most = PACE_MIGRATIONS / check->count,
+		                 .pairs_most = PAIRS_MOST / check->count,
+		                 .runs = check->runs };
+
+	check_answer(check, &check->checked[index], &how, thread);
+}
+
+uint32_t check_runs(uint64_t movers)
+{
+	return movers * RUNS_MOST <= RUNS_MIGRATIONS ? RUNS_MOST : 1;
 }
 
 /* Many runs for few hosts; for many the expected run, its spread computed. */
@@ -194,40 +224,34 @@ static uint32_t runs_needed(const struct check *check)
 		for (; vm != NONE; vm = state_vms_next(state, vm))
 			movers++;
 	}
-	return movers * RUNS_MOST <= RUNS_MIGRATIONS ? RUNS_MOST : 1;
+	return check_runs(movers);
 }
 
-/* What would help, where hosts were asked for by name: one after another, since the cluster is changed. */
-static void advise(struct check *check)
+void check_advise(struct check *check, struct checked *checked)
 {
 	struct amounts amounts;
 
+	if (checked->planned.verdict != PLANNED_NOT_LOCKABLE)
+		return;
 	amounts_create(&amounts, &check->cluster);
-	for (uint32_t i = 0; i < check->count && check->name_count > 0; i++) {
-		struct checked *checked = &check->checked[i];
-
-		if (checked->planned.verdict != PLANNED_NOT_LOCKABLE)
-			continue;
-		advice_find(&check->cluster, &checked->planned.fact, &checked->host, 1,
-		            (uint64_t)(check->limit_s * PLANNED_STEPS_PER_SECOND), &checked->advice);
-		if (checked->certificate)
-			certificate_explain(checked->certificate, &checked->planned.fact, &amounts,
-			                    checked->advice.texts, checked->advice.count);
-	}
+	advice_find(&check->cluster, &checked->planned.fact, &checked->host, 1,
+	            (uint64_t)(check->limit_s * PLANNED_STEPS_PER_SECOND), &checked->advice);
+	if (checked->certificate)
+		certificate_explain(checked->certificate, &checked->planned.fact, &amounts,
+		                    checked->advice.texts, checked->advice.count);
 	amounts_free(&amounts);
 }
 
-static void check_run(struct check *check)
+void check_open(struct check *check, unsigned threads, const bool *wanted)
 {
-	unsigned threads = check->common.threads > check->count ? check->count : check->common.threads;
-
-	threads = threads ? threads : 1;
+	check->threads = threads;
 	state_create(&check->state, &check->cluster);
 	shapes_create(&check->shapes, &check->state);
-	for (uint32_t i = 0; i < check->count; i++)
-		stock_want(&check->shapes, check->checked[i].host);
+	for (uint32_t host = 0; host < check->cluster.host_count; host++) {
+		if (wanted[host])
+			stock_want(&check->shapes, host);
+	}
 	cli_parallel(threads, check->shapes.count, fill_shape, check, NULL);
-	check->runs = runs_needed(check);
 	check->choosers = MEMORY_ARRAY(struct chooser, threads);
 	check->reaches = MEMORY_ARRAY(struct reaches, threads);
 	check->predictors = MEMORY_ARRAY(struct predictor, threads);
@@ -241,8 +265,11 @@ static void check_run(struct check *check)
 		check->predictors[i].host_changed = predicted_change;
 		check->predictors[i].choose_context = &check->choosers[i];
 	}
-	cli_parallel(threads, check->count, check_host, check, "check");
-	for (unsigned i = 0; i < threads; i++) {
+}
+
+void check_close(struct check *check)
+{
+	for (unsigned i = 0; i < check->threads; i++) {
 		chooser_free(&check->choosers[i]);
 		reaches_free(&check->reaches[i]);
 		predictor_free(&check->predictors[i]);
@@ -252,7 +279,23 @@ static void check_run(struct check *check)
 	free(check->predictors);
 	shapes_free(&check->shapes);
 	state_free(&check->state);
-	advise(check);
+}
+
+static void check_run(struct check *check)
+{
+	unsigned threads = check->common.threads > check->count ? check->count : check->common.threads;
+	bool *wanted = MEMORY_ARRAY(bool, check->cluster.host_count);
+
+	for (uint32_t i = 0; i < check->count; i++)
+		wanted[check->checked[i].host] = true;
+	check_open(check, threads ? threads : 1, wanted);
+	check->runs = runs_needed(check);
+	cli_parallel(check->threads, check->count, check_host, check, "check");
+	check_close(check);
+	free(wanted);
+	/* Where hosts were asked for by name: one after another, since the cluster is changed. */
+	for (uint32_t i = 0; i < check->count && check->name_count > 0; i++)
+		check_advise(check, &check->checked[i]);
 }
 
 static int draw_board(const struct check *check, struct error *error)
@@ -278,15 +321,19 @@ static int exit_code_of(const struct check *check)
 	return code;
 }
 
+void check_forget(struct checked *checked)
+{
+	stock_free(&checked->stock);
+	planned_free(&checked->planned);
+	plan_free(&checked->plan);
+	free(checked->planned_why);
+	advice_free(&checked->advice);
+}
+
 static void check_free(struct check *check)
 {
-	for (uint32_t i = 0; i < check->count; i++) {
-		stock_free(&check->checked[i].stock);
-		planned_free(&check->checked[i].planned);
-		plan_free(&check->checked[i].plan);
-		free(check->checked[i].planned_why);
-		advice_free(&check->checked[i].advice);
-	}
+	for (uint32_t i = 0; i < check->count; i++)
+		check_forget(&check->checked[i]);
 	free(check->checked);
 	free(check->names);
 	cluster_free(&check->cluster);
@@ -307,6 +354,11 @@ int command_check(int argc, char **argv)
 	if (find_hosts(&check, &error)) {
 		check_free(&check);
 		return cli_fail(&error);
+	}
+	if (check.requests) {
+		result = check_serve(&check, &error) ? cli_fail(&error) : EXIT_YES;
+		check_free(&check);
+		return result;
 	}
 	check_run(&check);
 	if (check_print(&check, &error) || (check.plots && draw_board(&check, &error)))

@@ -23,9 +23,18 @@ struct checked {
 	bool of_plan;   /* … none does, but the plan empties it */
 };
 
+/* How thoroughly one host is looked at. */
+struct check_how {
+	bool plan;                            /* make the plan, not only say that there is one … */
+	bool plan_instead;                    /* … at least where the platform's lock never works */
+	bool certificate;                     /* not lockable: make the proof */
+	uint64_t migrations_most, pairs_most; /* see struct pacing_options */
+	uint32_t runs;                        /* of predictions */
+};
+
 struct check {
 	struct cli_options common;
-	const char *path, *plots;
+	const char *path, *plots, *requests;
 	const char **names;
 	uint32_t name_count;
 	double limit_s, window_s;
@@ -36,9 +45,35 @@ struct check {
 	struct chooser *choosers;     /* one a thread */
 	struct reaches *reaches;      /* one a thread */
 	struct predictor *predictors; /* one a thread */
+	unsigned threads;
 	struct checked *checked;
 	uint32_t count, runs;
 };
+
+/* What answers are found with, for so many threads and the hosts that are marked. */
+void check_open(struct check *check, unsigned threads, const bool *wanted);
+void check_close(struct check *check);
+
+/* All about checked->host but advice, by one thread of them. Free with check_forget. */
+void check_answer(struct check *check, struct checked *checked, const struct check_how *how, unsigned thread);
+void check_forget(struct checked *checked);
+
+/* What would help a host that cannot be emptied; changes the cluster meanwhile, so that no other thread may
+ * look at it. */
+void check_advise(struct check *check, struct checked *checked);
+
+/* Runs of predictions in which something is drawn, for so many VMs that move: many, or the expected one. */
+uint32_t check_runs(uint64_t movers);
+
+/*
+ * Answers questions on standard input, a line each: {"host": "h1", "full": true}, by a line of
+ * lockkeeper.check/1 each, as soon as it is known (docs/cli.md, check --requests).
+ */
+int check_serve(struct check *check, struct error *error);
+
+/* One host of the document; what it holds goes over to it. plan: with the plan or the certificate, else in
+ * words why there is none. */
+json_t *check_host_json(const struct check *check, const struct checked *checked, bool plan);
 
 /* Prints the answers on standard output in the form asked for. */
 int check_print(const struct check *check, struct error *error);

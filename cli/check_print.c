@@ -45,7 +45,7 @@ static json_t *stock_json(const struct check *check, const struct stock *stock)
 }
 
 /* What it holds goes over to the document. */
-static json_t *planned_json(const struct check *check, const struct checked *checked)
+static json_t *planned_json(const struct check *check, const struct checked *checked, bool plan)
 {
 	const struct planned *planned = &checked->planned;
 	json_t *value = json_object_new();
@@ -53,9 +53,12 @@ static json_t *planned_json(const struct check *check, const struct checked *che
 	json_add_text(value, "verdict", planned_verdict_words[planned->verdict]);
 	if (planned->verdict == PLANNED_LOCKABLE) {
 		json_add_number(value, "moves", planned->order_count);
-		json_add(value, "plan", plan_json(&checked->plan, &check->cluster));
-	} else if (planned->verdict == PLANNED_NOT_LOCKABLE) {
+		if (plan)
+			json_add(value, "plan", plan_json(&checked->plan, &check->cluster));
+	} else if (planned->verdict == PLANNED_NOT_LOCKABLE && plan) {
 		json_add(value, "certificate", checked->certificate);
+	} else if (planned->verdict == PLANNED_NOT_LOCKABLE) {
+		json_add_text(value, "why", checked->planned_why);
 	}
 	return value;
 }
@@ -71,6 +74,20 @@ static json_t *prediction_json(const struct prediction *prediction)
 	return value;
 }
 
+json_t *check_host_json(const struct check *check, const struct checked *checked, bool plan)
+{
+	json_t *host = json_object_new();
+
+	json_add_text(host, "host", check->cluster.hosts[checked->host].name);
+	json_add(host, "stock", stock_json(check, &checked->stock));
+	json_add(host, "planned", planned_json(check, checked, plan));
+	if (checked->predicted)
+		json_add(host, "predicted", prediction_json(&checked->prediction));
+	else
+		json_add_null(host, "predicted");
+	return host;
+}
+
 static int print_json(const struct check *check, struct error *error)
 {
 	json_t *value = json_object_new(), *hosts;
@@ -78,18 +95,8 @@ static int print_json(const struct check *check, struct error *error)
 	json_add_text(value, "schema", "lockkeeper.check/1");
 	json_add_text(value, "profile", profile_words[check->cluster.profile]);
 	hosts = json_add(value, "hosts", json_array_new());
-	for (uint32_t i = 0; i < check->count; i++) {
-		const struct checked *checked = &check->checked[i];
-		json_t *host = json_push(hosts, json_object_new());
-
-		json_add_text(host, "host", check->cluster.hosts[checked->host].name);
-		json_add(host, "stock", stock_json(check, &checked->stock));
-		json_add(host, "planned", planned_json(check, checked));
-		if (checked->predicted)
-			json_add(host, "predicted", prediction_json(&checked->prediction));
-		else
-			json_add_null(host, "predicted");
-	}
+	for (uint32_t i = 0; i < check->count; i++)
+		json_push(hosts, check_host_json(check, &check->checked[i], true));
 	return cli_print_json(value, error);
 }
 
