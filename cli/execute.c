@@ -3,6 +3,7 @@
 #include "cli/execution.h"
 #include "cli/verify_process.h"
 #include "core/rules.h"
+#include "system/files.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -17,7 +18,8 @@ enum {
 	KEY_CLUSTER,
 	KEY_JOURNAL,
 	KEY_DRY_RUN,
-	KEY_SIMULATE
+	KEY_SIMULATE,
+	KEY_PACE
 };
 
 struct execute_command {
@@ -40,6 +42,8 @@ static const struct argp_option options[] = {
 	{ "journal", KEY_JOURNAL, "FILE", 0, "keep what happens there; must not be there yet", 1 },
 	{ "dry-run", KEY_DRY_RUN, NULL, 0, "look at the hosts, prove and check everything, move nothing", 1 },
 	{ "simulate", KEY_SIMULATE, NULL, 0, "in virtual time, by the same core; touches no host", 1 },
+	{ "pace", KEY_PACE, "N", 0,
+	  "with --simulate: N seconds of it a second, so that it can be watched and stopped", 1 },
 	{ 0 },
 };
 
@@ -55,6 +59,8 @@ static void check_complete(const struct argp_state *state, const struct execute_
 		argp_error(state, "--signers is missing, expected a file of allowed signers");
 	if (command->dry_run && command->execution.options.simulated)
 		argp_error(state, "--dry-run looks at hosts, --simulate touches none: expected one of them");
+	if (command->execution.options.pace > 0 && !command->execution.options.simulated)
+		argp_error(state, "--pace is of virtual time, expected --simulate too");
 	if (!command->journal_path && !command->dry_run)
 		argp_error(state, "--journal is missing, expected a file that is not there yet");
 }
@@ -90,6 +96,9 @@ static error_t parse(int key, char *argument, struct argp_state *state)
 		return 0;
 	case KEY_SIMULATE:
 		command->execution.options.simulated = true;
+		return 0;
+	case KEY_PACE:
+		command->execution.options.pace = cli_number(state, "--pace", argument, 0.001, 1e6);
 		return 0;
 	case ARGP_KEY_END:
 		check_complete(state, command);
@@ -211,11 +220,11 @@ static char *copy_of(const char *text, size_t length)
 static int read_all(struct execute_command *command, struct error *error)
 {
 	bool stale = false;
-	int result = cli_read_file(command->cluster_path, &command->cluster_text, &command->cluster_length,
-	                           error);
+	int result = file_read(command->cluster_path, &command->cluster_text, &command->cluster_length,
+	                       error);
 
 	if (!result)
-		result = cli_read_file(command->path, &command->plan_text, &command->plan_length, error);
+		result = file_read(command->path, &command->plan_text, &command->plan_length, error);
 	if (result)
 		return cli_fail(error);
 	result = execution_read(&command->execution, command->cluster_path,
@@ -275,19 +284,19 @@ static int carry_out(struct execute_command *command, struct error *error)
 {
 	struct execution *execution = &command->execution;
 	enum executor_end end;
-	bool simulated = execution->options.simulated;
+	bool simulated = execution->options.simulated, paced = execution->options.pace > 0;
 	int result = command->dry_run || simulated ? 0 : execution_lock(execution, error);
 
 	if (!result)
 		result = create_journal(command, error);
 	if (!result)
 		note_mute(execution);
-	if (!result && !command->dry_run && !simulated)
+	if (!result && !command->dry_run && (!simulated || paced))
 		result = execution_lock_journal(command->journal_path, error);
 	if (!result && command->dry_run)
 		result = execution_rehearse(execution, &end, error);
 	else if (!result && simulated)
-		result = execution_simulate(execution, command->common.seed, &end, error);
+		result = execution_simulate(execution, EVENT_BEGIN, &end, error);
 	else if (!result)
 		result = execution_drive(execution, EVENT_BEGIN, &end, error);
 	if (!result && !command->dry_run)
@@ -313,6 +322,7 @@ int command_execute(int argc, char **argv)
 	memcpy(own, children, sizeof(own));
 	own[0] = cli_common_children[0];
 	cli_parse(&argp, argc, argv, &command);
+	command.execution.options.seed = command.common.seed;
 	result = read_all(&command, &error);
 	if (result == EXIT_YES)
 		result = check_approved(&command, &error);

@@ -21,6 +21,7 @@ enum {
 	KEY_STRANGERS,
 	KEY_URI,
 	KEY_SHARED,
+	KEY_WATCH,
 };
 
 enum { TRIES_DEFAULT = 3, TRIES_MOST = 100, PARALLEL_MOST = 1000, PATIENCE_DEFAULT_S = 90 };
@@ -44,6 +45,8 @@ static const struct argp_option options[] = {
 	  "all hosts share the disks below this folder (may be given more than once)", 2 },
 	{ "strangers", KEY_STRANGERS, NULL, 0,
 	  "the hosts may run domains that the cluster file does not know", 2 },
+	{ "watch", KEY_WATCH, "FILE", 0,
+	  "write how it stands there while it goes on, as `status --output json` prints it", 2 },
 	{ 0 },
 };
 
@@ -81,6 +84,9 @@ static error_t parse_options(int key, char *argument, struct argp_state *state)
 	case KEY_SHARED:
 		append(&of->shared, &of->shared_count, argument);
 		return 0;
+	case KEY_WATCH:
+		of->watch = argument;
+		return 0;
 	default:
 		return ARGP_ERR_UNKNOWN;
 	}
@@ -100,7 +106,7 @@ static char *options_text(const struct execution_options *of)
 {
 	json_t *object = json_object_new();
 	size_t length;
-	char *text;
+	char *text, seed[24];
 
 	json_add_number(object, "parallel", of->parallel_most);
 	json_add_number(object, "tries", of->tries);
@@ -108,6 +114,10 @@ static char *options_text(const struct execution_options *of)
 	json_add_bool(object, "data_tls", of->tls);
 	json_add_bool(object, "strangers", of->strangers);
 	json_add_bool(object, "simulated", of->simulated);
+	/* As text: a number of JSON is a double. */
+	snprintf(seed, sizeof(seed), "%llu", (unsigned long long)of->seed);
+	json_add_text(object, "seed", seed);
+	json_add_number(object, "pace", of->pace);
 	add_texts(object, "migration_uris", of->uris, of->uri_count);
 	add_texts(object, "shared", of->shared, of->shared_count);
 	json_add_number(object, "expires_unix_s", (double)of->expires_unix_s);
@@ -131,7 +141,7 @@ static int read_options(struct execution *execution, const char *text, struct er
 {
 	struct execution_options *of = &execution->options;
 	struct json_doc *doc;
-	const json_t *object;
+	const json_t *object, *seed;
 	size_t length = strlen(text);
 	int result = json_doc_parse(&doc, "journal", memcpy(memory_take(length + 1), text, length + 1),
 	                            length, error);
@@ -145,11 +155,14 @@ static int read_options(struct execution *execution, const char *text, struct er
 	of->tls = json_member_bool(object, "data_tls");
 	of->strangers = json_member_bool(object, "strangers");
 	of->simulated = json_member_bool(object, "simulated");
+	seed = json_get(object, "seed");
+	of->seed = seed && json_type(seed) == JSON_TEXT ? strtoull(json_text(seed), NULL, 10) : 0;
+	of->pace = json_member_number(object, "pace");
 	of->expires_unix_s = (int64_t)json_member_number(object, "expires_unix_s");
 	texts_of(&execution->cluster.arena, object, "migration_uris", &of->uris, &of->uri_count);
 	texts_of(&execution->cluster.arena, object, "shared", &of->shared, &of->shared_count);
 	json_doc_free(doc);
-	if (of->tries == 0 || !(of->patience_s > 0))
+	if (of->tries == 0 || !(of->patience_s > 0) || !(of->pace >= 0))
 		return error_set(error, ERROR_INPUT, "journal: its options are not those of an execution");
 	return 0;
 }
@@ -165,6 +178,12 @@ static void create_executor(struct execution *execution)
 	of.patience.unclear_ns = (int64_t)(execution->options.patience_s * 1e9);
 	executor_create(&execution->executor, &execution->cluster, &execution->plan, &of);
 	execution->has_executor = true;
+}
+
+void execution_rewind(struct execution *execution)
+{
+	executor_free(&execution->executor);
+	create_executor(execution);
 }
 
 int execution_read(struct execution *execution, const char *cluster_name, char *cluster,
@@ -372,6 +391,14 @@ static int lock(const char *folder, const char *name, const char *what, struct e
 	                 pid[0] ? pid : "unknown");
 }
 
+static int make_lock_folder(const char *folder, struct error *error)
+{
+	if (mkdir(folder, 0700) == 0 || errno == EEXIST)
+		return 0;
+	return error_set(error, ERROR_IO, "%s: %s (LOCKKEEPER_LOCKS names another folder)", folder,
+	                 strerror(errno));
+}
+
 static int text_order(const void *a, const void *b)
 {
 	return strcmp(*(const char *const *)a, *(const char *const *)b);
@@ -383,11 +410,8 @@ int execution_lock(const struct execution *execution, struct error *error)
 	const char *folder = lock_folder();
 	const char **uris = MEMORY_ARRAY(const char *, cluster->host_count);
 	uint32_t count = 0;
-	int result = 0;
+	int result = make_lock_folder(folder, error);
 
-	if (mkdir(folder, 0700) != 0 && errno != EEXIST)
-		result = error_set(error, ERROR_IO, "%s: %s (LOCKKEEPER_LOCKS names another folder)", folder,
-		                   strerror(errno));
 	for (uint32_t i = 0; i < cluster->host_count; i++) {
 		if (cluster->hosts[i].uri)
 			uris[count++] = cluster->hosts[i].uri;
@@ -405,8 +429,11 @@ int execution_lock(const struct execution *execution, struct error *error)
 int execution_lock_journal(const char *path, struct error *error)
 {
 	char *real = realpath(path, NULL);
-	int result = real ? lock(lock_folder(), real, "journal", error)
+	int result = real ? make_lock_folder(lock_folder(), error)
 	                  : error_set(error, ERROR_IO, "%s: %s", path, strerror(errno));
+
+	if (!result)
+		result = lock(lock_folder(), real, "journal", error);
 
 	free(real);
 	return result;

@@ -7,6 +7,8 @@
 #include "core/run.h"
 #include "real-driver/driver.h"
 
+#include <time.h>
+
 /* What the driver of real hosts is told beside the plan; kept in the journal, so that resume does the same.
  */
 struct execution_options {
@@ -14,7 +16,10 @@ struct execution_options {
 	uint32_t tries;         /* of one move */
 	double patience_s;      /* so long what is unclear is looked at */
 	bool tls, strangers;
-	bool simulated;    /* in virtual time: no host knows of it */
+	bool simulated;    /* in virtual time: no host knows of it … */
+	uint64_t seed;     /* … with this luck … */
+	double pace;       /* … so many seconds of it a second; 0: as fast as it goes */
+	const char *watch; /* how it stands is written there while it goes on; NULL: nowhere */
 	const char **uris; /* "HOST=tcp://…" */
 	uint32_t uri_count;
 	const char **shared;
@@ -52,6 +57,9 @@ int execution_open(struct execution *execution, const char *path, bool read_only
 int execution_create_journal(struct execution *execution, const char *path, const char *cluster_text,
                              const char *plan_text, const char *approvals, struct error *error);
 
+/* The executor where it was before the first event, again. */
+void execution_rewind(struct execution *execution);
+
 void execution_free(struct execution *execution);
 
 /*
@@ -67,11 +75,39 @@ int execution_drive(struct execution *execution, enum event_kind first, enum exe
  */
 int execution_rehearse(struct execution *execution, enum executor_end *ret_end, struct error *error);
 
-/* Carries it out in virtual time, on hosts that always answer (sim/fleet.h); the journal says so. */
-int execution_simulate(struct execution *execution, uint64_t seed, enum executor_end *ret_end,
+/*
+ * Carries it out in virtual time, on hosts that always answer (sim/fleet.h): first is EVENT_BEGIN, or
+ * EVENT_RESUMED with a journal that was written so: its hosts are brought to where they were. With a pace,
+ * interrupts and `lockkeeper abort` stop it as they stop a driver.
+ */
+int execution_simulate(struct execution *execution, enum event_kind first, enum executor_end *ret_end,
                        struct error *error);
 
-/* How it stands, on standard output: a table, CSV, or lockkeeper.execution/1. */
+/* How it is shown while it goes on. */
+struct execution_shown {
+	struct execution *execution;
+	bool terminal, failed; /* failed: the file cannot be written, which was said */
+	uint32_t lines;        /* on the terminal, to be written over */
+	time_t said_s;
+	int64_t written_ms;
+};
+
+struct execution_shown execution_shown(struct execution *execution);
+
+/* After each step: on standard error, and in options.watch. */
+void execution_show(struct execution_shown *shown, const struct event *event);
+
+/* Writes options.watch a last time. */
+void execution_show_end(struct execution_shown *shown);
+
+/* What is left of the plan's predicted time: until the latest end that its moves to come were predicted, s.
+ */
+double execution_left_s(const struct execution *execution);
+
+/* How it stands: lockkeeper.execution/1. The caller json_free()s it. */
+json_t *execution_json(const struct execution *execution, bool is_running);
+
+/* The same on standard output, or as a table or CSV. */
 int execution_print(const struct execution *execution, enum output output, bool is_running,
                     struct error *error);
 

@@ -17,10 +17,8 @@
 #include <time.h>
 #include <unistd.h>
 
-static const double SECONDS_PER_NS = 1e-9;
-
-/* How often progress is said when it is no terminal, and how often a wish to stop is looked for. */
-enum { SAY_EVERY_S = 10, ASK_EVERY_MS = 500 };
+/* How often a wish to stop is looked for. */
+enum { ASK_EVERY_MS = 500 };
 
 /* What is left of the plan, as it was when the stock was asked for: proofs are made beside the loop. */
 struct rest {
@@ -36,9 +34,7 @@ struct drive {
 	pthread_t watcher;
 	bool has_watcher;
 	_Atomic bool over;
-	bool terminal;
-	uint32_t lines; /* on the terminal, to be written over */
-	time_t said_s;
+	struct execution_shown show;
 };
 
 /* ------------------------------------------------------------------ the proof of what is left */
@@ -235,118 +231,17 @@ static void believe(void *context, struct driver_belief *ret_beliefs)
 	}
 }
 
-/* ------------------------------------------------------------------ what people see */
-
-static double share_done(const struct migration *migration)
-{
-	const struct progress *progress = &migration->progress;
-	double all = progress->processed_bytes + progress->remaining_bytes;
-
-	return all > 0 ? progress->processed_bytes / all : 0;
-}
-
-static void say_going(const struct drive *drive, uint32_t move, int64_t now_ns)
-{
-	const struct execution *execution = drive->execution;
-	const struct plan_move *of = &execution->plan.moves[move];
-	const struct migration *migration = &execution->executor.migrations[move];
-	double elapsed_s = migration->begun_ns > 0 ? (double)(now_ns - migration->begun_ns) * SECONDS_PER_NS
-	                                           : 0;
-	double share = share_done(migration);
-	double rate = elapsed_s > 0 ? migration->progress.processed_bytes / elapsed_s : 0;
-
-	fprintf(stderr, "  %s  %s > %s  %s  %.0f %%  %.1f MiB/s  %.0f s", execution->cluster.vms[of->vm].name,
-	        execution->cluster.hosts[of->from].name, execution->cluster.hosts[of->to].name,
-	        migration_state_words[migration->state], 100 * share, rate / 1048576, elapsed_s);
-	if (rate > 0)
-		fprintf(stderr, ", %.0f s left", migration->progress.remaining_bytes / rate);
-	fputs(drive->terminal ? "\033[K\n" : "\n", stderr);
-}
-
-/* What is left of the plan's predicted time: the latest end that its moves to come were predicted. */
-static double left_s(const struct drive *drive)
-{
-	const struct plan *plan = &drive->execution->plan;
-	const struct executor *executor = &drive->execution->executor;
-	double begins_s = -1, ends_s = 0;
-
-	for (uint32_t i = 0; i < plan->move_count; i++) {
-		const struct plan_predicted *predicted = &plan->moves[i].predicted;
-
-		if (executor->standings[i] != STANDING_WAITING && executor->standings[i] != STANDING_GOING)
-			continue;
-		if (begins_s < 0 || predicted->start_s < begins_s)
-			begins_s = predicted->start_s;
-		if (predicted->start_s + predicted->duration_s[1] > ends_s)
-			ends_s = predicted->start_s + predicted->duration_s[1];
-	}
-	return begins_s < 0 ? 0 : ends_s - begins_s;
-}
-
-static void say_all(struct drive *drive, int64_t now_ns)
-{
-	const struct execution *execution = drive->execution;
-	uint32_t done = 0, lines = 1;
-
-	if (drive->terminal && drive->lines > 0)
-		fprintf(stderr, "\033[%uA", drive->lines);
-	for (uint32_t i = 0; i < execution->plan.move_count; i++)
-		done += execution->executor.standings[i] == STANDING_DONE ||
-		        execution->executor.standings[i] == STANDING_SKIPPED;
-	fprintf(stderr, "%u of %u moves done", done, execution->plan.move_count);
-	if (execution->plan.predicted && done < execution->plan.move_count)
-		fprintf(stderr, ", about %.0f s left", left_s(drive));
-	fputs(drive->terminal ? "\033[K\n" : "\n", stderr);
-	for (uint32_t i = 0; i < execution->plan.move_count; i++) {
-		if (execution->executor.standings[i] != STANDING_GOING)
-			continue;
-		say_going(drive, i, now_ns);
-		lines++;
-	}
-	if (drive->terminal)
-		fputs("\033[J", stderr);
-	drive->lines = lines;
-}
-
-/* One line for what matters, where progress is not drawn. */
-static void say_event(const struct drive *drive, const struct event *event)
-{
-	const struct execution *execution = drive->execution;
-	const struct plan_move *of;
-	const struct migration *migration;
-
-	if (event->kind == EVENT_STOCK && event->why)
-		fprintf(stderr, "lockkeeper: %s\n", event->why);
-	if (event->move == NONE || event->kind == EVENT_PROGRESS)
-		return;
-	of = &execution->plan.moves[event->move];
-	migration = &execution->executor.migrations[event->move];
-	fprintf(stderr, "lockkeeper: %s %s > %s: %s%s%s\n", execution->cluster.vms[of->vm].name,
-	        execution->cluster.hosts[of->from].name, execution->cluster.hosts[of->to].name,
-	        migration_state_words[migration->state], event->why ? ": " : "",
-	        event->why ? event->why : "");
-}
-
+/* For tests: dies as by kill -9, with this record written and nothing of it sent. */
 static bool see_step(void *context, const struct event *event, const struct command *commands, uint32_t count)
 {
 	struct drive *drive = context;
-	time_t now_s = time(NULL);
 	const char *kill_at = getenv("LOCKKEEPER_TEST_DIE_AT");
 
 	(void)commands;
 	(void)count;
-	/* For tests: dies here as by kill -9, with this record written and nothing of it sent. */
 	if (kill_at && strtoull(kill_at, NULL, 10) == journal_count(drive->execution->journal))
 		kill(getpid(), SIGKILL);
-	if (drive->terminal) {
-		say_all(drive, event->at_ns);
-	} else {
-		say_event(drive, event);
-		if (now_s - drive->said_s >= SAY_EVERY_S) {
-			say_all(drive, event->at_ns);
-			drive->said_s = now_s;
-		}
-	}
+	execution_show(&drive->show, event);
 	return true;
 }
 
@@ -457,7 +352,7 @@ static int64_t now_ns(void)
 int execution_drive(struct execution *execution, enum event_kind first, enum executor_end *ret_end,
                     struct error *error)
 {
-	struct drive drive = { .execution = execution, .terminal = isatty(STDERR_FILENO) };
+	struct drive drive = { .execution = execution, .show = execution_shown(execution) };
 	struct run_watch watch = { see_step, &drive };
 	const char **uris = MEMORY_ARRAY(const char *, execution->cluster.host_count);
 	struct timing *timings = MEMORY_ARRAY(struct timing, execution->plan.move_count);
@@ -469,6 +364,7 @@ int execution_drive(struct execution *execution, enum event_kind first, enum exe
 	open_driver(&drive, uris, timings);
 	drive.has_watcher = pthread_create(&drive.watcher, NULL, watch_for_stop, &drive) == 0;
 	result = run(drive.backend, &execution->executor, execution->journal, first, now_ns(), &watch, error);
+	execution_show_end(&drive.show);
 	drive.over = true;
 	if (drive.has_watcher)
 		pthread_join(drive.watcher, NULL);

@@ -121,6 +121,11 @@ static json_t *predicted_json(const struct plan_predicted *predicted)
 	return object;
 }
 
+static double round_us(double seconds)
+{
+	return round(seconds * 1e6) / 1e6;
+}
+
 static json_t *move_json(const struct execution *execution, uint32_t move)
 {
 	const struct cluster *cluster = &execution->cluster;
@@ -137,6 +142,11 @@ static json_t *move_json(const struct execution *execution, uint32_t move)
 	json_add_text(object, "state", standing_words[execution->executor.standings[move]]);
 	json_add_text(object, "migration", migration_state_words[migration->state]);
 	json_add_number(object, "attempts", migration->attempt);
+	if (migration->begun_ns > 0)
+		json_add_number(
+			object, "began_s",
+			round_us((double)(migration->begun_ns - journal_head(execution->journal).created_ns) *
+		                 1e-9));
 	if (execution->executor.standings[move] == STANDING_GOING) {
 		json_add_number(object, "remaining_bytes", migration->progress.remaining_bytes);
 		json_add_number(object, "processed_bytes", migration->progress.processed_bytes);
@@ -149,7 +159,16 @@ static json_t *move_json(const struct execution *execution, uint32_t move)
 	return object;
 }
 
-static int print_json(const struct execution *execution, bool is_running, struct error *error)
+/* From its beginning to the last event; 0: none has come. */
+static double elapsed_s(const struct execution *execution)
+{
+	int64_t begun_ns = journal_head(execution->journal).created_ns;
+
+	return execution->executor.now_ns > begun_ns ? (double)(execution->executor.now_ns - begun_ns) * 1e-9
+	                                             : 0;
+}
+
+json_t *execution_json(const struct execution *execution, bool is_running)
 {
 	enum executor_end end = executor_end(&execution->executor);
 	json_t *root = json_object_new(), *moves;
@@ -159,19 +178,24 @@ static int print_json(const struct execution *execution, bool is_running, struct
 	json_add_text(root, "state",
 	              end == EXECUTOR_GOING && !is_running ? "interrupted" : executor_end_words[end]);
 	json_add_text(root, "why", execution->executor.why[0] ? execution->executor.why : NULL);
-	if (execution->plan.predicted)
+	json_add_bool(root, "simulated", execution->options.simulated);
+	json_add_number(root, "elapsed_s", round_us(elapsed_s(execution)));
+	if (execution->plan.predicted) {
 		json_add_percentiles(root, "predicted_s", execution->plan.makespan_s);
+		json_add_number(root, "left_s",
+		                end == EXECUTOR_GOING ? round_us(execution_left_s(execution)) : 0);
+	}
 	moves = json_add(root, "moves", json_array_new());
 	for (uint32_t i = 0; i < execution->plan.move_count; i++)
 		json_push(moves, move_json(execution, i));
-	return cli_print_json(root, error);
+	return root;
 }
 
 int execution_print(const struct execution *execution, enum output output, bool is_running,
                     struct error *error)
 {
 	if (output == OUTPUT_JSON)
-		return print_json(execution, is_running, error);
+		return cli_print_json(execution_json(execution, is_running), error);
 	return print_table(execution, output == OUTPUT_CSV, error);
 }
 

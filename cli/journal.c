@@ -9,7 +9,15 @@
 struct journal_command {
 	struct cli_options common;
 	struct execution execution;
-	const char *path;
+	const char *path, *watch;
+};
+
+enum { KEY_WATCH = 0x100 };
+
+static const struct argp_option resume_options[] = {
+	{ "watch", KEY_WATCH, "FILE", 0,
+	  "write how it stands there while it goes on, as `status --output json` prints it", 1 },
+	{ 0 },
 };
 
 static error_t parse(int key, char *argument, struct argp_state *state)
@@ -20,13 +28,20 @@ static error_t parse(int key, char *argument, struct argp_state *state)
 		state->child_inputs[0] = &command->common;
 		return 0;
 	}
+	if (key == KEY_WATCH) {
+		command->watch = argument;
+		return 0;
+	}
 	return cli_one_argument(key, argument, state, "JOURNAL", &command->path);
 }
 
-static struct journal_command begin(const char *documentation, int argc, char **argv)
+static struct journal_command begin(const struct argp_option *options, const char *documentation, int argc,
+                                    char **argv)
 {
 	struct journal_command command = { .common = cli_options_default() };
-	const struct argp argp = { NULL, parse, "JOURNAL", documentation, cli_common_children, NULL, NULL };
+	const struct argp argp = {
+		options, parse, "JOURNAL", documentation, cli_common_children, NULL, NULL
+	};
 
 	cli_parse(&argp, argc, argv, &command);
 	return command;
@@ -55,6 +70,7 @@ static int resume(struct journal_command *command, struct error *error)
 {
 	struct replay_difference difference;
 	enum executor_end end;
+	bool simulated;
 	int result = go_over(command, false, &difference, NULL, error);
 
 	if (!result && difference.record)
@@ -63,18 +79,17 @@ static int resume(struct journal_command *command, struct error *error)
 			"%s: record %llu was decided otherwise than this version would: finish it with "
 			"the version that began it",
 			command->path, (unsigned long long)difference.record);
-	if (!result && command->execution.options.simulated)
-		result = error_set(
-			error, ERROR_INPUT,
-			"%s: carried out in virtual time, there is nothing on any host to go on with",
-			command->path);
-	if (!result)
+	simulated = command->execution.options.simulated;
+	command->execution.options.watch = command->watch;
+	if (!result && !simulated)
 		result = execution_lock(&command->execution, error);
 	if (!result)
 		result = execution_lock_journal(command->path, error);
 	if (!result)
 		result = journal_forget_abort(command->execution.journal, error);
-	if (!result)
+	if (!result && simulated)
+		result = execution_simulate(&command->execution, EVENT_RESUMED, &end, error);
+	else if (!result)
 		result = execution_drive(&command->execution, EVENT_RESUMED, &end, error);
 	if (!result)
 		result = execution_print(&command->execution, command->common.output, false, error);
@@ -84,7 +99,8 @@ static int resume(struct journal_command *command, struct error *error)
 int command_resume(int argc, char **argv)
 {
 	struct journal_command command =
-		begin("Goes on with an execution after a stop or a crash."
+		begin(resume_options,
+	              "Goes on with an execution after a stop or a crash."
 	              "\v"
 	              "Before anything else both hosts of every move that was under way are asked\n"
 	              "what is true there; then it goes on as execute does, with the options that\n"
@@ -105,7 +121,8 @@ int command_resume(int argc, char **argv)
 int command_status(int argc, char **argv)
 {
 	struct journal_command command =
-		begin("Where an execution stands: each move, what was predicted, what was observed."
+		begin(NULL,
+	              "Where an execution stands: each move, what was predicted, what was observed."
 	              "\v"
 	              "Reads the journal alone, also beside a driver at work, and asks no host.\n\n"
 	              "Exit codes: 0 all moves done, 4 not all yet, 5 it is unclear which side runs a\n"
@@ -139,7 +156,8 @@ int command_status(int argc, char **argv)
 int command_abort(int argc, char **argv)
 {
 	struct journal_command command =
-		begin("Asks a driver at work to stop cleanly."
+		begin(NULL,
+	              "Asks a driver at work to stop cleanly."
 	              "\v"
 	              "Nothing new starts; migrations that can still be given up are, the others go\n"
 	              "to their ends. The driver notices within a second, and ends with exit code 4\n"
@@ -236,6 +254,7 @@ static int print_verdict(const struct replaying *replaying, const struct replay_
 int command_replay(int argc, char **argv)
 {
 	struct journal_command command = begin(
+		NULL,
 		"Goes over a journal: every event is given to the core again, which must order the same."
 		"\v"
 		"Prints each event and what is ordered then; asks no host.\n\n"
