@@ -26,7 +26,7 @@ docdir ?= $(datadir)/doc/lockkeeper
 
 # ---------------------------------------------------------------------- sources
 
-MODULES := core import models sim planner real-driver web cli
+MODULES := core system import models sim planner real-driver web cli
 SOURCES := $(sort $(foreach m,$(MODULES),$(wildcard $(m)/*.c)))
 MAIN := $(wildcard cli/main.c)
 LIBRARY_SOURCES := $(filter-out cli/main.c,$(SOURCES))
@@ -56,7 +56,7 @@ SWARM := $(call program,$(SWARM_SOURCES))
 
 # ---------------------------------------------------------------------- flags
 
-PACKAGES := gsl libcjson nettle sqlite3 libvirt libxml-2.0
+PACKAGES := gsl libcjson nettle sqlite3 libvirt libxml-2.0 libmicrohttpd
 VERIFIER_PACKAGES := libcjson
 TEST_PACKAGES := criterion
 
@@ -137,6 +137,9 @@ $(O)/obj/cli/%.o: cli/%.c $(O)/flags $(O)/flags-cli
 	@mkdir -p $(@D)
 	$(Q)$(COMPILE) $(CLI_CFLAGS) -MMD -MP -c -o $@ $<
 
+# The pages' files are in it.
+$(O)/obj/web/assets.o: $(wildcard web/pages/*)
+
 $(O)/obj/%.o: %.c $(O)/flags
 	$(say) CC $<
 	@mkdir -p $(@D)
@@ -208,13 +211,13 @@ ALL_OBJECTS := $(call object,$(SOURCES) $(VERIFIER_SOURCES) $(SUPPORT_SOURCES) $
 .PHONY: demo check ci lint asan valgrind fuzz bench accuracy golden-update format help
 .PHONY: deps-build deps-check deps-lint
 SUITES := build unit property golden cli verifier swarm house schema
-CHECK_SUITES := $(SUITES) clang asan fuzz valgrind slurm lab faults
+CHECK_SUITES := $(SUITES) clang asan fuzz valgrind web slurm lab faults
 LINT_SUITES := format tidy cppcheck shell man
 RUN = O='$(O)' CC='$(CC)' MAKE='$(MAKE)' JOBS='$(JOBS)' WERROR='$(WERROR)' tests/run
 
 deps-build deps-check deps-lint: deps-%:
 	@if [ '$(DEPS)' != no ]; then \
-		tools/install-deps build $(filter-out build,$*) $(if $(filter check,$*),lab slurm); fi
+		tools/install-deps build $(filter-out build,$*) $(if $(filter check,$*),lab slurm web); fi
 
 demo:
 	@if [ '$(DEPS)' != no ]; then tools/install-deps build demo; fi
@@ -238,6 +241,11 @@ check-lab: deps-check
 
 $(foreach s,$(filter-out lab,$(CHECK_SUITES)),check-$(s)): check-%: deps-check
 	@$(RUN) $(if $(filter build clang asan fuzz house,$*),,build) $*
+
+# The pages as the tests saw them, for people to look at: docs/pages/.
+.PHONY: pages
+pages: all
+	@O='$(O)' LOCKKEEPER='$(O)/lockkeeper' tests/web/pages
 
 $(foreach s,$(LINT_SUITES),lint-$(s)): lint-%: deps-lint
 	@$(RUN) $*
@@ -367,6 +375,7 @@ help:
 	@echo 'make format          format the C files (FILES="…" for some)'
 	@echo 'make asan            build with ASan and UBSan under $(O)/asan'
 	@echo 'make valgrind        commands under valgrind'
+	@echo 'make pages           take the pictures of the pages in docs/pages/ anew'
 	@echo 'make lab             HOSTS=$(HOSTS) libvirt hosts on links of MBIT=$(MBIT), for RUN_IN_LAB="…"'
 	@echo 'make lab-demo        a plan made, approved and carried out on three libvirt hosts'
 	@echo 'make lab-measure     migrate N=$(N) guests (SEED= KIND= MACHINE=), rows go to MIGRATIONS='

@@ -69,9 +69,6 @@ unsigned cli_word(const struct argp_state *state, const char *option, const char
 error_t cli_one_argument(int key, char *argument, struct argp_state *state, const char *what,
                          const char **ret_argument);
 
-/* A whole file, "-" for standard input; *ret_text is the caller's to free, with a NUL behind. */
-int cli_read_file(const char *path, char **ret_text, size_t *ret_length, struct error *error);
-
 /* Reads and parses a JSON file; messages call standard input "<stdin>". */
 int cli_read_json(const char *path, struct json_doc **ret_doc, struct error *error);
 
@@ -97,17 +94,8 @@ void cli_print_warnings(const struct cluster *cluster);
 int cli_read_model(const struct cli_options *options, struct hypervisors *ret_hypervisors,
                    struct error *error);
 
-/*
- * Writes a whole file or nothing: to a temporary file beside it, fsync, rename. Refuses to overwrite without
- * force (ERROR_EXISTS). Not for "-".
- */
-int cli_write_file(const char *path, const char *bytes, size_t length, bool force, struct error *error);
-
-/* The same, and to standard output when path is NULL or "-". */
+/* As file_write (system/files.h), and to standard output when path is NULL or "-". */
 int cli_write(const char *path, const char *bytes, size_t length, bool force, struct error *error);
-
-/* Makes a folder, parents too; one that is there is fine. */
-int cli_make_folder(const char *path, struct error *error);
 
 /* Writes to standard output; fails when it cannot be written in full. */
 int cli_print(const char *bytes, size_t length, struct error *error);
@@ -153,5 +141,6 @@ int command_calibrate(int argc, char **argv);
 int command_sweep(int argc, char **argv);
 int command_capacity(int argc, char **argv);
 int command_merge(int argc, char **argv);
+int command_serve(int argc, char **argv);
 
 #endif

@@ -28,6 +28,7 @@ static const struct command {
 	  command_capacity },
 	{ "sweep", "SWEEP -o DIR", "many what-ifs, also across machines", command_sweep },
 	{ "merge", "DIR", "put the shards of a sweep together", command_merge },
+	{ "serve", "CLUSTER", "the operator's pages: lock board, migrations, what-ifs", command_serve },
 	{ "import", "openstack DIR|-", "a cluster file from what is there", command_import },
 	{ "calibrate", "MIGRATIONS.csv", "fit the model's constants to measured migrations",
 	  command_calibrate },

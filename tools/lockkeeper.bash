@@ -7,19 +7,27 @@ _lockkeeper_options()
 	local common='--output --profile --seed -j --force --help'
 
 	case $1 in
-	check) echo "--host --window --plots --limit --model --start-hour $common" ;;
+	check)
+		echo "--host --window --plots --limit --requests --model --start-hour $common"
+		;;
 	targets) echo "--to $common" ;;
 	plan)
-		echo "--lock --rolling --max-parallel --by-hour --plots --limit --out --model --start-hour" \
-			"$common"
+		echo "--lock --place --rolling --max-parallel --by-hour --plots --limit --out --model" \
+			"--start-hour $common"
 		;;
 	approve) echo "--cluster --key --expires --out $common" ;;
 	execute)
 		echo "--approval --approvals --signers --cluster --journal --dry-run" \
-			"--simulate --parallel --tries" \
+			"--simulate --pace --parallel --tries --watch" \
 			"--patience --data-tls --migration-uri --shared --strangers $common"
 		;;
-	resume | status | abort | replay) echo "$common" ;;
+	resume) echo "--watch $common" ;;
+	status | abort | replay) echo "$common" ;;
+	serve)
+		echo "--listen --state --connect --read-only --pace --limit --window --token-file" \
+			"--host-name --proxy --proxy-header --certificate --certificate-key --key" \
+			"--signers --approvals --model --start-hour $common"
+		;;
 	simulate)
 		echo "--lock --runs --sampling --until --model --start-hour --plots --trace $common"
 		;;
@@ -45,7 +53,7 @@ _lockkeeper_value()
 	case $1 in
 	--output) mapfile -t COMPREPLY < <(compgen -W 'table json csv' -- "$2") ;;
 	--profile) mapfile -t COMPREPLY < <(compgen -W 'titanium starlingx nova' -- "$2") ;;
-	--plots) mapfile -t COMPREPLY < <(compgen -d -- "$2") ;;
+	--plots | --state) mapfile -t COMPREPLY < <(compgen -d -- "$2") ;;
 	--hypervisor) mapfile -t COMPREPLY < <(compgen -W 'qemu-7.2 qemu-8.2 qemu-9.2 qemu-10.0' -- "$2") ;;
 	--model | --cluster | --groups | --approval)
 		mapfile -t COMPREPLY < <(compgen -f -X '!*.json' -- "$2"; compgen -d -- "$2")
@@ -53,11 +61,13 @@ _lockkeeper_value()
 	--by) mapfile -t COMPREPLY < <(compgen -W 'lock fail' -- "$2") ;;
 	--sampling) mapfile -t COMPREPLY < <(compgen -W 'plain sobol' -- "$2") ;;
 	--shared) mapfile -t COMPREPLY < <(compgen -d -- "$2") ;;
-	--trace | -o | --out | --key | --signers | --journal)
+	--trace | -o | --out | --key | --signers | --journal | --watch | --token-file | --certificate | \
+		--certificate-key)
 		mapfile -t COMPREPLY < <(compgen -f -- "$2")
 		;;
 	--flavor | --mix | --group | --tolerate | --except | --growth | --months | -j | \
-		--host | --to | --lock | --max-parallel | --window | --limit | --runs | --name | --seed | \
+		--host | --to | --lock | --place | --pace | --listen | --host-name | --proxy | \
+		--proxy-header | --max-parallel | --window | --limit | --runs | --name | --seed | \
 		--until | --start-hour | --shard | --slurm | --slurm-options | --poll | --columns | \
 		--utc-offset | --expires | --approvals | --parallel | --tries | --patience | --migration-uri)
 		COMPREPLY=()
@@ -72,7 +82,7 @@ _lockkeeper()
 	local command=${COMP_WORDS[1]}
 	local commands='check targets plan approve execute resume status abort replay'
 
-	commands+=' simulate capacity sweep merge import calibrate --help --version'
+	commands+=' simulate capacity sweep merge serve import calibrate --help --version'
 	COMPREPLY=()
 	compopt -o filenames 2>/dev/null
 	if [ "$COMP_CWORD" = 1 ]; then
