@@ -10,6 +10,7 @@ Who started the migration does not matter: QEMU is asked, not libvirt. Phases (m
   finish       all is sent, and libvirt has not yet let the target run
 """
 import contextlib
+import os
 import threading
 import time
 
@@ -38,6 +39,13 @@ def wait_phase(source, name, phase, timeout_s=30):
         if time.monotonic() > deadline:
             raise LabError(f"{name}: not {phase} within {timeout_s} s; it was {seen}")
         time.sleep(0.002)
+
+
+def is_qemu(pid):
+    try:
+        return "qemu" in os.path.basename(os.readlink(f"/proc/{pid}/exe"))
+    except OSError:
+        return False
 
 
 class Hold:
@@ -79,7 +87,8 @@ class Hold:
     def _set_up(self):
         while self.open:
             pid = self.target.qemu_pid(self.guest.name)
-            if pid:
+            # Before it is QEMU it is a child of libvirtd's, whose daemon waits for it: nothing that hangs so.
+            if pid and is_qemu(pid):
                 return self._stop(pid)
             time.sleep(0.002)
         return None
