@@ -180,7 +180,7 @@ static int read_approval(struct finding *finding, struct error *error)
 {
 	struct reader reader = { .cluster = &finding->texts, .error = error };
 	const json_t *root;
-	int result = cli_read_json(finding->path, &finding->doc, error);
+	int result = file_read_json(finding->path, &finding->doc, error);
 
 	if (result)
 		return result;

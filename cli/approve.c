@@ -247,7 +247,7 @@ static int approve(struct approve_command *command, struct error *error)
 		          command->out);
 		return cli_fail(error);
 	}
-	if (read_cluster(command, error) || cli_read_json(command->path, &command->doc, error))
+	if (read_cluster(command, error) || file_read_json(command->path, &command->doc, error))
 		return cli_fail(error);
 	code = take_plan(command, error);
 	if (code == EXIT_YES)

@@ -194,17 +194,6 @@ bool cli_colour(void)
 	return isatty(STDOUT_FILENO) && !(no_color && *no_color) && !(term && !strcmp(term, "dumb"));
 }
 
-int cli_read_json(const char *path, struct json_doc **ret_doc, struct error *error)
-{
-	char *text;
-	size_t length;
-	int result = file_read(path, &text, &length, error);
-
-	if (result)
-		return result;
-	return json_doc_parse(ret_doc, strcmp(path, "-") ? path : "<stdin>", text, length, error);
-}
-
 void cli_print_warnings(const struct cluster *cluster)
 {
 	enum { SHOWN_MOST = 20 };
@@ -246,7 +235,7 @@ int cli_find_locked(const struct cluster *cluster, const char *path, const char 
 int cli_read_cluster(const char *path, enum profile profile, struct cluster *ret_cluster, struct error *error)
 {
 	struct json_doc *doc;
-	int result = cli_read_json(path, &doc, error);
+	int result = file_read_json(path, &doc, error);
 
 	if (result)
 		return result;
@@ -266,7 +255,7 @@ int cli_read_model(const struct cli_options *options, struct hypervisors *ret_hy
 	*ret_hypervisors = *hypervisors_shipped();
 	if (!options->model)
 		return 0;
-	result = cli_read_json(options->model, &doc, error);
+	result = file_read_json(options->model, &doc, error);
 	if (result)
 		return result;
 	result = model_file_read(doc, ret_hypervisors, error);

@@ -69,9 +69,6 @@ unsigned cli_word(const struct argp_state *state, const char *option, const char
 error_t cli_one_argument(int key, char *argument, struct argp_state *state, const char *what,
                          const char **ret_argument);
 
-/* Reads and parses a JSON file; messages call standard input "<stdin>". */
-int cli_read_json(const char *path, struct json_doc **ret_doc, struct error *error);
-
 /* Reads a cluster file and prints its warnings on standard error. */
 int cli_read_cluster(const char *path, enum profile profile, struct cluster *ret_cluster,
                      struct error *error);

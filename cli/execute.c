@@ -251,7 +251,7 @@ static int approvals_text(const struct execute_command *command, char **ret_text
 	for (uint32_t i = 0; i < command->approval_count && !result; i++) {
 		struct json_doc *doc;
 
-		result = cli_read_json(command->approvals[i], &doc, error);
+		result = file_read_json(command->approvals[i], &doc, error);
 		if (result)
 			break;
 		json_push(array, json_copy(json_doc_root(doc)));

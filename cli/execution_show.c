@@ -3,6 +3,7 @@
 #include "cli/execution.h"
 
 #include "system/files.h"
+#include "system/monotonic.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -123,14 +124,6 @@ static void write_state(struct execution_shown *shown, bool is_running)
 	json_free(state);
 }
 
-static int64_t clock_ms(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
-
 struct execution_shown execution_shown(struct execution *execution)
 {
 	return (struct execution_shown){ .execution = execution, .terminal = isatty(STDERR_FILENO) };
@@ -139,7 +132,7 @@ struct execution_shown execution_shown(struct execution *execution)
 void execution_show(struct execution_shown *shown, const struct event *event)
 {
 	time_t now_s = time(NULL);
-	int64_t now_ms = clock_ms();
+	int64_t now_ms = monotonic_ms();
 
 	if (event->kind != EVENT_PROGRESS || now_ms - shown->written_ms >= WRITE_EVERY_MS) {
 		write_state(shown, true);

@@ -2,6 +2,7 @@
 #include "cli/import.h"
 #include "real-driver/export.h"
 #include "real-driver/hosts.h"
+#include "system/files.h"
 
 #include <pthread.h>
 #include <stdio.h>
@@ -90,7 +91,7 @@ static int make_cluster(const struct import_options *options, const struct share
 	for (uint32_t i = 0; i < count; i++)
 		hosts[i] = shares[i].host;
 	if (options->groups)
-		result = cli_read_json(options->groups, &groups, error);
+		result = file_read_json(options->groups, &groups, error);
 	if (!result)
 		result = export_cluster(
 			hosts, count,

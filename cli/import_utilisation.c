@@ -43,7 +43,7 @@ int import_utilisation(const struct import_options *options, struct error *error
 	json_t *cluster;
 	size_t length;
 	char *text;
-	int result = cli_read_json(options->cluster, &doc, error);
+	int result = file_read_json(options->cluster, &doc, error);
 
 	if (result)
 		return result;

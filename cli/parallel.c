@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "cli/cli.h"
 
+#include "system/monotonic.h"
+
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -42,24 +44,16 @@ static void *worker_main(void *argument)
 	return NULL;
 }
 
-static double seconds_now(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
-}
-
 /* Draws the bar four times a second, from the second second on, until all is done. */
 static void *progress_main(void *argument)
 {
 	const struct worker *worker = argument;
 	struct crew *crew = worker->crew;
 	const struct timespec pause = { 0, 50 * 1000 * 1000 };
-	double start = seconds_now(), drawn = start + 0.75;
+	double start = monotonic_s(), drawn = start + 0.75;
 
 	for (uint32_t done = 0; done < crew->count; done = atomic_load(&crew->done)) {
-		double now = seconds_now(), left;
+		double now = monotonic_s(), left;
 		int bar;
 
 		nanosleep(&pause, NULL);

@@ -42,7 +42,7 @@ static int load_cluster(void *context, const char *path, enum profile profile,
 	if (first)
 		result = scenario_file_beside(file->path, path, joined, sizeof(joined), error);
 	if (first && !result)
-		result = cli_read_json(joined, &file->cluster_doc, error);
+		result = file_read_json(joined, &file->cluster_doc, error);
 	if (!result)
 		result = cluster_read_value(ret_cluster, file->cluster_doc, json_doc_root(file->cluster_doc),
 		                            profile, numbers, error);
@@ -203,7 +203,7 @@ static int place_cluster(json_t *whole, const char *path, struct error *error)
 		return 0;
 	result = scenario_file_beside(path, json_text(cluster), joined, sizeof(joined), error);
 	if (!result)
-		result = cli_read_json(joined, &doc, error);
+		result = file_read_json(joined, &doc, error);
 	if (result)
 		return result;
 	copy = json_copy(json_doc_root(doc));
@@ -419,7 +419,7 @@ int scenario_file_read(struct scenario_file *ret_file, const char *path, const c
 	int result;
 
 	*ret_file = (struct scenario_file){ 0 };
-	result = cli_read_json(path, &doc, error);
+	result = file_read_json(path, &doc, error);
 	return result ? result
 	              : scenario_file_take(ret_file, doc, path, locks, lock_count, profile, false, error);
 }

@@ -153,7 +153,7 @@ static bool is_done(const struct sweep_command *command, uint32_t unit)
 	bool done;
 
 	sweep_unit_path(work, command->out, unit, path, sizeof(path));
-	if (access(path, F_OK) || cli_read_json(path, &doc, &error))
+	if (access(path, F_OK) || file_read_json(path, &doc, &error))
 		return false;
 	done = !sweep_unit_read(&work->sweep, unit, doc, NULL, &error);
 	json_doc_free(doc);

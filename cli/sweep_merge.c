@@ -55,7 +55,7 @@ static int read_unit(const struct sweep_work *work, const char *folder, uint32_t
 	*ret_missing = access(path, F_OK) != 0;
 	if (*ret_missing)
 		return 0;
-	result = cli_read_json(path, &doc, error);
+	result = file_read_json(path, &doc, error);
 	if (result)
 		return result;
 	result = sweep_unit_read(&work->sweep, unit, doc, cells, error);

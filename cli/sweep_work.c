@@ -7,6 +7,7 @@
 #include "import/model_file.h"
 #include "planner/rolling.h"
 #include "sim/predict.h"
+#include "system/files.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -53,7 +54,7 @@ static int whole_scenario(const struct json_doc *doc, const char *path, json_t *
 	if (!result && json_type(scenario) == JSON_TEXT) {
 		result = scenario_file_beside(path, json_text(scenario), joined, sizeof(joined), error);
 		if (!result)
-			result = cli_read_json(joined, &other, error);
+			result = file_read_json(joined, &other, error);
 		if (!result) {
 			result = scenario_file_whole(json_doc_root(other), joined, locks, lock_count,
 			                             ret_whole, error);
@@ -87,7 +88,7 @@ static int put_options(json_t *whole, const struct cli_options *options, struct 
 		json_put(whole, "seed", json_number_new((double)options->seed));
 	if (!options->model)
 		return 0;
-	result = cli_read_json(options->model, &model, error);
+	result = file_read_json(options->model, &model, error);
 	if (!result) {
 		json_put(whole, "model", json_copy(json_doc_root(model)));
 		json_doc_free(model);
@@ -136,7 +137,7 @@ int sweep_work_read(struct sweep_work *ret_work, const char *path, const struct 
 	int result;
 
 	*work = (struct sweep_work){ 0 };
-	result = cli_read_json(path, &doc, error);
+	result = file_read_json(path, &doc, error);
 	if (result)
 		return result;
 	/* What is wrong with it is said of its own lines. */
@@ -166,7 +167,7 @@ int sweep_work_open(struct sweep_work *ret_work, const char *folder, struct erro
 	*ret_work = (struct sweep_work){ 0 };
 	if ((size_t)snprintf(path, sizeof(path), "%s/sweep.json", folder) >= sizeof(path))
 		return error_set(error, ERROR_IO, "%s: the path is too long", folder);
-	result = cli_read_json(path, &ret_work->doc, error);
+	result = file_read_json(path, &ret_work->doc, error);
 	if (!result)
 		result = take_whole(ret_work, error);
 	if (!result && !ret_work->sweep.program)

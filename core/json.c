@@ -683,3 +683,10 @@ bool json_member_bool(const json_t *object, const char *key)
 
 	return value && json_type(value) == JSON_BOOL && json_bool(value);
 }
+
+const char *json_member_text(const json_t *object, const char *key)
+{
+	const json_t *value = json_get(object, key);
+
+	return value && json_type(value) == JSON_TEXT ? json_text(value) : NULL;
+}

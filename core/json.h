@@ -59,9 +59,11 @@ const char *json_text(const json_t *value);                    /* must be JSON_T
 double json_number(const json_t *value);                       /* must be JSON_NUMBER */
 bool json_bool(const json_t *value);                           /* must be JSON_BOOL */
 
-/* A member of that type; 0 and false when it is absent or of another: for what we have written ourselves. */
+/* A member of that type; 0, false and NULL when it is absent or of another: for what we have written
+ * ourselves. */
 double json_member_number(const json_t *object, const char *key);
 bool json_member_bool(const json_t *object, const char *key);
+const char *json_member_text(const json_t *object, const char *key);
 
 /* Building values; what is added to a container belongs to it. Keys and texts are copied. */
 json_t *json_object_new(void);

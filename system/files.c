@@ -61,6 +61,17 @@ int file_read(const char *path, char **ret_text, size_t *ret_length, struct erro
 	return result;
 }
 
+int file_read_json(const char *path, struct json_doc **ret_doc, struct error *error)
+{
+	char *text;
+	size_t length;
+	int result = file_read(path, &text, &length, error);
+
+	if (result)
+		return result;
+	return json_doc_parse(ret_doc, strcmp(path, "-") ? path : "<stdin>", text, length, error);
+}
+
 int file_put(int file, const char *bytes, size_t length)
 {
 	while (length > 0) {

@@ -3,13 +3,16 @@
 #ifndef SYSTEM_FILES_H
 #define SYSTEM_FILES_H
 
-#include "core/error.h"
+#include "core/json.h"
 
 #include <stdbool.h>
 #include <stddef.h>
 
 /* A whole file, "-" for standard input; *ret_text is the caller's to free, with a NUL behind. */
 int file_read(const char *path, char **ret_text, size_t *ret_length, struct error *error);
+
+/* Reads and parses a JSON file; messages call standard input "<stdin>". */
+int file_read_json(const char *path, struct json_doc **ret_doc, struct error *error);
 
 /*
  * Writes a whole file or nothing: to a temporary file beside it, fsync, rename. Refuses to overwrite without

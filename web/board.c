@@ -5,6 +5,7 @@
 #include "core/arena.h"
 #include "planner/lockability.h"
 #include "planner/planned.h"
+#include "system/monotonic.h"
 #include "web/child.h"
 
 #include <errno.h>
@@ -67,14 +68,6 @@ struct board {
 	int64_t told_ms, again_ms;
 };
 
-static int64_t clock_ms(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
-
 static void wake(struct board *board)
 {
 	uint64_t one = 1;
@@ -96,13 +89,6 @@ static uint8_t word_index(const json_t *object, const char *name, const char *co
 	return words[index] ? index : (uint8_t)(index - 1);
 }
 
-static const char *text_of(const json_t *object, const char *name)
-{
-	const json_t *value = object ? json_get(object, name) : NULL;
-
-	return value && json_type(value) == JSON_TEXT ? json_text(value) : NULL;
-}
-
 static double median(const json_t *predicted, const char *name)
 {
 	const json_t *values = json_get(predicted, name);
@@ -110,19 +96,24 @@ static double median(const json_t *predicted, const char *name)
 	return values ? json_member_number(values, "p50") : 0;
 }
 
+static const char *explained(const json_t *certificate)
+{
+	return json_member_text(json_get(certificate, "explanation"), "text");
+}
+
 /* What is in the way, the platform's lock first. NULL: nothing. */
 static char *why_of(const struct board_row *row, const json_t *stock, const json_t *planned)
 {
 	const json_t *blocking = json_get(stock, "blocking"), *certificate = json_get(planned, "certificate");
 	const json_t *first = blocking && json_type(blocking) == JSON_ARRAY ? json_first(blocking) : NULL;
-	const char *why = text_of(planned, "why");
+	const char *why = json_member_text(planned, "why");
 
 	if (!why && certificate)
-		why = text_of(json_get(certificate, "explanation"), "text");
+		why = explained(certificate);
 	if (!why && row->stock != STOCK_ALWAYS)
-		why = text_of(first, "why");
+		why = json_member_text(first, "why");
 	if (!why && row->stock != STOCK_ALWAYS)
-		why = text_of(stock, "message");
+		why = json_member_text(stock, "message");
 	return why ? strdup(why) : NULL;
 }
 
@@ -130,9 +121,7 @@ static void take_row(struct board_row *row, const json_t *host)
 {
 	const json_t *stock = json_get(host, "stock"), *planned = json_get(host, "planned");
 	const json_t *predicted = json_get(host, "predicted");
-	size_t length;
 
-	free(row->text);
 	free(row->why);
 	*row = (struct board_row){ .known = true };
 	row->stock = word_index(stock, "verdict", board_stock_words);
@@ -144,24 +133,6 @@ static void take_row(struct board_row *row, const json_t *host)
 		row->duration_s = median(predicted, "duration_s");
 		row->downtime_ms = median(predicted, "worst_downtime_ms");
 	}
-	row->text = json_print(host, false, &length);
-}
-
-/* The same without what only the full answer has. */
-static json_t *brief_of(const json_t *host)
-{
-	json_t *brief = json_copy(host), *planned = json_child(brief, json_get(brief, "planned"));
-	const json_t *certificate = json_get(planned, "certificate");
-	const char *why = certificate ? text_of(json_get(certificate, "explanation"), "text") : NULL;
-
-	if (why) {
-		json_t *text = json_text_new(why);
-
-		json_remove(planned, "certificate");
-		json_put(planned, "why", text);
-	}
-	json_remove(planned, "plan");
-	return brief;
 }
 
 static void resume_waiting(struct board *board, uint32_t host)
@@ -177,12 +148,10 @@ static void resume_waiting(struct board *board, uint32_t host)
 /* Under the lock. */
 static void take_host(struct board *board, uint32_t index, const json_t *host, char *line)
 {
-	json_t *brief = board->asked[index] == ASKED_FULL ? brief_of(host) : NULL;
 	struct board_row *row = &board->rows[index];
 
 	board->known += !row->known || row->old;
-	take_row(row, brief ? brief : host);
-	json_free(brief);
+	take_row(row, host);
 	if (board->asked[index] == ASKED_FULL) {
 		free(board->full[index]);
 		board->full[index] = strdup(line);
@@ -204,8 +173,8 @@ static void take_line(struct board *board, char *line, size_t length)
 		return;
 	hosts = json_get(json_doc_root(doc), "hosts");
 	host = hosts && json_type(hosts) == JSON_ARRAY ? json_first(hosts) : NULL;
-	if (host && text_of(host, "host"))
-		index = cluster_host(board->cluster, text_of(host, "host"));
+	if (host && json_member_text(host, "host"))
+		index = cluster_host(board->cluster, json_member_text(host, "host"));
 	pthread_mutex_lock(&board->lock);
 	if (index != NONE && board->asked[index] != ASKED_NOT)
 		take_host(board, index, host, line);
@@ -404,9 +373,9 @@ static void tell(struct board *board, bool at_once)
 	struct board_progress progress;
 	json_t *value;
 
-	if (!at_once && clock_ms() - board->told_ms < TELL_EVERY_MS)
+	if (!at_once && monotonic_ms() - board->told_ms < TELL_EVERY_MS)
 		return;
-	board->told_ms = clock_ms();
+	board->told_ms = monotonic_ms();
 	progress = board_progress(board);
 	value = json_object_new();
 	json_add_text(value, "id", board->id);
@@ -421,10 +390,10 @@ static void live(struct board *board)
 	struct error error;
 	bool busy;
 
-	if (board->child <= 0 && clock_ms() >= board->again_ms) {
+	if (board->child <= 0 && monotonic_ms() >= board->again_ms) {
 		if (start(board, &error)) {
 			set_wrong(board, error.text);
-			board->again_ms = clock_ms() + AGAIN_MS;
+			board->again_ms = monotonic_ms() + AGAIN_MS;
 		}
 	}
 	busy = ask(board);
@@ -441,7 +410,7 @@ static void live(struct board *board)
 	if (files[1].revents && !take(board)) {
 		stop(board);
 		set_wrong(board, "lockkeeper check has ended by itself");
-		board->again_ms = clock_ms() + AGAIN_MS;
+		board->again_ms = monotonic_ms() + AGAIN_MS;
 		tell(board, true);
 	} else if (files[1].revents) {
 		set_wrong(board, "");
@@ -512,7 +481,6 @@ void board_close(struct board *board)
 	if (!board)
 		return;
 	for (uint32_t i = 0; i < board->host_count; i++) {
-		free(board->rows[i].text);
 		free(board->rows[i].why);
 		free(board->full[i]);
 	}

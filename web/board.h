@@ -20,7 +20,6 @@ struct board_row {
 	uint32_t moves;  /* of the plan */
 	bool predicted;
 	double duration_s, downtime_ms; /* medians */
-	char *text;                     /* the host of lockkeeper.check/1, as text */
 	char *why;                      /* why not, in words; NULL: it can be locked */
 };
 

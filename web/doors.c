@@ -2,6 +2,7 @@
 #include "web/doors.h"
 
 #include "core/arena.h"
+#include "system/monotonic.h"
 
 #include <math.h>
 #include <microhttpd.h>
@@ -26,18 +27,10 @@ struct doors {
 	uint64_t cut_off;
 };
 
-static double now_s(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (double)now.tv_sec + (double)now.tv_nsec * 1e-9;
-}
-
 /* Shut down, not closed: libmicrohttpd finds it so, and closes it. */
 static void close_late(struct doors *doors)
 {
-	double at_s = now_s();
+	double at_s = monotonic_s();
 
 	for (struct door *door = doors->first; door; door = door->next) {
 		if (door->until_s > at_s)
@@ -107,7 +100,7 @@ void *doors_opened(struct doors *doors, struct MHD_Connection *connection, doubl
 	                                                               MHD_CONNECTION_INFO_CONNECTION_FD);
 	struct door *door = MEMORY_ARRAY(struct door, 1);
 
-	*door = (struct door){ .socket = info ? info->connect_fd : -1, .until_s = now_s() + head_s };
+	*door = (struct door){ .socket = info ? info->connect_fd : -1, .until_s = monotonic_s() + head_s };
 	pthread_mutex_lock(&doors->lock);
 	door->next = doors->first;
 	if (door->next)
@@ -151,17 +144,17 @@ static void set(struct doors *doors, struct MHD_Connection *connection, double u
 
 void doors_head(struct doors *doors, struct MHD_Connection *connection, double body_s)
 {
-	set(doors, connection, now_s() + body_s);
+	set(doors, connection, monotonic_s() + body_s);
 }
 
 void doors_answering(struct doors *doors, struct MHD_Connection *connection, bool stream, double answer_s)
 {
-	set(doors, connection, stream ? INFINITY : now_s() + answer_s);
+	set(doors, connection, stream ? INFINITY : monotonic_s() + answer_s);
 }
 
 void doors_idle(struct doors *doors, struct MHD_Connection *connection, double idle_s)
 {
-	set(doors, connection, now_s() + idle_s);
+	set(doors, connection, monotonic_s() + idle_s);
 }
 
 uint32_t doors_count(struct doors *doors)

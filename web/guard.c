@@ -3,6 +3,7 @@
 
 #include "core/arena.h"
 #include "system/files.h"
+#include "system/monotonic.h"
 
 #include <arpa/inet.h>
 #include <ctype.h>
@@ -146,14 +147,6 @@ static bool same_address(const struct in6_addr *a, const struct in6_addr *b)
 
 /* ------------------------------------------------------------------ how often */
 
-static double now_s(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (double)now.tv_sec + (double)now.tv_nsec * 1e-9;
-}
-
 static double refill(double left, double rate, double seconds)
 {
 	double most = rate * BURST_S, now = left + rate * seconds;
@@ -166,7 +159,7 @@ static bool is_too_often(struct guard *guard, const struct in6_addr *address, bo
 {
 	uint32_t hash = 2166136261u;
 	struct peer *peer;
-	double at_s = now_s();
+	double at_s = monotonic_s();
 	bool result;
 
 	for (size_t i = 0; i < sizeof(*address); i++)

@@ -353,6 +353,12 @@ static void answer_run(const struct run *run, unsigned status, struct http_reply
 	reply_json(reply, status, run_json(run));
 }
 
+static void reply_busy(struct http_reply *reply, const struct run *other)
+{
+	reply_error(reply, HTTP_CONFLICT, "%s %s is under way: wait for it, or cancel it",
+	            run_kind_words[other->kind], other->id);
+}
+
 static struct run *create(struct runs *runs, const struct run_wish *wish, struct error *error)
 {
 	struct run *run = MEMORY_ARRAY(struct run, 1);
@@ -403,8 +409,7 @@ void runs_begin(struct runs *runs, const struct run_wish *wish, struct http_repl
 	other = in_the_way(runs, wish);
 	run = other ? NULL : create(runs, wish, &error);
 	if (other) {
-		reply_error(ret_reply, HTTP_CONFLICT, "%s %s is under way: wait for it, or cancel it",
-		            run_kind_words[other->kind], other->id);
+		reply_busy(ret_reply, other);
 	} else if (!run) {
 		reply_error(ret_reply, HTTP_WRONG, "%s", error.text);
 	} else {
@@ -466,8 +471,7 @@ void runs_approve(struct runs *runs, const char *id, const char *user, const jso
 	run = take(runs, id, 1u << RUN_PLANNED, "approved", ret_reply);
 	other = going(runs);
 	if (run && other) {
-		reply_error(ret_reply, HTTP_CONFLICT, "%s %s is under way: wait for it, or cancel it",
-		            run_kind_words[other->kind], other->id);
+		reply_busy(ret_reply, other);
 	} else if (run && run->revision != runs->site->revision) {
 		run_set(run, RUN_STALE, "the cluster has changed since it was planned: plan it again");
 		reply_error(ret_reply, HTTP_CONFLICT, "%s", run->why);
@@ -582,8 +586,7 @@ void runs_resume(struct runs *runs, const char *id, const char *user, struct htt
 	run = take(runs, id, resumable, "resumed", ret_reply);
 	other = going(runs);
 	if (run && other) {
-		reply_error(ret_reply, HTTP_CONFLICT, "%s %s is under way: wait for it, or cancel it",
-		            run_kind_words[other->kind], other->id);
+		reply_busy(ret_reply, other);
 	} else if (run) {
 		run->cancelled = false;
 		run->seen_ns = 0;

@@ -18,11 +18,6 @@ void run_path(const struct run *run, const char *name, char ret_path[PATH_MAX])
 	snprintf(ret_path, PATH_MAX, "%s/%s/%s", run->runs->folder, run->id, name);
 }
 
-static void add_name(json_t *value, const char *key, const char *name)
-{
-	json_add_text(value, key, name);
-}
-
 json_t *run_json(const struct run *run)
 {
 	const struct cluster *cluster = &run->runs->site->cluster;
@@ -33,9 +28,9 @@ json_t *run_json(const struct run *run)
 	json_add_text(value, "kind", run_kind_words[run->kind]);
 	json_add_text(value, "state", run_state_words[run->state]);
 	json_add_text(value, "why", run->why[0] ? run->why : NULL);
-	add_name(value, "host", run->host == NONE ? NULL : cluster->hosts[run->host].name);
-	add_name(value, "vm", run->vm == NONE ? NULL : cluster->vms[run->vm].name);
-	add_name(value, "to", run->to == NONE ? NULL : cluster->hosts[run->to].name);
+	json_add_text(value, "host", run->host == NONE ? NULL : cluster->hosts[run->host].name);
+	json_add_text(value, "vm", run->vm == NONE ? NULL : cluster->vms[run->vm].name);
+	json_add_text(value, "to", run->to == NONE ? NULL : cluster->hosts[run->to].name);
 	json_add_text(value, "user", run->user);
 	json_add_text(value, "approved_by", run->approved_by[0] ? run->approved_by : NULL);
 	json_add_number(value, "approvals", run->approvals);
@@ -64,32 +59,22 @@ void run_save(struct run *run)
 	free(text);
 }
 
-static struct json_doc *document_at(const char *path)
-{
-	struct json_doc *doc;
-	struct error error;
-	size_t length;
-	char *text;
-
-	if (access(path, F_OK) || file_read(path, &text, &length, &error) ||
-	    json_doc_parse(&doc, path, text, length, &error))
-		return NULL;
-	return doc;
-}
-
 struct json_doc *run_document(const struct run *run, const char *name)
 {
 	char path[PATH_MAX];
+	struct json_doc *doc;
+	struct error error;
 
 	run_path(run, name, path);
-	return document_at(path);
+	return access(path, F_OK) || file_read_json(path, &doc, &error) ? NULL : doc;
 }
 
+/* Empty where there is none. */
 static const char *text_of(const json_t *object, const char *name)
 {
-	const json_t *value = json_get(object, name);
+	const char *text = json_member_text(object, name);
 
-	return value && json_type(value) == JSON_TEXT ? json_text(value) : "";
+	return text ? text : "";
 }
 
 static uint8_t word_of(const json_t *object, const char *name, const char *const *words, uint8_t otherwise)

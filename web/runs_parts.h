@@ -92,9 +92,8 @@ void work_force_lock(struct run *run);
 /* What the execution tells, when that is new. */
 void run_look(struct run *run);
 
-/* One run in short, in full. Under the lock. */
+/* One run in short. Under the lock. */
 json_t *run_json(const struct run *run);
-json_t *run_json_full(const struct run *run);
 
 void run_free(struct run *run);
 

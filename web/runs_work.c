@@ -4,6 +4,7 @@
 
 #include "core/arena.h"
 #include "system/files.h"
+#include "system/monotonic.h"
 #include "web/child.h"
 
 #include <signal.h>
@@ -325,19 +326,12 @@ void work_approve(struct run *run)
 
 /* ------------------------------------------------------------------ what the execution tells */
 
-static int64_t clock_ms(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
-
+/* Empty where there is none. */
 static const char *text_of(const json_t *object, const char *name)
 {
-	const json_t *value = object ? json_get(object, name) : NULL;
+	const char *text = json_member_text(object, name);
 
-	return value && json_type(value) == JSON_TEXT ? json_text(value) : "";
+	return text ? text : "";
 }
 
 static void set_going(struct run *run, struct run_move *move, bool going)
@@ -467,8 +461,8 @@ void run_look(struct run *run)
 	run->seen_bytes = status.st_size;
 	changed = json_array_new();
 	take_execution(run, json_doc_root(doc), changed);
-	if (clock_ms() - run->applied_ms >= APPLY_EVERY_MS) {
-		run->applied_ms = clock_ms();
+	if (monotonic_ms() - run->applied_ms >= APPLY_EVERY_MS) {
+		run->applied_ms = monotonic_ms();
 		changes = changes_of(run, &change_count);
 	}
 	if (run->state == RUN_GOING)

@@ -53,20 +53,11 @@ static void order_all(struct site *site)
 
 /* ------------------------------------------------------------------ what is kept */
 
-static int read_json(const char *path, struct json_doc **ret_doc, struct error *error)
-{
-	size_t length;
-	char *text;
-	int result = file_read(path, &text, &length, error);
-
-	return result ? result : json_doc_parse(ret_doc, path, text, length, error);
-}
-
 static int read_cluster(const char *path, enum profile profile, struct cluster *ret_cluster,
                         struct error *error)
 {
 	struct json_doc *doc;
-	int result = read_json(path, &doc, error);
+	int result = file_read_json(path, &doc, error);
 
 	if (result)
 		return result;
@@ -83,18 +74,17 @@ static void site_file(const struct site *site, const char *name, char ret_path[P
 /* The digest of the file that the folder began with; empty: it has begun with none. */
 static void read_base(struct site *site, char ret_digest[65])
 {
-	const json_t *base;
+	const char *base;
 	struct json_doc *doc;
 	struct error error;
 	char path[PATH_MAX];
 
 	ret_digest[0] = '\0';
 	site_file(site, "site.json", path);
-	if (access(path, F_OK) || read_json(path, &doc, &error))
+	if (access(path, F_OK) || file_read_json(path, &doc, &error))
 		return;
-	base = json_get(json_doc_root(doc), "base_digest");
-	if (base && json_type(base) == JSON_TEXT)
-		snprintf(ret_digest, 65, "%s", json_text(base));
+	base = json_member_text(json_doc_root(doc), "base_digest");
+	snprintf(ret_digest, 65, "%s", base ? base : "");
 	site->revision = (uint64_t)json_member_number(json_doc_root(doc), "revision");
 	json_doc_free(doc);
 }
@@ -217,7 +207,7 @@ static int write_site(struct site *site, struct error *error)
 	char base[65], *text;
 	uint64_t revision = site->revision;
 	size_t length;
-	int result = read_json(site->path, &doc, error);
+	int result = file_read_json(site->path, &doc, error);
 
 	if (result)
 		return result;
@@ -245,7 +235,7 @@ static int begin(struct site *site, const char *file, const char *digest, struct
 	struct json_doc *doc;
 	char *text;
 	size_t length;
-	int result = read_json(file, &doc, error);
+	int result = file_read_json(file, &doc, error);
 
 	if (result)
 		return result;

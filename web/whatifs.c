@@ -117,12 +117,8 @@ static int edited(const struct whatifs *whatifs, const json_t *edits, json_t **r
 {
 	struct json_doc *doc;
 	json_t *root;
-	size_t length;
-	char *text;
-	int result = file_read(whatifs->site->path, &text, &length, error);
+	int result = file_read_json(whatifs->site->path, &doc, error);
 
-	if (!result)
-		result = json_doc_parse(&doc, "cluster", text, length, error);
 	if (result)
 		return result;
 	root = json_object_new();
@@ -291,13 +287,10 @@ void whatifs_scenario(struct whatifs *whatifs, const struct http_request *reques
 	json_t *value, *actions, *action;
 	struct json_doc *doc;
 	struct error error;
-	size_t length;
-	char *text;
 
 	if (!whatif)
 		return;
-	if (file_read(whatif->site.path, &text, &length, &error) ||
-	    json_doc_parse(&doc, "cluster", text, length, &error)) {
+	if (file_read_json(whatif->site.path, &doc, &error)) {
 		reply_error(ret_reply, HTTP_WRONG, "%s", error.text);
 		let_go(whatifs, whatif);
 		return;
