@@ -19,7 +19,8 @@ enum {
 	KEY_JOURNAL,
 	KEY_DRY_RUN,
 	KEY_SIMULATE,
-	KEY_PACE
+	KEY_PACE,
+	KEY_WATCH
 };
 
 struct execute_command {
@@ -44,6 +45,8 @@ static const struct argp_option options[] = {
 	{ "simulate", KEY_SIMULATE, NULL, 0, "in virtual time, by the same core; touches no host", 1 },
 	{ "pace", KEY_PACE, "N", 0,
 	  "with --simulate: N seconds of it a second, so that it can be watched and stopped", 1 },
+	{ "watch", KEY_WATCH, "FILE", 0,
+	  "write how it stands there while it goes on, as `status --output json` prints it", 1 },
 	{ 0 },
 };
 
@@ -99,6 +102,9 @@ static error_t parse(int key, char *argument, struct argp_state *state)
 		return 0;
 	case KEY_PACE:
 		command->execution.options.pace = cli_number(state, "--pace", argument, 0.001, 1e6);
+		return 0;
+	case KEY_WATCH:
+		command->execution.options.watch = argument;
 		return 0;
 	case ARGP_KEY_END:
 		check_complete(state, command);

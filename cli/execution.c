@@ -21,7 +21,6 @@ enum {
 	KEY_STRANGERS,
 	KEY_URI,
 	KEY_SHARED,
-	KEY_WATCH,
 };
 
 enum { TRIES_DEFAULT = 3, TRIES_MOST = 100, PARALLEL_MOST = 1000, PATIENCE_DEFAULT_S = 90 };
@@ -45,8 +44,6 @@ static const struct argp_option options[] = {
 	  "all hosts share the disks below this folder (may be given more than once)", 2 },
 	{ "strangers", KEY_STRANGERS, NULL, 0,
 	  "the hosts may run domains that the cluster file does not know", 2 },
-	{ "watch", KEY_WATCH, "FILE", 0,
-	  "write how it stands there while it goes on, as `status --output json` prints it", 2 },
 	{ 0 },
 };
 
@@ -83,9 +80,6 @@ static error_t parse_options(int key, char *argument, struct argp_state *state)
 		return 0;
 	case KEY_SHARED:
 		append(&of->shared, &of->shared_count, argument);
-		return 0;
-	case KEY_WATCH:
-		of->watch = argument;
 		return 0;
 	default:
 		return ARGP_ERR_UNKNOWN;

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "cli/cli.h"
+#include "cli/execution.h"
 #include "web/web.h"
 
 #include <limits.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -30,9 +32,15 @@ enum {
 struct serve_command {
 	struct cli_options common;
 	struct web_options web;
+	struct execution_options execution;
 	const char **names;
 	uint32_t name_count;
+	char **words; /* of the execution's options */
+	uint32_t word_count;
 };
+
+/* More of --shared and --migration-uri than these are no command line. */
+enum { WORDS_MOST = 64 };
 
 static const struct argp_option options[] = {
 	{ "listen", KEY_LISTEN, "ADDRESS:PORT", 0, "where (= 127.0.0.1:8080); port 0: any that is free", 1 },
@@ -80,6 +88,7 @@ static error_t parse(int key, char *argument, struct argp_state *state)
 	switch (key) {
 	case ARGP_KEY_INIT:
 		state->child_inputs[0] = state->child_inputs[1] = &command->common;
+		state->child_inputs[2] = &command->execution;
 		return 0;
 	case KEY_LISTEN:
 		web->address = argument;
@@ -137,25 +146,70 @@ static error_t parse(int key, char *argument, struct argp_state *state)
 	}
 }
 
-static const struct argp argp = {
-	options,
-	parse,
-	"CLUSTER",
+static const char documentation[] =
 	"The operator's pages: instances and their live migration, the lock board, plans and what-ifs.\v"
 	"Serves until it is interrupted. Anybody who reaches it may look; to change something, a token is "
 	"needed. What is carried out is a process of its own, which goes on when the server ends and is "
 	"found again by the next one. CLUSTER is not changed: the state folder has what has become of it, "
 	"for as long as CLUSTER stays the same.\n\n"
 	"Example:\n"
-	"  lockkeeper serve scenarios/clusters/lab.json --pace 10",
-	cli_predict_children,
-	NULL,
-	NULL,
-};
+	"  lockkeeper serve scenarios/clusters/lab.json --pace 10";
+
+static void add_word(struct serve_command *command, const char *format, ...)
+	__attribute__((format(printf, 2, 3)));
+
+static void add_word(struct serve_command *command, const char *format, ...)
+{
+	char text[PATH_MAX + 64];
+	va_list arguments;
+
+	va_start(arguments, format);
+	vsnprintf(text, sizeof(text), format, arguments);
+	va_end(arguments);
+	if (command->word_count < WORDS_MOST)
+		command->words[command->word_count++] = strdup(text);
+}
+
+/* As execute is to be given them. */
+static void keep_execution(struct serve_command *command)
+{
+	const struct execution_options *of = &command->execution;
+
+	command->words = MEMORY_ARRAY(char *, WORDS_MOST);
+	if (of->parallel_most > 0)
+		add_word(command, "--parallel=%u", of->parallel_most);
+	add_word(command, "--tries=%u", of->tries);
+	add_word(command, "--patience=%g", of->patience_s);
+	if (of->tls)
+		add_word(command, "--data-tls");
+	if (of->strangers)
+		add_word(command, "--strangers");
+	for (uint32_t i = 0; i < of->uri_count; i++)
+		add_word(command, "--migration-uri=%s", of->uris[i]);
+	for (uint32_t i = 0; i < of->shared_count; i++)
+		add_word(command, "--shared=%s", of->shared[i]);
+}
+
+static void forget(struct serve_command *command)
+{
+	for (uint32_t i = 0; i < command->word_count; i++)
+		free(command->words[i]);
+	free(command->words);
+	free(command->names);
+	free(command->execution.uris);
+	free(command->execution.shared);
+}
 
 int command_serve(int argc, char **argv)
 {
+	const struct argp_child children[] = { cli_predict_children[0],
+		                               cli_predict_children[1],
+		                               { &execution_argp, 0,
+		                                 "With --connect, how plans are carried out:", 4 },
+		                               { 0 } };
+	const struct argp argp = { options, parse, "CLUSTER", documentation, children, NULL, NULL };
 	struct serve_command command = { .common = cli_options_default(),
+		                         .execution = execution_options_default(),
 		                         .web = { .address = "127.0.0.1:8080",
 		                                  .approvals = 1,
 		                                  .pace = 1,
@@ -182,12 +236,15 @@ int command_serve(int argc, char **argv)
 	web->model = command.common.model;
 	web->start_hour = command.common.start_hour;
 	web->threads = command.common.threads;
+	keep_execution(&command);
+	web->execute_words = (const char *const *)command.words;
+	web->execute_word_count = command.word_count;
 	if (!strcmp(web->cluster, "-"))
 		result = error_set(&error, ERROR_INPUT, "-: expected a file: the server reads it again");
 	if (!result)
 		result = cli_read_model(&command.common, &web->hypervisors, &error);
 	if (!result)
 		result = web_serve(web, &error);
-	free(command.names);
+	forget(&command);
 	return result ? cli_fail(&error) : EXIT_YES;
 }

@@ -26,7 +26,8 @@ _lockkeeper_options()
 	serve)
 		echo "--listen --state --connect --read-only --pace --limit --window --token-file" \
 			"--host-name --proxy --proxy-header --certificate --certificate-key --key" \
-			"--signers --approvals --model --start-hour $common"
+			"--signers --approvals --parallel --tries --patience --data-tls --migration-uri" \
+			"--shared --strangers --model --start-hour $common"
 		;;
 	simulate)
 		echo "--lock --runs --sampling --until --model --start-hour --plots --trace $common"

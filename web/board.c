@@ -117,12 +117,25 @@ static char *why_of(const struct board_row *row, const json_t *stock, const json
 	return why ? strdup(why) : NULL;
 }
 
-static void take_row(struct board_row *row, const json_t *host)
+/* The first of the changes that a certificate's explanation has. */
+static char *help_of(const json_t *planned)
+{
+	const json_t *certificate = json_get(planned, "certificate");
+	const json_t *explanation = certificate ? json_get(certificate, "explanation") : NULL;
+	const json_t *changes = explanation ? json_get(explanation, "changes") : NULL;
+	const json_t *first = changes && json_type(changes) == JSON_ARRAY ? json_first(changes) : NULL;
+
+	return first && json_type(first) == JSON_TEXT ? strdup(json_text(first)) : NULL;
+}
+
+/* full: the answer has the certificate. */
+static void take_row(struct board_row *row, const json_t *host, bool full)
 {
 	const json_t *stock = json_get(host, "stock"), *planned = json_get(host, "planned");
 	const json_t *predicted = json_get(host, "predicted");
 
 	free(row->why);
+	free(row->help);
 	*row = (struct board_row){ .known = true };
 	row->stock = word_index(stock, "verdict", board_stock_words);
 	row->planned = word_index(planned, "verdict", board_planned_words);
@@ -133,6 +146,8 @@ static void take_row(struct board_row *row, const json_t *host)
 		row->duration_s = median(predicted, "duration_s");
 		row->downtime_ms = median(predicted, "worst_downtime_ms");
 	}
+	row->helped = full;
+	row->help = full ? help_of(planned) : NULL;
 }
 
 static void resume_waiting(struct board *board, uint32_t host)
@@ -151,7 +166,7 @@ static void take_host(struct board *board, uint32_t index, const json_t *host, c
 	struct board_row *row = &board->rows[index];
 
 	board->known += !row->known || row->old;
-	take_row(row, host);
+	take_row(row, host, board->asked[index] == ASKED_FULL);
 	if (board->asked[index] == ASKED_FULL) {
 		free(board->full[index]);
 		board->full[index] = strdup(line);
@@ -189,6 +204,15 @@ static bool needs(const struct board *board, uint32_t host)
 	return board->asked[host] == ASKED_NOT && (!board->rows[host].known || board->rows[host].old);
 }
 
+/* Whether what would help is still to be looked for: that takes longer, and is done for those in sight. */
+static bool needs_help(const struct board *board, uint32_t host)
+{
+	const struct board_row *row = &board->rows[host];
+
+	return board->asked[host] == ASKED_NOT && row->known && !row->old && !row->helped &&
+	       row->planned == PLANNED_NOT_LOCKABLE;
+}
+
 /* The next host to be asked for; NONE: none. *ret_full: in full. Under the lock. */
 static uint32_t next_host(struct board *board, bool *ret_full)
 {
@@ -201,9 +225,11 @@ static uint32_t next_host(struct board *board, bool *ret_full)
 	while (board->wanted_count > 0) {
 		uint32_t host = board->wanted[--board->wanted_count];
 
-		if (needs(board, host))
+		*ret_full = needs_help(board, host);
+		if (needs(board, host) || *ret_full)
 			return host;
 	}
+	*ret_full = false;
 	for (; board->next < board->host_count; board->next++) {
 		if (needs(board, board->next))
 			return board->next++;
@@ -482,6 +508,7 @@ void board_close(struct board *board)
 		return;
 	for (uint32_t i = 0; i < board->host_count; i++) {
 		free(board->rows[i].why);
+		free(board->rows[i].help);
 		free(board->full[i]);
 	}
 	free(board->rows);
@@ -509,7 +536,7 @@ void board_want(struct board *board, const uint32_t *hosts, uint32_t count)
 	pthread_mutex_lock(&board->lock);
 	/* The last one is taken first. */
 	for (uint32_t i = count; i-- > 0;) {
-		if (!needs(board, hosts[i]))
+		if (!needs(board, hosts[i]) && !needs_help(board, hosts[i]))
 			continue;
 		if (board->wanted_count == board->host_count)
 			board->wanted_count = 0; /* whoever still looks will ask again */

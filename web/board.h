@@ -21,6 +21,8 @@ struct board_row {
 	bool predicted;
 	double duration_s, downtime_ms; /* medians */
 	char *why;                      /* why not, in words; NULL: it can be locked */
+	bool helped;                    /* what would help was looked for … */
+	char *help;                     /* … the smallest change; NULL: none is known */
 };
 
 extern const char *const board_stock_words[], *const board_planned_words[];
@@ -39,7 +41,7 @@ void board_close(struct board *board);
 /* The cluster's file is another. */
 void board_renew(struct board *board);
 
-/* Somebody looks at these hosts: they come first. */
+/* Somebody looks at these hosts: they come first; for those that cannot be emptied, also what would help. */
 void board_want(struct board *board, const uint32_t *hosts, uint32_t count);
 
 /* Rows are looked at between these two. */

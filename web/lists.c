@@ -320,6 +320,7 @@ static json_t *verdict_json(const struct board_row *row)
 		json_add_null(value, "downtime_ms");
 	}
 	json_add_text(value, "why", row->why);
+	json_add_text(value, "help", row->help);
 	json_add_bool(value, "old", row->old);
 	return value;
 }

@@ -737,6 +737,16 @@ void runs_of_host(struct runs *runs, uint32_t host, char ret_id[32], uint8_t *re
 	pthread_mutex_unlock(&runs->lock);
 }
 
+bool runs_are_going(struct runs *runs)
+{
+	bool any;
+
+	pthread_mutex_lock(&runs->lock);
+	any = going(runs) != NULL;
+	pthread_mutex_unlock(&runs->lock);
+	return any;
+}
+
 void runs_count(struct runs *runs, uint64_t ret_counts[RUN_STATES])
 {
 	memset(ret_counts, 0, sizeof(uint64_t) * RUN_STATES);

@@ -81,6 +81,9 @@ bool runs_is_moving(struct runs *runs, uint32_t vm);
 /* The run that is under way on a host (to be locked); empty: none. */
 void runs_of_host(struct runs *runs, uint32_t host, char ret_id[32], uint8_t *ret_state);
 
+/* Whether one carries something out. */
+bool runs_are_going(struct runs *runs);
+
 /* For /metrics: how many there are in each state. */
 void runs_count(struct runs *runs, uint64_t ret_counts[RUN_STATES]);
 

@@ -19,7 +19,7 @@
 /* Exit codes of lockkeeper's commands (docs/cli.md). */
 enum { CODE_YES = 0, CODE_NO = 2, CODE_STALE = 3, CODE_UNDECIDED = 6 };
 
-enum { ARGUMENTS_MOST = 40, LOOK_EVERY_MS = 200, APPLY_EVERY_MS = 2000 };
+enum { ARGUMENTS_MOST = 120, LOOK_EVERY_MS = 200, APPLY_EVERY_MS = 2000 };
 
 #define APPROVAL_LASTS "1h"
 
@@ -588,6 +588,8 @@ void work_execute(struct run *run)
 	add(&line, "--watch");
 	add_file(&line, run, "watch.json");
 	add_made(&line, "--seed=%llu", (unsigned long long)runs->options->seed);
+	for (uint32_t i = 0; i < runs->options->execute_word_count; i++)
+		add(&line, runs->options->execute_words[i]);
 	if (!runs->options->live) {
 		add(&line, "--simulate");
 		add_made(&line, "--pace=%g", runs->options->pace);

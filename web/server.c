@@ -8,6 +8,7 @@
 #include "web/assets.h"
 #include "web/foresight.h"
 #include "web/lists.h"
+#include "web/live.h"
 #include "web/whatifs.h"
 
 #include <errno.h>
@@ -31,6 +32,7 @@ struct server {
 	struct site site;
 	struct board *board;
 	struct runs *runs;
+	struct live *live; /* NULL: simulated */
 	struct whatifs *whatifs;
 	struct foresight *foresight;
 	struct news *news;
@@ -57,7 +59,10 @@ static void get_cluster(struct http_request *request, struct http_reply *reply)
 	const struct cluster *cluster = &server->site.cluster;
 	struct board_progress progress = board_progress(server->board);
 	json_t *value = json_object_new(), *list;
+	char wrong[LIVE_WRONG_ROOM] = "";
 
+	if (server->live)
+		live_wrong(server->live, wrong);
 	site_look(&server->site);
 	json_add_text(value, "schema", "lockkeeper.site/1");
 	json_add_text(value, "version", server->options->version);
@@ -74,6 +79,7 @@ static void get_cluster(struct http_request *request, struct http_reply *reply)
 	json_add_number(value, "approvals_needed", server->options->approvals);
 	json_add_number(value, "board_known", progress.known);
 	json_add_text(value, "board_wrong", progress.wrong[0] ? progress.wrong : NULL);
+	json_add_text(value, "hosts_wrong", wrong[0] ? wrong : NULL);
 	list = json_add(value, "flavors", json_array_new());
 	for (uint32_t i = 0; i < cluster->flavor_count; i++)
 		json_push(list, json_text_new(cluster->flavors[i].name));
@@ -486,6 +492,12 @@ static int open_all(struct server *server, struct error *error)
 	if (result)
 		return result;
 	server->has_site = true;
+	for (uint32_t i = 0; options->live && i < server->site.cluster.host_count; i++) {
+		if (!server->site.cluster.hosts[i].uri)
+			return error_set(error, ERROR_INPUT,
+			                 "%s: host %s has no uri, expected its libvirt connection",
+			                 options->cluster, server->site.cluster.hosts[i].name);
+	}
 	if (!began)
 		fprintf(stderr, "lockkeeper: goes on with the cluster as it was left (%s)\n",
 		        server->site.path);
@@ -495,6 +507,8 @@ static int open_all(struct server *server, struct error *error)
 	result = runs_open(&server->runs, options, &server->site, server->board, server->news, error);
 	if (result)
 		return result;
+	if (options->live)
+		server->live = live_open(&server->site, server->board, server->runs, server->news);
 	server->whatifs = whatifs_create(options, &server->site, server->runs, server->news);
 	return open_http(server, error);
 }
@@ -504,6 +518,7 @@ static void close_all(struct server *server)
 {
 	if (server->http)
 		http_quiesce(server->http);
+	live_end(server->live);
 	if (server->news)
 		news_end(server->news);
 	if (server->runs)
@@ -513,6 +528,7 @@ static void close_all(struct server *server)
 	if (server->board)
 		board_end(server->board);
 	http_close(server->http);
+	live_free(server->live);
 	whatifs_free(server->whatifs);
 	/* Whoever waits for an execution still looks at the rest: the program's end frees it. */
 	if (!runs_close(server->runs))

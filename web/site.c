@@ -12,7 +12,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#define SITE_SCHEMA "lockkeeper.site/1"
+#define SITE_SCHEMA "lockkeeper.serve-state/1"
 
 /* ------------------------------------------------------------------ names as people read them */
 

@@ -24,11 +24,13 @@ struct web_options {
 	bool live;          /* on the hosts' libvirt, else in virtual time … */
 	double pace;        /* … so many seconds of it a second */
 	uint64_t seed;
-	enum profile profile;           /* PROFILE_COUNT: the file's */
-	const char *model;              /* what calibrate wrote; NULL: what ships … */
-	struct hypervisors hypervisors; /* … either way read */
-	double limit_s, window_s;       /* of the lock board's verdicts, as `check` has them */
-	double start_hour;              /* -1: not said */
+	enum profile profile;             /* PROFILE_COUNT: the file's */
+	const char *model;                /* what calibrate wrote; NULL: what ships … */
+	struct hypervisors hypervisors;   /* … either way read */
+	double limit_s, window_s;         /* of the lock board's verdicts, as `check` has them */
+	double start_hour;                /* -1: not said */
+	const char *const *execute_words; /* live: more options of `execute` */
+	uint32_t execute_word_count;
 	unsigned threads;
 };
 

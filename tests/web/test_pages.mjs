@@ -89,6 +89,7 @@ paged("one host: verdicts, why not, and what would help", AFFINITY, async (page)
 	await page.at("#/hosts");
 	await row(page, "compute-0").getByText("no plan").waitFor();
 	need((await row(page, "compute-0").innerText()).includes("affinity"), "why not");
+	await row(page, "compute-0").getByText("Would help: group pair set to best effort").waitFor();
 	await row(page, "compute-0").getByRole("link", { name: "compute-0", exact: true }).click();
 	await page.getByText("Any of these would help").waitFor();
 	await page.getByText("In the way").waitFor();

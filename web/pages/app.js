@@ -89,6 +89,7 @@ function showSite() {
 		h("span", {}, site.board_known < site.hosts ? `verdicts of ${site.board_known.toLocaleString("en")} of ${count(site.hosts, "host")}` : "all verdicts known"),
 		app.line === false && badge("no connection", "bad"),
 		site.read_only && badge("read-only"),
+		site.hosts_wrong && badge(site.hosts_wrong, "bad"),
 		site.board_wrong && badge(site.board_wrong, "bad")));
 }
 

@@ -76,6 +76,13 @@ export const verdictColumns = [
 	{ name: "downtime_ms", label: "Worst downtime", number: true, cell: (host) => host.verdict ? milliseconds(host.verdict.downtime_ms) : "" },
 ];
 
+// And the smallest change that would help.
+export function whyNot(verdict) {
+	if (!verdict?.why)
+		return "";
+	return [verdict.why, verdict.help && h("div", { class: "soft" }, "Would help: ", verdict.help)];
+}
+
 function columns(app) {
 	return [
 		{ name: "name", label: "Host", cell: (host) => [h("a", { class: "name", href: `#/host/${encodeURIComponent(host.name)}` }, host.name), host.run && [" ", h("a", { href: `#/run/${host.run.id}` }, host.run.state)]] },
@@ -83,7 +90,7 @@ function columns(app) {
 		{ name: "vms", label: "Instances", number: true, cell: (host) => h("a", { href: `#/instances/${encodeURIComponent(host.name)}` }, host.vms, h("span", { class: "visually-hidden" }, ` instances on ${host.name}`)) },
 		{ name: "load", label: "Load", cell: (host) => meter(host.load, `${Math.round(host.load * 100)} %`) },
 		...verdictColumns,
-		{ label: "Why not", wide: true, class: "why", cell: (host) => host.verdict?.why || "" },
+		{ label: "Why not", wide: true, class: "why", cell: (host) => whyNot(host.verdict) },
 		{ label: "Actions", cell: (host) => hostActions(app, host) },
 	];
 }

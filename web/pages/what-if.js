@@ -3,7 +3,7 @@
 
 import * as api from "/api.js";
 import { h, listing, choice, head, note, say, count, badge } from "/parts.js";
-import { verdictColumns, lockBadge, planBadge } from "/hosts.js";
+import { verdictColumns, lockBadge, planBadge, whyNot } from "/hosts.js";
 import { signIn } from "/app.js";
 
 // [what it is about, its path, [[member, words, kind], …]]; kind: number, or the words to choose from.
@@ -110,7 +110,7 @@ export async function whatIfPage(app) {
 				{ name: "name", label: "Host", cell: (host) => h("span", { class: "name" }, host.name) },
 				...verdictColumns,
 				{ label: "Beside now", cell: (host) => now(host, before) },
-				{ label: "Why not", wide: true, class: "why", cell: (host) => host.verdict?.why || "" },
+				{ label: "Why not", wide: true, class: "why", cell: (host) => whyNot(host.verdict) },
 				{ label: "Scenario", cell: (host) => h("a", { href: api.url("/api/what-if/scenario", { id, host: host.name }), download: "what-if.json", "aria-label": `Save, locks ${host.name}` }, "Save, locks ", host.name) },
 			],
 			load: async (members, signal) => {
