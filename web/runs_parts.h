@@ -46,9 +46,10 @@ struct runs {
 	struct news *news;
 	char folder[PATH_MAX / 2], locks[PATH_MAX / 2];
 	char key[PATH_MAX], signers[PATH_MAX];
-	pthread_mutex_t lock; /* of all runs; never held while something is waited for */
-	pthread_cond_t idle;  /* a thread has ended */
-	struct run **all;     /* by their beginning */
+	pthread_mutex_t lock;    /* of all runs; never held while something is waited for */
+	pthread_cond_t idle;     /* a thread has ended */
+	pthread_mutex_t journal; /* one journal is gone over at a time */
+	struct run **all;        /* by their beginning */
 	uint32_t count, room, working;
 	bool over;
 	uint32_t *moving; /* by VM: how many runs are moving it */

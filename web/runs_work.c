@@ -209,6 +209,22 @@ static bool is_cancelled(struct run *run)
 	return cancelled;
 }
 
+/* The cluster as it is now, for the commands of this run. */
+static int take_cluster(struct run *run, struct error *error)
+{
+	char path[PATH_MAX];
+	uint64_t revision = 0;
+	int result;
+
+	run_path(run, "cluster.json", path);
+	unlink(path);
+	result = site_link(run->runs->site, path, &revision, error);
+	pthread_mutex_lock(&run->runs->lock);
+	run->revision = revision;
+	pthread_mutex_unlock(&run->runs->lock);
+	return result;
+}
+
 /* ------------------------------------------------------------------ planning */
 
 /* Takes a text out of a document's member in a member; empty: there is none. */
@@ -239,14 +255,12 @@ void work_plan(struct run *run)
 {
 	const struct cluster *cluster = &run->runs->site->cluster;
 	const struct web_options *options = run->runs->options;
-	char path[PATH_MAX], why[RUN_WHY_ROOM];
+	char why[RUN_WHY_ROOM];
 	struct command_line line;
 	struct error error;
 	int code;
 
-	run_path(run, "cluster.json", path);
-	unlink(path);
-	if (site_link(run->runs->site, path, &run->revision, &error)) {
+	if (take_cluster(run, &error)) {
 		set_state(run, RUN_FAILED, error.text);
 		return;
 	}
@@ -695,7 +709,7 @@ static void mark_locked(struct run *run)
 
 void work_force_lock(struct run *run)
 {
-	char path[PATH_MAX], why[RUN_WHY_ROOM];
+	char why[RUN_WHY_ROOM];
 	struct command_line line;
 	struct json_doc *doc;
 	struct error error;
@@ -705,8 +719,7 @@ void work_force_lock(struct run *run)
 		mark_locked(run);
 		return;
 	}
-	run_path(run, "cluster.json", path);
-	if (site_link(run->runs->site, path, &run->revision, &error) || write_scenario(run, &error)) {
+	if (take_cluster(run, &error) || write_scenario(run, &error)) {
 		set_state(run, RUN_FAILED, error.text);
 		return;
 	}

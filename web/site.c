@@ -377,6 +377,8 @@ int site_change(struct site *site, const struct site_change *changes, uint32_t c
 	pthread_rwlock_unlock(&site->lock);
 	if (changed > 0)
 		result = write_site(site, error);
+	if (changed > 0)
+		site->stale = result != 0;
 	pthread_mutex_unlock(&site->writing);
 	return result;
 }
@@ -386,7 +388,11 @@ int site_link(struct site *site, const char *path, uint64_t *ret_revision, struc
 	int result = 0;
 
 	pthread_mutex_lock(&site->writing);
-	if (link(site->path, path) && errno != EEXIST)
+	if (site->stale) {
+		result = write_site(site, error);
+		site->stale = result != 0;
+	}
+	if (!result && link(site->path, path) && errno != EEXIST)
 		result = error_set(error, ERROR_IO, "%s: %s", path, strerror(errno));
 	*ret_revision = site->revision;
 	pthread_mutex_unlock(&site->writing);

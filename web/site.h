@@ -27,12 +27,13 @@ struct site {
 	pthread_rwlock_t lock;
 	struct cluster cluster;
 	struct state state;
-	uint64_t revision; /* counts its changes, over restarts too */
+	_Atomic uint64_t revision; /* counts its changes, over restarts too */
 	/* The orders of names as people read them (web-2 before web-10). */
 	uint32_t *vms_by_name, *hosts_by_name;
 	/* What is kept: the whole cluster, as a file that others can read while it is replaced. */
 	char folder[PATH_MAX / 2], path[PATH_MAX];
 	pthread_mutex_t writing;
+	bool stale; /* the file is not as the memory is: it could not be written */
 };
 
 /*
