@@ -81,8 +81,10 @@ export async function post(path, body) {
 
 // Calls heard[name](data) for each event; heard.lost() when some were missed, heard.line(open) when the
 // connection goes or comes. A page that nobody sees does not listen: browsers have few connections to a server.
+// Resolves when it listens or cannot: what is fetched after that misses nothing.
 export function listen(heard) {
-	let source = null, missed = false;
+	let source = null, missed = false, begun = null;
+	const first = new Promise((resolve) => { begun = resolve; });
 
 	function open() {
 		source = new EventSource("/api/events");
@@ -90,12 +92,16 @@ export function listen(heard) {
 			source.addEventListener(name, (event) => heard[name]?.(JSON.parse(event.data)));
 		source.addEventListener("lost", () => heard.lost?.());
 		source.onopen = () => {
+			begun();
 			heard.line?.(true);
 			if (missed)
 				heard.lost?.();
 			missed = false;
 		};
-		source.onerror = () => heard.line?.(false);
+		source.onerror = () => {
+			begun();
+			heard.line?.(false);
+		};
 	}
 	document.addEventListener("visibilitychange", () => {
 		if (document.hidden && source) {
@@ -107,4 +113,5 @@ export function listen(heard) {
 		}
 	});
 	open();
+	return first;
 }

@@ -158,7 +158,7 @@ function often(work, ms) {
 const siteOften = often(askSite, 1000), pageOften = often(() => app.page?.refresh?.(), 1000);
 
 function hear() {
-	api.listen({
+	return api.listen({
 		run: (run) => {
 			app.page?.run?.(run);
 			if (!run.changed)
@@ -202,10 +202,9 @@ async function begin() {
 		document.getElementById("main").focus();
 	});
 	window.addEventListener("hashchange", route);
-	await Promise.all([askSite(), askSession()]);
+	await Promise.all([askSite(), askSession(), hear()]);
 	showUser();
 	route();
-	hear();
 }
 
 begin();
