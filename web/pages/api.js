@@ -81,7 +81,7 @@ export async function post(path, body) {
 
 // Calls heard[name](data) for each event; heard.lost() when some were missed, heard.line(open) when the
 // connection goes or comes. A page that nobody sees does not listen: browsers have few connections to a server.
-// Resolves when it listens or cannot: what is fetched after that misses nothing.
+// Resolves when it listens or cannot: of what is fetched after that, no change is missed.
 export function listen(heard) {
 	let source = null, missed = false, begun = null;
 	const first = new Promise((resolve) => { begun = resolve; });

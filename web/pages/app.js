@@ -10,7 +10,7 @@ import { runsPage, runPage } from "/runs.js";
 import { whatIfPage } from "/what-if.js";
 
 const pages = { hosts: hostsPage, host: hostPage, instances: instancesPage, groups: groupsPage, group: groupPage, runs: runsPage, run: runPage, "what-if": whatIfPage };
-const app = { site: null, user: null, mayChange: false, page: null };
+const app = { site: null, user: null, mayChange: false, page: null, ready: null };
 let shown = 0;
 
 // ------------------------------------------------------------------ light and dark
@@ -109,6 +109,8 @@ async function route() {
 	const [, name = "hosts", ...rest] = (location.hash || "#/hosts").split("/");
 	const page = pages[name] || hostsPage, mine = ++shown;
 	const main = document.getElementById("main");
+	if (page !== hostsPage)
+		await app.ready;
 	const nav = { host: "hosts", group: "groups", run: "runs" }[name] || name;
 	app.page?.leave?.();
 	app.page = null;
@@ -202,9 +204,12 @@ async function begin() {
 		document.getElementById("main").focus();
 	});
 	window.addEventListener("hashchange", route);
-	await Promise.all([askSite(), askSession(), hear()]);
-	showUser();
+	/* The first page asks for its rows meanwhile, and once more for what was told before we listened. */
+	const listening = hear();
+	app.ready = Promise.all([askSite(), askSession()]).then(showUser);
 	route();
+	await Promise.all([app.ready, listening]);
+	setTimeout(pageOften, 500);
 }
 
 begin();

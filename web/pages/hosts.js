@@ -104,7 +104,7 @@ export async function hostsPage(app) {
 			choice("Plan", "plan", [["", "all"], ["lockable", "lockable"], ["not-lockable", "no plan"], ["unknown", "not decided"]]),
 		],
 		load: (members, signal) => api.get("/api/hosts", members, signal),
-		empty: "No host is like that.",
+		empty: "No host is like that.", ready: app.ready,
 	});
 	const element = h("div", {}, head("Hosts"),
 		h("p", { class: "soft" }, "Platform's lock: what the platform does by itself, whatever order it takes the instances in. Plan: whether any safe sequence of moves empties the host, with room made by others where needed."),

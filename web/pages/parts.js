@@ -218,9 +218,9 @@ function delay(work, ms) {
 
 /*
  * columns: {name (of the sort; absent: not sorted by), label, number, wide, cell(row)}. load(members) fetches
- * {total, offset, [list]}. filters: elements with a `name`. Returns {element, refresh}.
+ * {total, offset, [list]}. filters: elements with a `name`. ready: what its cells wait for. Returns {element, refresh}.
  */
-export function listing({ caption, columns, list, load, filters = [], search, empty, start = {}, changed }) {
+export function listing({ caption, columns, list, load, filters = [], search, empty, start = {}, changed, ready }) {
 	const state = { offset: 0, limit: 50, sort: start.sort || "", search: start.search || "" };
 	const body = h("tbody");
 	const headings = columns.map((column) => column.name
@@ -237,7 +237,7 @@ export function listing({ caption, columns, list, load, filters = [], search, em
 			h("div", {}, h("label", { for: "search" }, "Search"), input), filters),
 		h("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": caption }, table),
 		h("div", { class: "pager" }, before, after, where));
-	let loading = null, total = 0;
+	let loading = null, total = 0, shown = "";
 
 	function members() {
 		const all = { ...state };
@@ -271,9 +271,12 @@ export function listing({ caption, columns, list, load, filters = [], search, em
 	function show(answer) {
 		const rows = answer[list];
 		const focused = document.activeElement?.closest?.("tr")?.dataset.key;
-		const open = body.querySelector("[aria-expanded='true']");
-		if (open && body.contains(open))
+		const text = JSON.stringify([rows, state, answer.total]);
+		if (body.querySelector("[aria-expanded='true']"))
 			return; // a menu that is open is not taken away from under the hand
+		if (text === shown)
+			return;
+		shown = text;
 		total = answer.total;
 		body.replaceChildren(...rows.map((row) => h("tr", { "data-key": row.name ?? row.id }, columns.map((column) =>
 			h("td", { class: [column.number && "number", column.wide && "wide", column.class].filter(Boolean).join(" "), "data-label": column.label },
@@ -291,8 +294,9 @@ export function listing({ caption, columns, list, load, filters = [], search, em
 		loading?.abort();
 		const mine = loading = new AbortController();
 		try {
-			const answer = await load(members(), mine.signal);
-			show(answer);
+			const [answer] = await Promise.all([load(members(), mine.signal), ready]);
+			if (mine === loading)
+				show(answer);
 			changed?.(members(), answer);
 		} catch (error) {
 			if (error.name !== "AbortError")
