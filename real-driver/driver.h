@@ -24,6 +24,9 @@ struct driver_options {
 	bool tls; /* the memory goes encrypted, by certificates that QEMU has */
 	/* Domains that the cluster does not know may run on its hosts; else a plan is stale by them. */
 	bool strangers;
+	/* A host that does not answer leaves the stock unknown, also when the plan has nothing to do with it.
+	 */
+	bool every_host;
 	struct shared_paths shared;
 	void *context; /* of the functions below */
 	/* Fills in one belief a VM. Called within submit, by its thread. NULL: the cluster file's. */

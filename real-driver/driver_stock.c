@@ -99,7 +99,7 @@ static int compare_name(const void *a, const void *b)
 	return strcmp(one->name, two->name);
 }
 
-/* Which hosts the rest of the plan needs: those of moves whose VM is where they begin, or will be. */
+/* The hosts that must answer: those of moves whose VM is where they begin, or will be; or every one. */
 static bool *needed_hosts(const struct stock *stock)
 {
 	const struct driver *driver = stock->driver;
@@ -116,6 +116,8 @@ static bool *needed_hosts(const struct stock *stock)
 		at[move->vm] = move->to;
 		needed[move->from] = needed[move->to] = true;
 	}
+	for (uint32_t i = 0; driver->options.every_host && i < driver->cluster->host_count; i++)
+		needed[i] = true;
 	free(at);
 	return needed;
 }

@@ -324,7 +324,8 @@ static int start(struct board *board, struct error *error)
 	board->in = in[1];
 	board->out = out[0];
 	board->length = 0;
-	/* Whoever waits for a page, or for a plan that is carried out, comes first; without it, it is only slower. */
+	/* Whoever waits for a page, or for a plan that is carried out, comes first; without it, it is only
+	 * slower. */
 	if (board->child > 0) {
 		setpriority(PRIO_PROCESS, (id_t)board->child, CHILD_NICE);
 		return 0;

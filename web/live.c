@@ -134,7 +134,9 @@ static void *live_main(void *context)
 struct live *live_open(struct site *site, struct board *board, struct runs *runs, struct news *news)
 {
 	struct live *live = MEMORY_ARRAY(struct live, 1);
-	struct driver_options options = { .strangers = true, .context = live, .believed = believed };
+	struct driver_options options = {
+		.strangers = true, .every_host = true, .context = live, .believed = believed
+	};
 	pthread_condattr_t attributes;
 
 	live->site = site;

@@ -7,6 +7,7 @@
 #include "web/http.h"
 
 #include <netinet/in.h>
+#include <poll.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -16,6 +17,9 @@
 
 int LLVMFuzzerInitialize(int *argc, char ***argv);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+/* Milliseconds that are waited for an answer, and for more of it. */
+enum { FIRST_MS = 10, MORE_MS = 1 };
 
 static _Atomic uint32_t changed;
 static struct http *http;
@@ -59,7 +63,7 @@ int LLVMFuzzerInitialize(int *argc, char ***argv)
 		                        .routes = routes,
 		                        .route_count = 2,
 		                        .file = file,
-		                        .connections_most = 64,
+		                        .connections_most = 1024,
 		                        .head_s = 10 };
 	struct error error;
 	int made = mkstemp(path);
@@ -74,13 +78,16 @@ int LLVMFuzzerInitialize(int *argc, char ***argv)
 	return 0;
 }
 
-/* All that comes back, until the server ends it. */
+/* All that comes back, until the server ends it or has nothing to say: it waits for more itself, for a while.
+ */
 static void hear(int line)
 {
+	struct pollfd file = { line, POLLIN, 0 };
 	char answer[4096];
+	int patience = FIRST_MS;
 
-	while (recv(line, answer, sizeof(answer), 0) > 0)
-		;
+	while (poll(&file, 1, patience) > 0 && recv(line, answer, sizeof(answer), 0) > 0)
+		patience = MORE_MS;
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
@@ -92,8 +99,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	must(line >= 0 && !connect(line, (struct sockaddr *)&address, sizeof(address)));
 	/* It may have had enough before all is sent. */
 	if (send(line, data, size, MSG_NOSIGNAL) >= 0)
-		shutdown(line, SHUT_WR);
-	hear(line);
+		hear(line);
 	close(line);
 	must(changed == 0);
 	return 0;

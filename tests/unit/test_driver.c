@@ -1178,6 +1178,26 @@ Test(driver, a_silent_host_that_matters, .init = open_stock)
 	stock(TAKING_PROVEN, 0);
 }
 
+Test(driver, a_silent_host_where_every_one_matters)
+{
+	set(true);
+	for (uint32_t i = 0; i < VMS; i++)
+		beliefs[i] = (struct driver_belief){ i == X ? 2 : 0, VM_ACTIVE };
+	scene.options.every_host = true;
+	scene.options.context = &scene;
+	scene.options.believed = believed;
+	begin();
+	stock(TAKING_PROVEN, 0);
+	fake_hosts[2].down = true;
+	fake_break(2);
+	usleep(50000);
+	scene.w->here = false;
+	fake_add(1, "w");
+	/* What is otherwise on the others is said all the same. */
+	cr_expect_eq(stock(TAKING_UNKNOWN, 1)->changes[0].host, 1);
+	cr_expect(strstr(scene.why, "fake://2"), "%s", scene.why);
+}
+
 Test(driver, a_host_that_cannot_list_is_silent, .init = open_stock)
 {
 	fake_fail("virConnectListAllDomains", VIR_ERR_RPC);

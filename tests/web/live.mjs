@@ -41,6 +41,22 @@ const steps = {
 		await picture(page, "live-locked", { fullPage: true });
 		console.log("done");
 	},
+	// Of a move that is under way.
+	async cancel(vm, host) {
+		await page.at("#/instances");
+		await page.getByRole("button", { name: `More: ${vm}` }).click();
+		await page.getByRole("menuitem", { name: "Live Migrate Instance" }).click();
+		const dialog = page.getByRole("dialog");
+		await dialog.getByRole("option", { name: new RegExp(`^${host}\\b`) }).click();
+		await dialog.getByText("Stands still for").waitFor();
+		await dialog.getByRole("button", { name: "Live Migrate" }).click();
+		await state("under way");
+		await page.getByRole("button", { name: "Cancel" }).click();
+		await page.getByRole("button", { name: "Stop it" }).click();
+		await state("stopped", 120000);
+		await picture(page, "live-stopped", { fullPage: true });
+		console.log("done");
+	},
 	// Somebody else has moved it.
 	async find(vm, host) {
 		await page.at("#/instances");
