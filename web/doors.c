@@ -21,7 +21,7 @@ struct doors {
 	pthread_mutex_t lock;
 	pthread_cond_t wake;
 	pthread_t thread;
-	bool over;
+	bool has_thread, over;
 	struct door *first;
 	uint32_t count;
 	uint64_t cut_off;
@@ -68,20 +68,17 @@ struct doors *doors_create(void)
 	pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
 	pthread_cond_init(&doors->wake, &attributes);
 	pthread_condattr_destroy(&attributes);
-	doors->over = pthread_create(&doors->thread, NULL, watch, doors) != 0;
+	doors->has_thread = pthread_create(&doors->thread, NULL, watch, doors) == 0;
 	return doors;
 }
 
 void doors_free(struct doors *doors)
 {
-	bool started;
-
 	pthread_mutex_lock(&doors->lock);
-	started = !doors->over;
 	doors->over = true;
 	pthread_cond_signal(&doors->wake);
 	pthread_mutex_unlock(&doors->lock);
-	if (started)
+	if (doors->has_thread)
 		pthread_join(doors->thread, NULL);
 	while (doors->first) {
 		struct door *next = doors->first->next;

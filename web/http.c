@@ -29,6 +29,7 @@ struct http {
 	struct MHD_Daemon *daemon;
 	struct http_options options;
 	struct doors *doors;
+	int listener; /* that is not listened to any more; -1 */
 	char url[URL_ROOM];
 	_Atomic uint64_t requests, refused;
 };
@@ -490,24 +491,27 @@ int http_open(struct http **ret_http, const struct http_options *options, struct
 		return ERROR_IO;
 	}
 	http->doors = doors_create();
+	http->listener = -1;
+	/* Requests may come, and ask for it, before this function returns. */
+	*ret_http = http;
 	http->daemon = start(http, listener);
 	if (!http->daemon) {
+		*ret_http = NULL;
 		close(listener);
 		doors_free(http->doors);
 		free(http);
 		return error_set(error, ERROR_INPUT, "%s: cannot serve there%s", options->address,
 		                 options->certificate ? ", expected a certificate and its key" : "");
 	}
-	*ret_http = http;
 	return 0;
 }
 
 void http_quiesce(struct http *http)
 {
-	int listener = MHD_quiesce_daemon(http->daemon);
-
-	if (listener >= 0)
-		close(listener);
+	http->listener = MHD_quiesce_daemon(http->daemon);
+	/* Its threads may still look at it: its number is nobody else's before they have ended. */
+	if (http->listener >= 0)
+		shutdown(http->listener, SHUT_RDWR);
 }
 
 void http_close(struct http *http)
@@ -515,6 +519,8 @@ void http_close(struct http *http)
 	if (!http)
 		return;
 	MHD_stop_daemon(http->daemon);
+	if (http->listener >= 0)
+		close(http->listener);
 	doors_free(http->doors);
 	free(http);
 }
