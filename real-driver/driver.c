@@ -297,10 +297,12 @@ static void believe(struct task *task)
 	const struct cluster *cluster = driver->cluster;
 
 	task->beliefs = MEMORY_ARRAY(struct driver_belief, cluster->vm_count + 1);
+	if (driver->options.believed) {
+		driver->options.believed(driver->options.context, task->beliefs);
+		return;
+	}
 	for (uint32_t i = 0; i < cluster->vm_count; i++)
 		task->beliefs[i] = (struct driver_belief){ cluster->vms[i].host, cluster->vms[i].state };
-	if (driver->options.believed)
-		driver->options.believed(driver->options.context, task->beliefs);
 }
 
 static void driver_submit(struct backend *backend, const struct command *command)
