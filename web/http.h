@@ -101,7 +101,8 @@ struct http_options {
 	double head_s; /* a request whose head takes longer is cut off */
 };
 
-/* Listens and answers, by threads of its own, until it is closed: *ret_http is set before the first request. */
+/* Listens and answers, by threads of its own, until it is closed. *ret_http is set before any request comes.
+ */
 int http_open(struct http **ret_http, const struct http_options *options, struct error *error);
 void http_close(struct http *http);
 

@@ -1,4 +1,3 @@
-#!/usr/bin/env node
 // SPDX-License-Identifier: GPL-3.0-or-later
 /*
  * The operator's pages of 10,000 hosts with 200,000 VMs, in a real browser: how long until the first page shows
