@@ -189,7 +189,7 @@ static int run_command(struct run *run, struct command_line *line, const char *n
 	return code;
 }
 
-/* The last thing that a command said about itself; of a refusal, the first. */
+/* The last thing that a command said about itself; of a refusal, the first. Never empty. */
 static void said(const struct run *run, const char *name, bool last, char *ret_line, size_t room)
 {
 	char path[PATH_MAX], file[64];
@@ -197,6 +197,8 @@ static void said(const struct run *run, const char *name, bool last, char *ret_l
 	snprintf(file, sizeof(file), "%s.err", name);
 	run_path(run, file, path);
 	child_line(path, last, ret_line, room);
+	if (!ret_line[0])
+		snprintf(ret_line, room, "%s ended without a word; is there room in the state folder?", name);
 }
 
 static bool is_cancelled(struct run *run)
@@ -492,7 +494,8 @@ void run_look(struct run *run)
 
 /* ------------------------------------------------------------------ ends */
 
-static void take_end(struct run *run, const json_t *root)
+/* name: of the command that has ended. Under the lock. */
+static void take_end(struct run *run, const char *name, const json_t *root)
 {
 	static const struct {
 		const char *word;
@@ -502,6 +505,7 @@ static void take_end(struct run *run, const json_t *root)
 		{ "unclear", RUN_UNCLEAR }, { "interrupted", RUN_INTERRUPTED },
 	};
 	uint8_t state = RUN_INTERRUPTED;
+	char why[RUN_WHY_ROOM];
 
 	for (size_t i = 0; i < sizeof(ends) / sizeof(ends[0]); i++) {
 		if (!strcmp(ends[i].word, text_of(root, "state")))
@@ -509,29 +513,36 @@ static void take_end(struct run *run, const json_t *root)
 	}
 	for (uint32_t i = 0; i < run->move_count; i++)
 		set_going(run, &run->moves[i], false);
-	run_set(run, (enum run_state)state, "%s", text_of(root, "why"));
+	snprintf(why, sizeof(why), "%s", text_of(root, "why"));
+	/* Of what broke off, its journal knows no reason. */
+	if (state == RUN_INTERRUPTED && !why[0])
+		said(run, name, true, why, sizeof(why));
+	run_set(run, (enum run_state)state, "%s", why);
 }
 
 /* The journal says what is true; what its command says of it is what everybody sees. */
-static void conclude(struct run *run)
+static void conclude(struct run *run, const char *name)
 {
 	struct runs *runs = run->runs;
 	struct site_change *changes;
 	struct command_line line;
 	struct json_doc *doc;
 	uint32_t count;
-	int code;
 
 	begin(&line, run, "status");
 	add_file(&line, run, "run.journal");
 	add(&line, "--output=json");
-	code = run_command(run, &line, "status", -1, false);
+	run_command(run, &line, "status", -1, false);
 	doc = run_document(run, "status.out");
+	/*
+	 * What has become of it is in its journal: it can be looked at once more, and gone on with. Most likely
+	 * both ended for the same reason, a full disk.
+	 */
 	if (!doc) {
 		char why[RUN_WHY_ROOM];
 
-		said(run, "status", true, why, sizeof(why));
-		set_state(run, RUN_FAILED, code < 0 ? "its journal cannot be read" : why);
+		said(run, name, true, why, sizeof(why));
+		set_state(run, RUN_INTERRUPTED, why);
 		return;
 	}
 	pthread_mutex_lock(&runs->lock);
@@ -544,7 +555,7 @@ static void conclude(struct run *run)
 	free(changes);
 	board_renew(runs->board);
 	pthread_mutex_lock(&runs->lock);
-	take_end(run, json_doc_root(doc));
+	take_end(run, name, json_doc_root(doc));
 	pthread_mutex_unlock(&runs->lock);
 	json_doc_free(doc);
 }
@@ -556,7 +567,7 @@ static void ended(struct run *run, const char *name, int code)
 
 	run_path(run, "run.journal", path);
 	if (!access(path, F_OK)) {
-		conclude(run);
+		conclude(run, name);
 		return;
 	}
 	said(run, name, true, why, sizeof(why));
