@@ -535,8 +535,8 @@ static void conclude(struct run *run, const char *name)
 	run_command(run, &line, "status", -1, false);
 	doc = run_document(run, "status.out");
 	/*
-	 * What has become of it is in its journal: it can be looked at once more, and gone on with. Most likely
-	 * both ended for the same reason, a full disk.
+	 * What has become of it is in its journal: it can be looked at once more, and gone on with. Most
+	 * likely both ended for the same reason, a full disk.
 	 */
 	if (!doc) {
 		char why[RUN_WHY_ROOM];
