@@ -204,7 +204,6 @@ class Stage:
     """Two hosts, a third one that no plan knows, and the traveller."""
 
     def __init__(self):
-        os.environ["LOCKKEEPER_LOCKS"] = WORK + "/locks"
         self.lab = the_lab.Lab(3, data_network=True, vif_network=True, tls=True, shared_storage=True,
                                migration_ports=(49152, 49155))
         self.elsewhere = self.lab.hosts[2]
