@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
+#define _GNU_SOURCE /* vasprintf */
 #include "cli/cli.h"
 #include "cli/execution.h"
+#include "core/must.h"
 #include "web/web.h"
 
 #include <limits.h>
@@ -39,8 +41,8 @@ struct serve_command {
 	uint32_t word_count;
 };
 
-/* More of --shared and --migration-uri than these are no command line. */
-enum { WORDS_MOST = 64 };
+/* Of the execution's options, those that have one word each. */
+enum { SINGLE_WORDS = 5 };
 
 static const struct argp_option options[] = {
 	{ "listen", KEY_LISTEN, "ADDRESS:PORT", 0, "where (= 127.0.0.1:8080); port 0: any that is free", 1 },
@@ -160,14 +162,11 @@ static void add_word(struct serve_command *command, const char *format, ...)
 
 static void add_word(struct serve_command *command, const char *format, ...)
 {
-	char text[PATH_MAX + 64];
 	va_list arguments;
 
 	va_start(arguments, format);
-	vsnprintf(text, sizeof(text), format, arguments);
+	must(vasprintf(&command->words[command->word_count++], format, arguments) >= 0);
 	va_end(arguments);
-	if (command->word_count < WORDS_MOST)
-		command->words[command->word_count++] = strdup(text);
 }
 
 /* As execute is to be given them. */
@@ -175,7 +174,7 @@ static void keep_execution(struct serve_command *command)
 {
 	const struct execution_options *of = &command->execution;
 
-	command->words = MEMORY_ARRAY(char *, WORDS_MOST);
+	command->words = MEMORY_ARRAY(char *, SINGLE_WORDS + of->uri_count + of->shared_count);
 	if (of->parallel_most > 0)
 		add_word(command, "--parallel=%u", of->parallel_most);
 	add_word(command, "--tries=%u", of->tries);

@@ -431,14 +431,14 @@ static int open_socket(const char *address, char *ret_url, bool tls, struct erro
 	return handle;
 }
 
-/* As many connections as asked for need as many files, and some. */
-static void raise_files(uint32_t connections)
+/* As many connections as asked for need as many files. */
+static void raise_files(rlim_t files)
 {
 	struct rlimit limit;
 
-	if (getrlimit(RLIMIT_NOFILE, &limit) || limit.rlim_cur >= connections + 256)
+	if (getrlimit(RLIMIT_NOFILE, &limit) || limit.rlim_cur >= files)
 		return;
-	limit.rlim_cur = limit.rlim_max < connections + 256 ? limit.rlim_max : connections + 256;
+	limit.rlim_cur = limit.rlim_max < files ? limit.rlim_max : files;
 	setrlimit(RLIMIT_NOFILE, &limit);
 }
 
@@ -484,7 +484,7 @@ int http_open(struct http **ret_http, const struct http_options *options, struct
 	int listener;
 
 	http->options = *options;
-	raise_files(options->connections_most);
+	raise_files((rlim_t)options->connections_most + options->other_files);
 	listener = open_socket(options->address, http->url, options->certificate != NULL, error);
 	if (listener < 0) {
 		free(http);

@@ -98,7 +98,8 @@ struct http_options {
 	struct guard *guard;
 	void *context;
 	uint32_t connections_most;
-	double head_s; /* a request whose head takes longer is cut off */
+	uint32_t other_files; /* that the process needs beside these connections */
+	double head_s;        /* a request whose head takes longer is cut off */
 };
 
 /* Listens and answers, by threads of its own, until it is closed. *ret_http is set before any request comes.

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* What threads do for runs: commands of lockkeeper, one after another, and what follows from their ends. */
+#define _GNU_SOURCE /* vasprintf */
 #include "web/runs_parts.h"
 
 #include "core/arena.h"
+#include "core/must.h"
 #include "system/files.h"
 #include "system/monotonic.h"
 #include "web/child.h"
@@ -19,7 +21,7 @@
 /* Exit codes of lockkeeper's commands (docs/cli.md). */
 enum { CODE_YES = 0, CODE_NO = 2, CODE_STALE = 3, CODE_UNDECIDED = 6 };
 
-enum { ARGUMENTS_MOST = 120, LOOK_EVERY_MS = 200, APPLY_EVERY_MS = 2000 };
+enum { LOOK_EVERY_MS = 200, APPLY_EVERY_MS = 2000 };
 
 #define APPROVAL_LASTS "1h"
 
@@ -93,17 +95,18 @@ bool run_work(struct run *run, void (*work)(struct run *run))
 
 /* ------------------------------------------------------------------ commands */
 
-/* A command's arguments; texts that are made for it are its own. */
+/* A command's arguments, with a NULL at the end; texts that are made for it are its own. */
 struct command_line {
-	const char *argv[ARGUMENTS_MOST];
-	char *made[ARGUMENTS_MOST];
+	const char **argv;
+	char **made;
 	uint32_t count, made_count;
 };
 
 static void add(struct command_line *line, const char *word)
 {
-	if (line->count < ARGUMENTS_MOST - 1)
-		line->argv[line->count++] = word;
+	line->argv = memory_resize(line->argv, line->count + 2, sizeof(*line->argv));
+	line->argv[line->count++] = word;
+	line->argv[line->count] = NULL;
 }
 
 static void add_made(struct command_line *line, const char *format, ...)
@@ -111,14 +114,15 @@ static void add_made(struct command_line *line, const char *format, ...)
 
 static void add_made(struct command_line *line, const char *format, ...)
 {
-	char text[PATH_MAX + 64];
+	char *text = NULL;
 	va_list arguments;
 
 	va_start(arguments, format);
-	vsnprintf(text, sizeof(text), format, arguments);
+	must(vasprintf(&text, format, arguments) >= 0);
 	va_end(arguments);
-	line->made[line->made_count] = strdup(text);
-	add(line, line->made[line->made_count++]);
+	line->made = memory_resize(line->made, line->made_count + 1, sizeof(*line->made));
+	line->made[line->made_count++] = text;
+	add(line, text);
 }
 
 static void add_file(struct command_line *line, const struct run *run, const char *name)
@@ -150,6 +154,8 @@ static void end(struct command_line *line)
 {
 	for (uint32_t i = 0; i < line->made_count; i++)
 		free(line->made[i]);
+	free(line->made);
+	free(line->argv);
 }
 
 /* Runs it to its end; its output in files of those names. kept: see child.h. */

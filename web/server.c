@@ -27,6 +27,9 @@
  * many requests and changes a second; seconds between two signs of life on a stream. */
 enum { CONNECTIONS = 2048, LISTENERS = 1000, HEAD_S = 10, REQUESTS_S = 500, CHANGES_S = 20, BREATHE_S = 15 };
 
+/* Open files beside connections: children's, the site's; of a host's libvirt. */
+enum { OTHER_FILES = 256, FILES_A_HOST = 4 };
+
 struct server {
 	const struct web_options *options;
 	struct site site;
@@ -462,6 +465,7 @@ static int read_tls(struct server *server, struct error *error)
 
 static int open_http(struct server *server, struct error *error)
 {
+	uint32_t hosts = server->options->live ? server->site.cluster.host_count : 0;
 	struct http_options options = { .address = server->options->address,
 		                        .certificate = server->certificate,
 		                        .key = server->key,
@@ -471,6 +475,7 @@ static int open_http(struct server *server, struct error *error)
 		                        .guard = server->guard,
 		                        .context = server,
 		                        .connections_most = CONNECTIONS,
+		                        .other_files = OTHER_FILES + FILES_A_HOST * hosts,
 		                        .head_s = HEAD_S };
 
 	return http_open(&server->http, &options, error);
