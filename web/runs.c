@@ -662,21 +662,38 @@ void runs_show(struct runs *runs, const char *id, struct http_reply *ret_reply)
 	reply_json(ret_reply, HTTP_OK, value);
 }
 
-/* What replay says of a journal, in a file; that of one that nobody writes to any more stays as it is. */
+static bool is_going(struct runs *runs, const struct run *run)
+{
+	bool is;
+
+	pthread_mutex_lock(&runs->lock);
+	is = run->state == RUN_GOING;
+	pthread_mutex_unlock(&runs->lock);
+	return is;
+}
+
+/*
+ * What replay says of a journal, in a file; that of one that nobody writes to any more stays as it is. It has
+ * its name once it is whole.
+ */
 static int go_over(struct runs *runs, const struct run *run, const char *journal, const char *out)
 {
 	const char *argv[] = { runs->options->program, "replay", journal, NULL };
 	struct child_options options = child_options_none(argv);
 	struct stat written, said;
+	char next[PATH_MAX];
 	struct error error;
 	pid_t child;
+	int code;
 
-	if (run->state != RUN_GOING && !stat(journal, &written) && !stat(out, &said) &&
+	if (!is_going(runs, run) && !stat(journal, &written) && !stat(out, &said) &&
 	    said.st_mtime > written.st_mtime)
 		return 0;
-	options.out_path = out;
+	run_path(run, "replay.next", next);
+	options.out_path = next;
 	child = child_start(&options, &error);
-	return child > 0 && child_wait(child) >= 0 ? 0 : -1;
+	code = child > 0 ? child_wait(child) : -1;
+	return code < 0 || code >= 128 || rename(next, out) ? -1 : 0;
 }
 
 void runs_journal(struct runs *runs, const char *id, struct http_reply *ret_reply)
@@ -694,8 +711,12 @@ void runs_journal(struct runs *runs, const char *id, struct http_reply *ret_repl
 		reply_error(ret_reply, HTTP_NOT_FOUND, "it has no journal: nothing was carried out");
 		return;
 	}
-	/* Of a large cluster each takes seconds, and memory. */
-	pthread_mutex_lock(&runs->journal);
+	/* Of a large cluster each takes seconds, and memory: other threads are left to those who want less.
+	 */
+	if (pthread_mutex_trylock(&runs->journal)) {
+		reply_error(ret_reply, HTTP_BUSY, "another journal is being gone over: try again");
+		return;
+	}
 	result = go_over(runs, run, journal, out);
 	if (!result)
 		result = file_read(out, &ret_reply->bytes, &ret_reply->length, &error);

@@ -200,10 +200,20 @@ export async function runPage(app, [id]) {
 		return all;
 	}
 	async function showJournal() {
-		try {
-			journal.replaceChildren(h("pre", { class: "journal", tabindex: "0" }, await api.getText("/api/run/journal", { id })));
-		} catch (error) {
-			journal.replaceChildren(note("bad", error.message));
+		const tries = 20;
+		journal.replaceChildren(h("p", { class: "soft" }, "Being gone over…"));
+		for (let i = 1; ; i++) {
+			try {
+				journal.replaceChildren(h("pre", { class: "journal", tabindex: "0" }, await api.getText("/api/run/journal", { id })));
+				return;
+			} catch (error) {
+				/* Somebody else's is being gone over. */
+				if (error.status !== 503 || i === tries) {
+					journal.replaceChildren(note("bad", error.message));
+					return;
+				}
+			}
+			await new Promise((resolve) => setTimeout(resolve, 1000));
 		}
 	}
 	function draw() {
