@@ -18,13 +18,12 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
-#include <sys/resource.h>
 #include <time.h>
 #include <unistd.h>
 
 /* Questions under way for each of the child's threads; milliseconds between two tellings of progress, and
  * before a child that has failed is tried again. */
-enum { AHEAD = 2, TELL_EVERY_MS = 500, AGAIN_MS = 5000, ANSWER_ROOM = 65536, CHILD_NICE = 10 };
+enum { AHEAD = 2, TELL_EVERY_MS = 500, AGAIN_MS = 5000, ANSWER_ROOM = 65536 };
 
 const char *const board_stock_words[] = { "always", "order-dependent", "never", "unknown", NULL };
 const char *const board_planned_words[] = { "lockable", "not-lockable", "unknown", NULL };
@@ -324,12 +323,8 @@ static int start(struct board *board, struct error *error)
 	board->in = in[1];
 	board->out = out[0];
 	board->length = 0;
-	/* Whoever waits for a page, or for a plan that is carried out, comes first; without it, it is only
-	 * slower. */
-	if (board->child > 0) {
-		setpriority(PRIO_PROCESS, (id_t)board->child, CHILD_NICE);
+	if (board->child > 0)
 		return 0;
-	}
 	close(board->in);
 	close(board->out);
 	return ERROR_IO;
