@@ -9,7 +9,6 @@
 #include <pthread.h>
 #include <stdlib.h>
 #include <sys/socket.h>
-#include <time.h>
 
 struct door {
 	struct door *before, *next;
@@ -47,11 +46,7 @@ static void *watch(void *context)
 
 	pthread_mutex_lock(&doors->lock);
 	while (!doors->over) {
-		struct timespec until;
-
-		clock_gettime(CLOCK_MONOTONIC, &until);
-		until.tv_sec++;
-		pthread_cond_timedwait(&doors->wake, &doors->lock, &until);
+		monotonic_wait(&doors->wake, &doors->lock, 1);
 		close_late(doors);
 	}
 	pthread_mutex_unlock(&doors->lock);
@@ -61,13 +56,9 @@ static void *watch(void *context)
 struct doors *doors_create(void)
 {
 	struct doors *doors = MEMORY_ARRAY(struct doors, 1);
-	pthread_condattr_t attributes;
 
 	pthread_mutex_init(&doors->lock, NULL);
-	pthread_condattr_init(&attributes);
-	pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
-	pthread_cond_init(&doors->wake, &attributes);
-	pthread_condattr_destroy(&attributes);
+	monotonic_condition(&doors->wake);
 	doors->has_thread = pthread_create(&doors->thread, NULL, watch, doors) == 0;
 	return doors;
 }

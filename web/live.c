@@ -3,6 +3,7 @@
 
 #include "core/arena.h"
 #include "real-driver/driver.h"
+#include "system/monotonic.h"
 
 #include <pthread.h>
 #include <stdio.h>
@@ -117,14 +118,10 @@ static void *live_main(void *context)
 
 	driver_settle(live->backend, SETTLE_S);
 	for (uint32_t token = 1; !over; token++) {
-		struct timespec until;
-
 		look(live, token);
-		clock_gettime(CLOCK_MONOTONIC, &until);
-		until.tv_sec += LOOK_EVERY_S;
 		pthread_mutex_lock(&live->lock);
 		if (!live->over)
-			pthread_cond_timedwait(&live->wake, &live->lock, &until);
+			monotonic_wait(&live->wake, &live->lock, LOOK_EVERY_S);
 		over = live->over;
 		pthread_mutex_unlock(&live->lock);
 	}
@@ -137,17 +134,13 @@ struct live *live_open(struct site *site, struct board *board, struct runs *runs
 	struct driver_options options = {
 		.strangers = true, .every_host = true, .context = live, .believed = believed
 	};
-	pthread_condattr_t attributes;
 
 	live->site = site;
 	live->board = board;
 	live->runs = runs;
 	live->news = news;
 	pthread_mutex_init(&live->lock, NULL);
-	pthread_condattr_init(&attributes);
-	pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
-	pthread_cond_init(&live->wake, &attributes);
-	pthread_condattr_destroy(&attributes);
+	monotonic_condition(&live->wake);
 	live->backend = driver_open(&site->cluster, &live->plan, &options);
 	live->has_thread = pthread_create(&live->thread, NULL, live_main, live) == 0;
 	return live;

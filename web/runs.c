@@ -711,8 +711,7 @@ void runs_journal(struct runs *runs, const char *id, struct http_reply *ret_repl
 		reply_error(ret_reply, HTTP_NOT_FOUND, "it has no journal: nothing was carried out");
 		return;
 	}
-	/* Of a large cluster each takes seconds, and memory: other threads are left to those who want less.
-	 */
+	/* Of a large cluster each takes seconds: the other threads are for those who want less. */
 	if (pthread_mutex_trylock(&runs->journal)) {
 		reply_error(ret_reply, HTTP_BUSY, "another journal is being gone over: try again");
 		return;

@@ -10,16 +10,21 @@ const page = await openPage(browser, { url, token });
 const state = (word, ms) => page.locator("main .facts .badge", { hasText: word }).first().waitFor({ timeout: ms });
 page.setDefaultTimeout(30000);
 
+// A live migration, by the dialog.
+async function begin(vm, host) {
+	await page.at("#/instances");
+	await page.getByRole("button", { name: `More: ${vm}` }).click();
+	await page.getByRole("menuitem", { name: "Live Migrate Instance" }).click();
+	const dialog = page.getByRole("dialog");
+	await dialog.getByRole("option", { name: new RegExp(`^${host}\\b`) }).click();
+	await dialog.getByText("Stands still for").waitFor();
+	await dialog.getByRole("button", { name: "Live Migrate" }).click();
+	await state("under way");
+}
+
 const steps = {
 	async migrate(vm, host) {
-		await page.at("#/instances");
-		await page.getByRole("button", { name: `More: ${vm}` }).click();
-		await page.getByRole("menuitem", { name: "Live Migrate Instance" }).click();
-		const dialog = page.getByRole("dialog");
-		await dialog.getByRole("option", { name: new RegExp(`^${host}\\b`) }).click();
-		await dialog.getByText("Stands still for").waitFor();
-		await dialog.getByRole("button", { name: "Live Migrate" }).click();
-		await state("under way");
+		await begin(vm, host);
 		console.log("under way");
 		await state("done", 120000);
 		need(/\d (ms|s) \(≈ /.test(await page.locator("tbody").innerText()), "observed beside predicted");
@@ -43,14 +48,7 @@ const steps = {
 	},
 	// Of a move that is under way.
 	async cancel(vm, host) {
-		await page.at("#/instances");
-		await page.getByRole("button", { name: `More: ${vm}` }).click();
-		await page.getByRole("menuitem", { name: "Live Migrate Instance" }).click();
-		const dialog = page.getByRole("dialog");
-		await dialog.getByRole("option", { name: new RegExp(`^${host}\\b`) }).click();
-		await dialog.getByText("Stands still for").waitFor();
-		await dialog.getByRole("button", { name: "Live Migrate" }).click();
-		await state("under way");
+		await begin(vm, host);
 		await page.getByRole("button", { name: "Cancel" }).click();
 		await page.getByRole("button", { name: "Stop it" }).click();
 		await state("stopped", 120000);
