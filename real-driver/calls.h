@@ -80,6 +80,7 @@
 	X(virDomainMigrateSetMaxDowntime)     \
 	X(virDomainMigrateStartPostCopy)      \
 	X(virDomainAbortJob)                  \
+	X(virDomainSuspend)                   \
 	X(virDomainResume)                    \
 	X(virDomainShutdownFlags)             \
 	X(virDomainDestroyFlags)              \

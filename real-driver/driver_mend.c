@@ -4,6 +4,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+/* libvirt lets a guest run again within 30 ms; the guest stands still meanwhile. */
+#define LET_RUN_S 0.5
+#define LET_RUN_LOOK_S 0.005
+
 /*
  * Mends and cold moves. Each looks once more at what it is about to change, and refuses what could cost a
  * guest: the core has decided by what it saw a moment ago. Each is done when it is done already.
@@ -193,6 +197,44 @@ void task_undefine_source(struct task *task, struct answer *answer)
 		finish(task, host, undefine(calls, place.domain), answer);
 	}
 	place_close(task->driver, &place);
+}
+
+/* Whether libvirt lets it run again, in that time at the most. */
+static bool is_let_run(struct task *task, const struct place *place)
+{
+	struct driver *driver = task->driver;
+	int64_t deadline_ns = clock_ns() + (int64_t)(LET_RUN_S * 1e9);
+
+	do {
+		struct place now = *place;
+
+		if (driver->calls->virDomainGetState(now.domain, &now.state, &now.reason, 0) == 0 &&
+		    is_running(&now))
+			return true;
+	} while (clock_ns() < deadline_ns && driver_nap(driver, LET_RUN_LOOK_S));
+	return false;
+}
+
+void mend_missed_cancel(struct task *task, const struct place *place, struct answer *answer)
+{
+	struct driver *driver = task->driver;
+	uint32_t host = task->tracked->from;
+
+	if (!is_alone(task, host, answer))
+		return;
+	if (driver->calls->virDomainSuspend(place->domain) < 0) {
+		answer_error(driver, host, answer);
+		return;
+	}
+	if (!is_let_run(task, place) && driver->calls->virDomainResume(place->domain) < 0) {
+		answer_error(driver, host, answer);
+		return;
+	}
+	done(answer);
+	snprintf(
+		answer->why, sizeof(answer->why),
+		"%s: its libvirt had missed that %s is not sent any more, and was told by a short stop of it",
+		driver->host_names[host], task->tracked->who.name);
 }
 
 /* ------------------------------------------------------------------ cold moves */

@@ -28,9 +28,10 @@ struct who {
 
 /* What is being done to a move's VM in this attempt. */
 struct doing {
-	bool begun;    /* a migration was started or watched, or the guest told to stop */
-	bool switched; /* EVENT_SWITCHED was given */
-	bool arrived;  /* it was seen to run at the target: what ends there from now on is the guest */
+	bool begun;     /* a migration was started or watched, or the guest told to stop */
+	bool switched;  /* EVENT_SWITCHED was given */
+	bool arrived;   /* it was seen to run at the target: what ends there from now on is the guest */
+	bool cancelled; /* libvirt has taken an abort */
 	bool stopping, ending_source, ending_target; /* what happens to the guest is our own doing */
 	bool news;                                   /* a round has ended, or there is a limit, since … */
 	double limit_ms;                             /* … the last look; not yet in force; 0: none is */
@@ -163,6 +164,18 @@ void task_watch(struct task *task, struct answer *answer);
 void task_recover(struct task *task, struct answer *answer);
 void task_postcopy(struct task *task, struct answer *answer);
 void task_cancel(struct task *task, struct answer *answer);
+/*
+ * Has libvirt notice that a migration which it waits for was given up. Only when its job goes on after an
+ * abort, with nothing of it in QEMU, and the guest was let run again (missed_cancel). Refused while another
+ * host may have the guest. The guest stands still for some ms, and runs when this returns, unless the host
+ * says no.
+ *
+ * libvirt 9.0 gets there when an abort meets QEMU in its pause before the switch-over: libvirt takes the
+ * pause for its turn to go on and first waits for the guest to stop, but QEMU, which gives up, has let it run
+ * again. It waits for ever, also on further aborts and on SIGTERM. Any stop is what it waits for: it goes on,
+ * is told by QEMU that there is no migration any more, lets the guest run and returns.
+ */
+void mend_missed_cancel(struct task *task, const struct place *place, struct answer *answer);
 void task_carry(struct task *task, struct answer *answer);
 void task_check(struct task *task, struct answer *answer);
 void task_look(struct task *task, struct answer *answer);

@@ -234,7 +234,8 @@ class Stage:
                 for link in (host.control, host.data):
                     link.restore()
             host.data.set_speed(0)
-            host.restart_daemon()
+            # One that waits for ever for a migration does so on SIGTERM, too.
+            host.restart_daemon(signal.SIGKILL)
         self._renew_traveller()
 
     def new_folder(self):

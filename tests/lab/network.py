@@ -5,6 +5,8 @@ import subprocess
 
 from world import run, wait_until
 
+SEND_BUFFERS = "net.ipv4.tcp_wmem"
+
 
 class Place:
     """Network, mounts and a host name of its own, kept by a process that does nothing else."""
@@ -18,6 +20,13 @@ class Place:
     def inside(self, *command):
         """Runs a command there."""
         return run(*self.enter(), *command)
+
+    def send_buffer(self, most=None):
+        """Bytes of a connection that may wait to be sent, at the most; the value before. None: asked only."""
+        least, initial, before = (int(one) for one in self.inside("sysctl", "-n", SEND_BUFFERS).split())
+        if most:
+            self.inside("sysctl", "-q", "-w", f"{SEND_BUFFERS}={least} {initial} {most}")
+        return before
 
 
 def hold_namespaces():

@@ -25,6 +25,9 @@ from world import LabError
 HOLD_MBIT = 4
 # What was queued for the link goes first: at that speed the switch to post-copy would take ten seconds.
 SWITCH_MBIT = 40
+# A page that the target waits for comes behind what its source's socket holds: left to itself that is a MiB,
+# three seconds a page, and a QEMU that waits for a few of them in a row with its lock held says nothing.
+SEND_BUFFER = 65536
 NO_LIMIT_MS = 600000
 
 
@@ -56,7 +59,8 @@ class Hold:
       set-up       the target's QEMU is stopped as soon as it exists
       copying      the target's data link is slow; all processes go on
       switch-over  the same, until the allowed downtime is raised; then the target's QEMU is stopped
-      post-copy    the same, until post-copy is begun and the target lets the guest run; the link stays slow
+      post-copy    the same, until post-copy is begun and the target lets the guest run; the link stays slow,
+                   and little is on its way ahead of a page that the target asks for
       finish       the target's libvirtd is stopped while memory is sent
     """
 
@@ -66,6 +70,7 @@ class Hold:
         self.guest, self.source, self.target, self.phase = guest, guest.host, target, phase
         self.stopped, self.open, self.error = None, True, None
         self.reached, self.slowed_from = threading.Event(), None
+        self.buffer_before = self.source.send_buffer(SEND_BUFFER) if phase == "post-copy" else None
         if phase != "set-up":
             self.slowed_from = target.data.mbit
             target.data.set_speed(SWITCH_MBIT if phase == "post-copy" else HOLD_MBIT)
@@ -119,13 +124,16 @@ class Hold:
         self._copying()
         if self.open:
             self._stop(self.target.daemon.pid)
-            self._speed_up()
+            self._restore()
             wait_phase(self.source, self.guest.name, "finish")
 
-    def _speed_up(self):
+    def _restore(self):
         if self.slowed_from is not None:
             self.target.data.set_speed(self.slowed_from)
             self.slowed_from = None
+        if self.buffer_before:
+            self.source.send_buffer(self.buffer_before)
+            self.buffer_before = None
 
     def wait(self, timeout_s=30):
         """Returns when it is held in the phase."""
@@ -142,7 +150,7 @@ class Hold:
         if self.stopped:
             faults.go_on(self.stopped)
             self.stopped = None
-        self._speed_up()
+        self._restore()
 
     def __enter__(self):
         return self

@@ -56,11 +56,16 @@ def _attempt(function, subject, lab, after_failure, after_each):
     except Exception:  # pylint: disable=broad-except
         why = traceback.format_exc().rstrip()
         broken = [guest.name for guest in lab.guests if guest.has_broken()]
-    if after_each:
-        after_each()
-    if why and after_failure:
-        after_failure()
-    elif why:
-        for guest in [one for one in lab.guests if one not in before]:
-            guest.close()
+    try:
+        if after_each:
+            after_each()
+        if why and after_failure:
+            after_failure()
+        elif why:
+            for guest in [one for one in lab.guests if one not in before]:
+                guest.close()
+    except Exception:
+        # All that there is to know of the test, as none comes after this.
+        _say(why)
+        raise
     return why, broken

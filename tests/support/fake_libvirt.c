@@ -747,6 +747,22 @@ static int fake_virDomainAbortJob(virDomainPtr domain)
 	return FAILS ? -1 : 0;
 }
 
+static int fake_virDomainSuspend(virDomainPtr domain)
+{
+	struct fake_domain *of = handle_of(domain)->domain;
+
+	if (FAILS)
+		return -1;
+	pthread_mutex_lock(&lock);
+	if (of->waits_for_stop)
+		of->job = VIR_DOMAIN_JOB_NONE;
+	of->state = of->waits_for_stop ? VIR_DOMAIN_RUNNING : VIR_DOMAIN_PAUSED;
+	of->reason = of->waits_for_stop ? (int)VIR_DOMAIN_RUNNING_MIGRATION_CANCELED
+	                                : (int)VIR_DOMAIN_PAUSED_MIGRATION;
+	pthread_mutex_unlock(&lock);
+	return 0;
+}
+
 static int fake_virDomainResume(virDomainPtr domain)
 {
 	if (FAILS)

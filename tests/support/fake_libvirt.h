@@ -16,7 +16,8 @@ struct fake_domain {
 	unsigned char uuid[16];
 	int state, reason;
 	bool persistent, saved;
-	int job, operation; /* VIR_DOMAIN_JOB_… */
+	bool waits_for_stop; /* libvirt has missed that its migration was cancelled; a stop ends it */
+	int job, operation;  /* VIR_DOMAIN_JOB_… */
 	unsigned long long left, total, iterations;
 	const char *xml; /* NULL: fake_xml */
 	const char *own; /* "vda,vdb": disks that do not migrate but as copies; NULL: none */

@@ -470,6 +470,102 @@ Test(driver, orders_what_is_under_way)
 	expect_no(COMMAND_RECOVER, true, "does not know v");
 }
 
+/* QEMU has given its migration up and lets the guest run on; libvirt's job goes on, and an abort was taken.
+ */
+static void miss_a_cancel(void)
+{
+	scene.v->job = VIR_DOMAIN_JOB_UNBOUNDED;
+	fake_state(scene.v, VIR_DOMAIN_RUNNING, VIR_DOMAIN_RUNNING_UNPAUSED);
+	expect_ok(COMMAND_CANCEL);
+	cr_expect_eq(fake_called("virDomainSuspend"), 0, "the first abort may still have its effect");
+	cr_expect_eq(fake_called("virDomainAbortJob"), 1);
+}
+
+Test(driver, a_cancel_that_libvirt_missed_is_brought_to_its_notice)
+{
+	scene.v->waits_for_stop = true;
+	miss_a_cancel();
+	expect_ok(COMMAND_CANCEL);
+	cr_expect(strstr(scene.why, "had missed"), "%s", scene.why);
+	cr_expect_eq(fake_called("virDomainSuspend"), 1);
+	cr_expect_eq(fake_called("virDomainResume"), 0);
+	cr_expect_eq(scene.v->state, VIR_DOMAIN_RUNNING);
+	/* And whatever comes now is an abort like any other. */
+	fake_fail("virDomainAbortJob", VIR_ERR_OPERATION_INVALID);
+	expect_no(COMMAND_CANCEL, false, "h0: ");
+	cr_expect_eq(fake_called("virDomainSuspend"), 1);
+}
+
+Test(driver, a_guest_that_it_stopped_for_a_moment_runs_again)
+{
+	miss_a_cancel();
+	expect_ok(COMMAND_CANCEL);
+	cr_expect_eq(fake_called("virDomainSuspend"), 1);
+	cr_expect_eq(fake_called("virDomainResume"), 1);
+	cr_expect_eq(scene.v->state, VIR_DOMAIN_RUNNING);
+	fake_fail("virDomainResume", VIR_ERR_OPERATION_FAILED);
+	expect_no(COMMAND_CANCEL, false, "h0: ");
+	cr_expect_eq(scene.v->state, VIR_DOMAIN_PAUSED);
+}
+
+/* Also when the driver is being closed. */
+Test(driver, a_guest_that_it_stopped_runs_again_before_it_closes)
+{
+	miss_a_cancel();
+	fake_hold("virDomainSuspend");
+	submit(COMMAND_CANCEL, V);
+	fake_held();
+	scene.backend->close(scene.backend);
+	fake_hold(NULL);
+	while (fake_open())
+		usleep(1000);
+	cr_expect_eq(fake_called("virDomainResume"), 1);
+	cr_expect_eq(scene.v->state, VIR_DOMAIN_RUNNING);
+	begin();
+}
+
+static void expect_no_stop(bool ok, const char *words)
+{
+	cr_expect_eq(order(COMMAND_CANCEL)->ok, ok, "%s", scene.why);
+	cr_expect(strstr(scene.why, words), "\"%s\" is not in \"%s\"", words, scene.why);
+	cr_expect_eq(fake_called("virDomainSuspend"), 0);
+	cr_expect_eq(scene.v->state, VIR_DOMAIN_RUNNING);
+}
+
+Test(driver, no_guest_is_stopped_whose_migration_goes_on)
+{
+	miss_a_cancel();
+	scene.v->total = 1000;
+	expect_no_stop(true, "");
+	scene.v->total = 0;
+	scene.v->reason = VIR_DOMAIN_RUNNING_BOOTED;
+	expect_no_stop(true, "");
+	scene.v->reason = VIR_DOMAIN_RUNNING_UNPAUSED;
+	scene.v->job = VIR_DOMAIN_JOB_NONE;
+	expect_no_stop(true, "");
+}
+
+Test(driver, no_guest_is_stopped_that_another_host_may_have)
+{
+	miss_a_cancel();
+	fake_add(1, "v");
+	fake_state(&fake_hosts[1].domains[0], VIR_DOMAIN_PAUSED, VIR_DOMAIN_PAUSED_MIGRATION);
+	expect_no_stop(false, "h1: v is active there");
+	fake_hosts[1].domains[0].here = false;
+	fake_hosts[2].down = true;
+	fake_break(2);
+	expect_no_stop(false, "h2 cannot be asked");
+}
+
+Test(driver, a_cancel_of_another_attempt_is_none_of_this_one)
+{
+	miss_a_cancel();
+	scene.backend->submit(scene.backend,
+	                      &(struct command){ .kind = COMMAND_CANCEL, .move = V, .attempt = 4 });
+	cr_expect(await(EVENT_RETURNED)->ok);
+	cr_expect_eq(fake_called("virDomainSuspend"), 0);
+}
+
 /* ------------------------------------------------------------------ LOOK */
 
 Test(driver, states_are_sides)
