@@ -351,12 +351,28 @@ static void stand(struct context *c)
 	begin_looking(c);
 }
 
+/* No person is needed any more. */
+static void take_back(struct migration *m)
+{
+	if (m->stuck)
+		m->reason = m->kept_reason;
+	m->stuck = false;
+}
+
+/* A QEMU may hang in its end (docs/execution.md); what does not end for as long again is for a person. */
+static void doubt_cancel(struct context *c)
+{
+	c->m->in_vain = true;
+	begin_looking(c);
+}
+
 static void note_returned(struct context *c)
 {
 	struct migration *m = c->m;
 
+	take_back(m);
 	m->call = COMMAND_COUNT;
-	m->standing = false;
+	m->standing = m->in_vain = false;
 	if (c->event->progress.elapsed_s > 0)
 		m->progress = c->event->progress;
 	if (!c->event->ok && m->reason == REASON_NONE) {
@@ -528,17 +544,10 @@ static void recover(struct context *c)
 	send(c, COMMAND_RECOVER);
 }
 
-/* No person is needed any more. */
-static void take_back(struct migration *m)
-{
-	if (m->stuck)
-		m->reason = m->kept_reason;
-	m->stuck = false;
-}
-
 static void resume_looking(struct context *c)
 {
 	take_back(c->m);
+	c->m->in_vain = false;
 	c->m->since_ns = c->now_ns;
 	begin_looking(c);
 }
@@ -660,7 +669,7 @@ static const struct edge edges[] = {
 	{ A, EVENT_RETURNED, STEP_DONE_OFF, F, note_returned, "cold: the step is over" },
 	{ A, EVENT_RETURNED, STEP_BROKE, F, note_step_broke, "cold: the step failed" },
 	{ A, EVENT_SWITCHED, ALWAYS, W, note_switched, NULL },
-	{ A, EVENT_TIMER, PATIENCE_OVER, U, begin_looking, "giving it up takes too long" },
+	{ A, EVENT_TIMER, PATIENCE_OVER, U, doubt_cancel, "giving it up takes too long" },
 	{ A, EVENT_TIMER, CANCEL_DUE, SAME, cancel, "giving it up had no effect" },
 	{ A, EVENT_LOST, ALWAYS, U, begin_looking, NULL },
 	{ A, EVENT_CHANGED, ALWAYS, U, begin_looking, NULL },
@@ -746,7 +755,7 @@ static bool has_been(const struct migration *m, const struct seen *seen, int64_t
 
 static enum condition judge_under_way(const struct migration *m, const struct seen *seen)
 {
-	if (m->standing)
+	if (m->standing || (m->in_vain && seen->source == SIDE_SENT && is_empty(seen->target)))
 		return NOT_CLEAR;
 	if (seen->source == SIDE_POSTCOPY || seen->source == SIDE_BROKEN)
 		return UNDER_WAY_SWITCHED;

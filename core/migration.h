@@ -86,6 +86,7 @@ struct migration {
 	bool lasting; /* FAILED: trying again would not help */
 	bool asked_postcopy, switched;
 	bool standing;                              /* of its post-copy no memory comes any more */
+	bool in_vain;                               /* cancels had no effect for all of unclear_ns */
 	bool carried;                               /* cold: the target has its definition */
 	bool looking;                               /* the answer to `token` is awaited */
 	uint8_t last_side_source, last_side_target; /* of the look before, SIDE_SILENT: none */

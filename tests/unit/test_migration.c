@@ -503,6 +503,62 @@ Test(migration, who_resumes_a_postcopy_that_stood_watches_it_anew)
 	cr_assert(ordered(&d, COMMAND_WATCH));
 }
 
+/* The guest stands at the source, was told to be given up, and nothing comes of it. */
+static struct driven cancelled_in_vain(void)
+{
+	struct driven d = begin(false);
+
+	checked(&d, true);
+	progress(&d, 1e9, 1);
+	tell(&d, (struct event){ .kind = EVENT_STOPPED });
+	tell(&d, (struct event){ .kind = EVENT_ABORT });
+	cr_assert(ordered(&d, COMMAND_CANCEL));
+	for (int i = 0; i < 8; i++) {
+		timer_after(&d, 10);
+		cr_assert(ordered(&d, COMMAND_CANCEL));
+		returned(&d, COMMAND_CANCEL, true);
+	}
+	timer_after(&d, 10);
+	cr_assert_eq(d.m.state, MIGRATION_UNKNOWN);
+	return d;
+}
+
+Test(migration, a_guest_that_stands_and_cannot_be_given_up_is_left_to_a_person)
+{
+	struct driven d = cancelled_in_vain();
+
+	for (int i = 0; i < 90; i++) {
+		cr_assert_not(d.m.stuck);
+		seen_with(&d, SIDE_SENT, SIDE_ABSENT, true);
+		cr_assert_eq(d.commands.count, 0);
+		timer_after(&d, 1);
+	}
+	cr_assert(d.m.stuck);
+	cr_assert_eq(d.m.reason, REASON_UNCLEAR);
+	/* Somebody has had QEMU go on. */
+	returned(&d, COMMAND_START, false);
+	seen(&d, SIDE_RUNNING, SIDE_ABSENT);
+	cr_assert_eq(d.m.state, MIGRATION_FAILED);
+	cr_assert_eq(d.m.reason, REASON_ABORTED);
+}
+
+Test(migration, what_may_still_be_received_is_given_up_again_and_again)
+{
+	struct driven d = cancelled_in_vain();
+
+	seen_with(&d, SIDE_SENT, SIDE_INCOMING, true);
+	cr_assert_eq(d.m.state, MIGRATION_SWITCHING);
+	d = cancelled_in_vain();
+	seen_with(&d, SIDE_RUNNING, SIDE_ABSENT, true);
+	cr_assert_eq(d.m.state, MIGRATION_ABORTING);
+	cr_assert(ordered(&d, COMMAND_CANCEL));
+	/* A host that is back may do now what it did not. */
+	d = cancelled_in_vain();
+	tell(&d, (struct event){ .kind = EVENT_BACK });
+	seen_with(&d, SIDE_SENT, SIDE_ABSENT, true);
+	cr_assert_eq(d.m.state, MIGRATION_SWITCHING);
+}
+
 Test(migration, a_cold_guest_that_another_host_has_is_not_started_again_and_again)
 {
 	struct driven d = begin(true);
