@@ -56,7 +56,7 @@ SWARM := $(call program,$(SWARM_SOURCES))
 
 # ---------------------------------------------------------------------- flags
 
-PACKAGES := gsl libcjson nettle sqlite3 libvirt libxml-2.0 libmicrohttpd
+PACKAGES := gsl libcjson nettle sqlite3 libvirt libvirt-qemu libxml-2.0 libmicrohttpd
 VERIFIER_PACKAGES := libcjson
 TEST_PACKAGES := criterion
 

@@ -3,6 +3,7 @@
 #ifndef REAL_DRIVER_CALLS_H
 #define REAL_DRIVER_CALLS_H
 
+#include <libvirt/libvirt-qemu.h>
 #include <libvirt/libvirt.h>
 #include <libvirt/virterror.h>
 #include <stdbool.h>
@@ -80,6 +81,7 @@
 	X(virDomainMigrateSetMaxDowntime)     \
 	X(virDomainMigrateStartPostCopy)      \
 	X(virDomainAbortJob)                  \
+	X(virDomainQemuMonitorCommand)        \
 	X(virDomainSuspend)                   \
 	X(virDomainResume)                    \
 	X(virDomainShutdownFlags)             \

@@ -440,17 +440,6 @@ static void note_cancelled(struct task *task)
 	pthread_mutex_unlock(&task->driver->lock);
 }
 
-/*
- * See mend_missed_cancel. Of a migration that has not begun there is nothing in QEMU either, but its guest
- * never stood.
- */
-static bool missed_cancel(struct task *task, const struct place *place, enum job job,
-                          const struct progress *progress)
-{
-	return job == JOB_MIGRATION && !(progress->total_bytes > 0) && place->state == VIR_DOMAIN_RUNNING &&
-	       place->reason == VIR_DOMAIN_RUNNING_UNPAUSED && was_cancelled(task);
-}
-
 /* Never the end of somebody's save or backup. */
 void task_cancel(struct task *task, struct answer *answer)
 {
@@ -461,14 +450,15 @@ void task_cancel(struct task *task, struct answer *answer)
 	if (at_source(task, &place, answer)) {
 		enum job job = place_job(driver, place.domain, 0, &progress);
 
-		if (missed_cancel(task, &place, job, &progress))
-			mend_missed_cancel(task, &place, answer);
-		else if (job == JOB_OTHER)
+		bool mended = job == JOB_MIGRATION && was_cancelled(task) &&
+		              mend_cancel(task, &place, &progress, answer);
+
+		if (job == JOB_OTHER)
 			answer_no(answer, false, "%s: what is under way with %s is no migration",
 			          driver->host_names[task->tracked->from], task->tracked->who.name);
-		else if (driver->calls->virDomainAbortJob(place.domain) < 0)
+		else if (!mended && driver->calls->virDomainAbortJob(place.domain) < 0)
 			answer_error(driver, task->tracked->from, answer);
-		else
+		else if (!mended)
 			answer->event.ok = true;
 		if (answer->event.ok)
 			note_cancelled(task);

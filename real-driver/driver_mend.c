@@ -3,6 +3,7 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 /* libvirt lets a guest run again within 30 ms; the guest stands still meanwhile. */
 #define LET_RUN_S 0.5
@@ -215,18 +216,13 @@ static bool is_let_run(struct task *task, const struct place *place)
 	return false;
 }
 
-void mend_missed_cancel(struct task *task, const struct place *place, struct answer *answer)
+static void let_libvirt_notice(struct task *task, const struct place *place, struct answer *answer)
 {
 	struct driver *driver = task->driver;
 	uint32_t host = task->tracked->from;
 
-	if (!is_alone(task, host, answer))
-		return;
-	if (driver->calls->virDomainSuspend(place->domain) < 0) {
-		answer_error(driver, host, answer);
-		return;
-	}
-	if (!is_let_run(task, place) && driver->calls->virDomainResume(place->domain) < 0) {
+	if (driver->calls->virDomainSuspend(place->domain) < 0 ||
+	    (!is_let_run(task, place) && driver->calls->virDomainResume(place->domain) < 0)) {
 		answer_error(driver, host, answer);
 		return;
 	}
@@ -235,6 +231,49 @@ void mend_missed_cancel(struct task *task, const struct place *place, struct ans
 		answer->why, sizeof(answer->why),
 		"%s: its libvirt had missed that %s is not sent any more, and was told by a short stop of it",
 		driver->host_names[host], task->tracked->who.name);
+}
+
+static bool let_qemu_go_on(struct task *task, const struct place *place, struct answer *answer)
+{
+	struct driver *driver = task->driver;
+	char *said = NULL;
+	bool hung = driver->calls->virDomainQemuMonitorCommand(
+			    place->domain,
+			    "{\"execute\": \"migrate-continue\", \"arguments\": {\"state\": \"cancelling\"}}",
+			    &said, 0) == 0 &&
+	            said && strstr(said, "\"return\"");
+
+	free(said);
+	if (hung) {
+		done(answer);
+		snprintf(answer->why, sizeof(answer->why),
+		         "%s: the QEMU of %s hung when it was told to give up, and was let go on",
+		         driver->host_names[task->tracked->from], task->tracked->who.name);
+	}
+	return hung;
+}
+
+/* Of a migration that has not begun there is nothing in QEMU either, but its guest never stood. */
+static bool libvirt_missed(const struct place *place, const struct progress *progress)
+{
+	return place->state == VIR_DOMAIN_RUNNING && place->reason == VIR_DOMAIN_RUNNING_UNPAUSED &&
+	       !(progress->total_bytes > 0);
+}
+
+bool mend_cancel(struct task *task, const struct place *place, const struct progress *progress,
+                 struct answer *answer)
+{
+	struct answer unsaid = *answer;
+	bool missed = libvirt_missed(place, progress);
+
+	if (!missed && (place->state != VIR_DOMAIN_PAUSED || place->reason != VIR_DOMAIN_PAUSED_MIGRATION))
+		return false;
+	if (!is_alone(task, task->tracked->from, &unsaid))
+		return false;
+	if (!missed)
+		return let_qemu_go_on(task, place, answer);
+	let_libvirt_notice(task, place, answer);
+	return true;
 }
 
 /* ------------------------------------------------------------------ cold moves */

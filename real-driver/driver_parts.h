@@ -165,17 +165,22 @@ void task_recover(struct task *task, struct answer *answer);
 void task_postcopy(struct task *task, struct answer *answer);
 void task_cancel(struct task *task, struct answer *answer);
 /*
- * Has libvirt notice that a migration which it waits for was given up. Only when its job goes on after an
- * abort, with nothing of it in QEMU, and the guest was let run again (missed_cancel). Refused while another
- * host may have the guest. The guest stands still for some ms, and runs when this returns, unless the host
- * says no.
+ * Whether a migration was in one of two ends that do not end by themselves, and was helped out of it; then
+ * the answer says which. Only for one whose abort libvirt took a while ago, and when no other host has the
+ * guest, which runs when this returns, unless the host says no. Both were seen of libvirt 9.0 and QEMU 7.2 in
+ * the lab.
  *
- * libvirt 9.0 gets there when an abort meets QEMU in its pause before the switch-over: libvirt takes the
- * pause for its turn to go on and first waits for the guest to stop, but QEMU, which gives up, has let it run
- * again. It waits for ever, also on further aborts and on SIGTERM. Any stop is what it waits for: it goes on,
- * is told by QEMU that there is no migration any more, lets the guest run and returns.
+ * The libvirt that missed it: an abort meets QEMU between its stop of the guest and its pause before the
+ * switch-over. libvirt takes the pause for its turn to go on and first waits for the guest to stop, but QEMU,
+ * which gives up, has let it run again. It waits for ever, also on further aborts and on SIGTERM. Any stop is
+ * what it waits for: it is told by QEMU that there is no migration any more, lets the guest run and returns.
+ *
+ * The QEMU that hangs: it is told to give up at the very moment at which it goes over to its pause. It waits
+ * for leave to go on, with status "cancelling", which libvirt has no way to give, and the guest stands still.
+ * QEMU refuses that leave in any other state.
  */
-void mend_missed_cancel(struct task *task, const struct place *place, struct answer *answer);
+bool mend_cancel(struct task *task, const struct place *place, const struct progress *progress,
+                 struct answer *answer);
 void task_carry(struct task *task, struct answer *answer);
 void task_check(struct task *task, struct answer *answer);
 void task_look(struct task *task, struct answer *answer);

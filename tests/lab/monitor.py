@@ -25,10 +25,7 @@ def socket_of(host, name):
 
 
 def ask(host, name, *commands):
-    """The answers to QMP commands, of the guest's QEMU on that host; None: there is none, or it is silent.
-
-    Commands are names, or names with their arguments.
-    """
+    """The answers to QMP commands, of the guest's QEMU on that host; None: there is none, or it is silent."""
     with contextlib.suppress(OSError, ValueError), socket.socket(socket.AF_UNIX) as peer:
         peer.settimeout(ANSWER_S)
         peer.connect(socket_of(host, name))
@@ -41,12 +38,11 @@ def ask(host, name, *commands):
 
 def answer_to(stream, command):
     mark = next(MARKS)
-    name, arguments = (command, {}) if isinstance(command, str) else command
-    stream.write(json.dumps({"execute": name, "arguments": arguments, "id": mark}).encode() + b"\n")
+    stream.write(json.dumps({"execute": command, "id": mark}).encode() + b"\n")
     stream.flush()
     line = next_line(stream, lambda line: line.get("id") == mark)
     if "return" not in line:
-        raise ValueError(f"{name}: {line}")
+        raise ValueError(f"{command}: {line}")
     return line["return"]
 
 

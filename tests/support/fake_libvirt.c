@@ -747,6 +747,26 @@ static int fake_virDomainAbortJob(virDomainPtr domain)
 	return FAILS ? -1 : 0;
 }
 
+static int fake_virDomainQemuMonitorCommand(virDomainPtr domain, const char *command, char **result,
+                                            unsigned flags)
+{
+	struct fake_domain *of = handle_of(domain)->domain;
+
+	(void)flags;
+	if (FAILS)
+		return -1;
+	pthread_mutex_lock(&lock);
+	snprintf(world.text, sizeof(world.text), "%s", command);
+	*result = text_copy(of->hangs ? "{\"return\":{},\"id\":\"libvirt-9\"}"
+	                              : "{\"id\":\"libvirt-9\",\"error\":{\"class\":\"GenericError\"}}");
+	if (of->hangs) {
+		of->job = VIR_DOMAIN_JOB_NONE;
+		of->state = VIR_DOMAIN_RUNNING;
+	}
+	pthread_mutex_unlock(&lock);
+	return 0;
+}
+
 static int fake_virDomainSuspend(virDomainPtr domain)
 {
 	struct fake_domain *of = handle_of(domain)->domain;

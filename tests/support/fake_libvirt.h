@@ -17,6 +17,7 @@ struct fake_domain {
 	int state, reason;
 	bool persistent, saved;
 	bool waits_for_stop; /* libvirt has missed that its migration was cancelled; a stop ends it */
+	bool hangs;          /* QEMU hangs in its end, and can be let go on */
 	int job, operation;  /* VIR_DOMAIN_JOB_… */
 	unsigned long long left, total, iterations;
 	const char *xml; /* NULL: fake_xml */

@@ -524,25 +524,28 @@ Test(driver, a_guest_that_it_stopped_runs_again_before_it_closes)
 	begin();
 }
 
-static void expect_no_stop(bool ok, const char *words)
+/* It is an abort like any other. */
+static void expect_abort(void)
 {
-	cr_expect_eq(order(COMMAND_CANCEL)->ok, ok, "%s", scene.why);
-	cr_expect(strstr(scene.why, words), "\"%s\" is not in \"%s\"", words, scene.why);
+	unsigned before = fake_called("virDomainAbortJob");
+
+	expect_ok(COMMAND_CANCEL);
+	cr_expect_str_eq(scene.why, "");
+	cr_expect_eq(fake_called("virDomainAbortJob"), before + 1);
 	cr_expect_eq(fake_called("virDomainSuspend"), 0);
-	cr_expect_eq(scene.v->state, VIR_DOMAIN_RUNNING);
 }
 
 Test(driver, no_guest_is_stopped_whose_migration_goes_on)
 {
 	miss_a_cancel();
 	scene.v->total = 1000;
-	expect_no_stop(true, "");
+	expect_abort();
 	scene.v->total = 0;
 	scene.v->reason = VIR_DOMAIN_RUNNING_BOOTED;
-	expect_no_stop(true, "");
+	expect_abort();
 	scene.v->reason = VIR_DOMAIN_RUNNING_UNPAUSED;
 	scene.v->job = VIR_DOMAIN_JOB_NONE;
-	expect_no_stop(true, "");
+	expect_abort();
 }
 
 Test(driver, no_guest_is_stopped_that_another_host_may_have)
@@ -550,11 +553,42 @@ Test(driver, no_guest_is_stopped_that_another_host_may_have)
 	miss_a_cancel();
 	fake_add(1, "v");
 	fake_state(&fake_hosts[1].domains[0], VIR_DOMAIN_PAUSED, VIR_DOMAIN_PAUSED_MIGRATION);
-	expect_no_stop(false, "h1: v is active there");
+	expect_abort();
 	fake_hosts[1].domains[0].here = false;
 	fake_hosts[2].down = true;
 	fake_break(2);
-	expect_no_stop(false, "h2 cannot be asked");
+	expect_abort();
+}
+
+Test(driver, a_qemu_that_hangs_in_its_end_is_let_go_on)
+{
+	miss_a_cancel();
+	scene.v->total = 1000;
+	scene.v->hangs = true;
+	fake_state(scene.v, VIR_DOMAIN_PAUSED, VIR_DOMAIN_PAUSED_MIGRATION);
+	expect_ok(COMMAND_CANCEL);
+	cr_expect(strstr(scene.why, "QEMU of v hung"), "%s", scene.why);
+	cr_expect_str_eq(fake_text(),
+	                 "{\"execute\": \"migrate-continue\", \"arguments\": {\"state\": \"cancelling\"}}");
+	cr_expect_eq(scene.v->state, VIR_DOMAIN_RUNNING);
+	cr_expect_eq(fake_called("virDomainAbortJob"), 1);
+}
+
+Test(driver, a_qemu_that_does_not_hang_or_cannot_be_asked_is_told_to_give_up_again)
+{
+	miss_a_cancel();
+	scene.v->total = 1000;
+	fake_state(scene.v, VIR_DOMAIN_PAUSED, VIR_DOMAIN_PAUSED_MIGRATION);
+	expect_abort();
+	fake_fail("virDomainQemuMonitorCommand", VIR_ERR_OPERATION_TIMEOUT);
+	expect_abort();
+	fake_fail("virDomainQemuMonitorCommand", VIR_ERR_OK);
+	scene.v->hangs = true;
+	fake_add(1, "v");
+	expect_abort();
+	fake_hosts[1].domains[0].here = false;
+	fake_state(scene.v, VIR_DOMAIN_PAUSED, VIR_DOMAIN_PAUSED_USER);
+	expect_abort();
 }
 
 Test(driver, a_cancel_of_another_attempt_is_none_of_this_one)
