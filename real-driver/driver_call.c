@@ -441,27 +441,32 @@ static void note_cancelled(struct task *task)
 }
 
 /* Never the end of somebody's save or backup. */
-void task_cancel(struct task *task, struct answer *answer)
+static void cancel(struct task *task, const struct place *place, struct answer *answer)
 {
 	struct driver *driver = task->driver;
 	struct progress progress = { 0 };
+	enum job job = place_job(driver, place->domain, 0, &progress);
+
+	if (job == JOB_OTHER) {
+		answer_no(answer, false, "%s: what is under way with %s is no migration",
+		          driver->host_names[task->tracked->from], task->tracked->who.name);
+		return;
+	}
+	if (job == JOB_MIGRATION && was_cancelled(task) && mend_cancel(task, place, &progress, answer))
+		return;
+	if (driver->calls->virDomainAbortJob(place->domain) < 0) {
+		answer_error(driver, task->tracked->from, answer);
+		return;
+	}
+	answer->event.ok = true;
+	note_cancelled(task);
+}
+
+void task_cancel(struct task *task, struct answer *answer)
+{
 	struct place place;
 
-	if (at_source(task, &place, answer)) {
-		enum job job = place_job(driver, place.domain, 0, &progress);
-
-		bool mended = job == JOB_MIGRATION && was_cancelled(task) &&
-		              mend_cancel(task, &place, &progress, answer);
-
-		if (job == JOB_OTHER)
-			answer_no(answer, false, "%s: what is under way with %s is no migration",
-			          driver->host_names[task->tracked->from], task->tracked->who.name);
-		else if (!mended && driver->calls->virDomainAbortJob(place.domain) < 0)
-			answer_error(driver, task->tracked->from, answer);
-		else if (!mended)
-			answer->event.ok = true;
-		if (answer->event.ok)
-			note_cancelled(task);
-	}
-	place_close(driver, &place);
+	if (at_source(task, &place, answer))
+		cancel(task, &place, answer);
+	place_close(task->driver, &place);
 }

@@ -44,6 +44,30 @@ static bool is_running(const struct place *place)
 	return place->state == VIR_DOMAIN_RUNNING || place->state == VIR_DOMAIN_BLOCKED;
 }
 
+static bool is_off(const struct place *place)
+{
+	return !place_active(place);
+}
+
+/* Waits until it is so, with a look every look_s; false: not in time. */
+static bool wait_until(struct task *task, const struct place *place, bool (*is_so)(const struct place *),
+                       double timeout_s, double look_s)
+{
+	struct driver *driver = task->driver;
+	int64_t deadline_ns = clock_ns() + (int64_t)(timeout_s * 1e9);
+
+	while (clock_ns() < deadline_ns) {
+		struct place now = *place;
+
+		if (driver->calls->virDomainGetState(now.domain, &now.state, &now.reason, 0) == 0 &&
+		    is_so(&now))
+			return true;
+		if (!driver_nap(driver, look_s))
+			return false;
+	}
+	return false;
+}
+
 /*
  * Whether no other host of the cluster has it in any way: others may have moved it on since both of its own
  * hosts were looked at. A host that cannot be asked may have it.
@@ -200,29 +224,14 @@ void task_undefine_source(struct task *task, struct answer *answer)
 	place_close(task->driver, &place);
 }
 
-/* Whether libvirt lets it run again, in that time at the most. */
-static bool is_let_run(struct task *task, const struct place *place)
-{
-	struct driver *driver = task->driver;
-	int64_t deadline_ns = clock_ns() + (int64_t)(LET_RUN_S * 1e9);
-
-	do {
-		struct place now = *place;
-
-		if (driver->calls->virDomainGetState(now.domain, &now.state, &now.reason, 0) == 0 &&
-		    is_running(&now))
-			return true;
-	} while (clock_ns() < deadline_ns && driver_nap(driver, LET_RUN_LOOK_S));
-	return false;
-}
-
 static void let_libvirt_notice(struct task *task, const struct place *place, struct answer *answer)
 {
 	struct driver *driver = task->driver;
 	uint32_t host = task->tracked->from;
 
 	if (driver->calls->virDomainSuspend(place->domain) < 0 ||
-	    (!is_let_run(task, place) && driver->calls->virDomainResume(place->domain) < 0)) {
+	    (!wait_until(task, place, is_running, LET_RUN_S, LET_RUN_LOOK_S) &&
+	     driver->calls->virDomainResume(place->domain) < 0)) {
 		answer_error(driver, host, answer);
 		return;
 	}
@@ -266,7 +275,7 @@ bool mend_cancel(struct task *task, const struct place *place, const struct prog
 	struct answer unsaid = *answer;
 	bool missed = libvirt_missed(place, progress);
 
-	if (!missed && (place->state != VIR_DOMAIN_PAUSED || place->reason != VIR_DOMAIN_PAUSED_MIGRATION))
+	if (!missed && look_side(place->state, place->reason, false, true) != SIDE_SENT)
 		return false;
 	if (!is_alone(task, task->tracked->from, &unsaid))
 		return false;
@@ -277,24 +286,6 @@ bool mend_cancel(struct task *task, const struct place *place, const struct prog
 }
 
 /* ------------------------------------------------------------------ cold moves */
-
-/* Waits until it is off; false: not in time. */
-static bool wait_off(struct task *task, const struct place *place, double timeout_s)
-{
-	struct driver *driver = task->driver;
-	int64_t deadline_ns = clock_ns() + (int64_t)(timeout_s * 1e9);
-
-	while (clock_ns() < deadline_ns) {
-		struct place now = *place;
-
-		if (driver->calls->virDomainGetState(now.domain, &now.state, &now.reason, 0) == 0 &&
-		    !place_active(&now))
-			return true;
-		if (!driver_nap(driver, driver->options.poll_s))
-			return false;
-	}
-	return false;
-}
 
 void task_stop(struct task *task, struct answer *answer)
 {
@@ -313,7 +304,7 @@ void task_stop(struct task *task, struct answer *answer)
 		answer_error(driver, host, answer);
 	} else {
 		done(answer);
-		if (!wait_off(task, &place, driver->options.stop_s))
+		if (!wait_until(task, &place, is_off, driver->options.stop_s, driver->options.poll_s))
 			answer_no(answer, false, "%s: %s has not shut down within %.3g s",
 			          driver->host_names[host], task->tracked->who.name, driver->options.stop_s);
 	}

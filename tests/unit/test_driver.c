@@ -470,8 +470,7 @@ Test(driver, orders_what_is_under_way)
 	expect_no(COMMAND_RECOVER, true, "does not know v");
 }
 
-/* QEMU has given its migration up and lets the guest run on; libvirt's job goes on, and an abort was taken.
- */
+/* QEMU has given its migration up and lets the guest run on; libvirt has taken an abort, its job goes on. */
 static void miss_a_cancel(void)
 {
 	scene.v->job = VIR_DOMAIN_JOB_UNBOUNDED;
