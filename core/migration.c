@@ -65,6 +65,7 @@ enum condition {
 	POOR_ROUND,
 	NO_MEMORY_COMES,
 	MEMORY_COMES,
+	RECOVERY_MOVES,
 	/* TIMER */
 	NOTHING,
 	LIMIT_DUE,
@@ -76,6 +77,7 @@ enum condition {
 	LOOK_DUE,
 	CANCEL_DUE,
 	PATIENCE_OVER,
+	RECOVERY_STANDS,
 	/* RETURNED */
 	MIGRATED,
 	MIGRATION_BROKE,
@@ -392,6 +394,8 @@ static void note_step_broke(struct context *c)
 
 static void note_mended(struct context *c)
 {
+	take_back(c->m);
+	c->m->standing = false;
 	c->m->mend = COMMAND_COUNT;
 	if (c->event->ok) {
 		c->m->mends++;
@@ -542,6 +546,22 @@ static void recover(struct context *c)
 	c->m->mend = COMMAND_RECOVER;
 	c->m->since_ns = c->now_ns;
 	send(c, COMMAND_RECOVER);
+}
+
+/* It has not come back yet, and may: then it is taken up again. */
+static void doubt_recovery(struct context *c)
+{
+	c->m->standing = true;
+	give_to_person(c);
+}
+
+static void take_recovered(struct context *c)
+{
+	if (c->m->stuck)
+		begin_looking(c);
+	take_back(c->m);
+	c->m->standing = false;
+	take_progress(c);
 }
 
 static void resume_looking(struct context *c)
@@ -703,6 +723,8 @@ static const struct edge edges[] = {
 	SEEN_ROWS(F),
 	{ F, EVENT_RETURNED, MENDED, SAME, note_mended, "the mend has come back" },
 	{ F, EVENT_TIMER, LOOK_DUE, SAME, look, "time to look again" },
+	{ F, EVENT_PROGRESS, RECOVERY_MOVES, SAME, take_recovered, "memory comes again" },
+	{ F, EVENT_TIMER, RECOVERY_STANDS, U, doubt_recovery, "its recovery brings nothing" },
 	{ F, EVENT_TIMER, PATIENCE_OVER, U, give_to_person, "it does not get clear" },
 	{ F, EVENT_ABORT, ALWAYS, SAME, remember_abort, NULL },
 	{ F, EVENT_LOST, ALWAYS, U, begin_looking, NULL },
@@ -718,10 +740,12 @@ static const struct edge edges[] = {
 	{ U, EVENT_RETURNED, STEP_BROKE, F, note_step_broke, "cold: the step failed" },
 	{ U, EVENT_RETURNED, MENDED, SAME, note_mended, "the mend has come back" },
 	{ U, EVENT_PROGRESS, MEMORY_COMES, W, go_on, "memory comes again" },
+	{ U, EVENT_PROGRESS, RECOVERY_MOVES, SAME, take_recovered, "memory comes again" },
 	{ U, EVENT_BACK, ALWAYS, SAME, resume_looking, NULL },
 	{ U, EVENT_CHANGED, ALWAYS, SAME, resume_looking, "what was seen is old" },
 	{ U, EVENT_SWITCHED, ALWAYS, SAME, note_switched, NULL },
 	{ U, EVENT_TIMER, LOOK_DUE, SAME, look, "time to look again" },
+	{ U, EVENT_TIMER, RECOVERY_STANDS, SAME, doubt_recovery, "its recovery brings nothing" },
 	{ U, EVENT_TIMER, PATIENCE_OVER, SAME, give_to_person, "it does not get clear" },
 	{ U, EVENT_ABORT, ALWAYS, SAME, remember_abort, NULL },
 	{ U, EVENT_RESUMED, ALWAYS, SAME, forget_calls, NULL },
@@ -904,6 +928,8 @@ static enum condition condition_progress(const struct migration *m, const struct
 
 	if (m->cold)
 		return STALE;
+	if (m->mend == COMMAND_RECOVER)
+		return has_moved(m, now) ? RECOVERY_MOVES : STALE;
 	if (m->state == MIGRATION_UNKNOWN)
 		return m->standing && has_moved(m, now) ? MEMORY_COMES : STALE;
 	if (m->state == MIGRATION_SWITCHING)
@@ -966,9 +992,16 @@ static int64_t limit_due_ns(const struct migration *m)
 	return m->cold || m->asked_postcopy ? TIME_FOREVER : m->limit_due_ns;
 }
 
+/* Mends come back by themselves, but for a recovery: it lasts for as long as memory comes, or waits for ever.
+ */
 static int64_t patience_ns(const struct migration *m)
 {
-	return m->stuck || m->mend != COMMAND_COUNT ? TIME_FOREVER : m->since_ns + m->patience->unclear_ns;
+	bool recovers = m->mend == COMMAND_RECOVER;
+	int64_t since_ns = recovers && m->moved_ns > m->since_ns ? m->moved_ns : m->since_ns;
+
+	if (m->stuck || (m->mend != COMMAND_COUNT && !recovers))
+		return TIME_FOREVER;
+	return since_ns + m->patience->unclear_ns;
 }
 
 /* When a guest will have stood still for too long: the link is as good as gone. */
@@ -1011,7 +1044,7 @@ static enum condition condition_timer(const struct migration *m, int64_t now_ns)
 	if (m->state == MIGRATION_SWITCHING && now_ns >= still_ns(m))
 		return STILL;
 	if (is_looking(m) && now_ns >= patience_ns(m))
-		return PATIENCE_OVER;
+		return m->mend == COMMAND_RECOVER ? RECOVERY_STANDS : PATIENCE_OVER;
 	if (is_looking(m) && now_ns >= m->look_due_ns)
 		return LOOK_DUE;
 	if (m->state == MIGRATION_ABORTING && !m->cold && now_ns >= patience_ns(m))

@@ -536,6 +536,10 @@ const char *fleet_recover(struct fleet *fleet, uint32_t vm, uint32_t from, uint3
 		return "no post-copy is broken";
 	if (!fleet_answers(fleet, to) || fleet->hosts[from].mbit <= 0 || fleet->hosts[to].mbit <= 0)
 		return "the target cannot be reached";
+	/* The target's QEMU waits for a page with its lock held: its libvirt waits for an answer, for ever.
+	 */
+	if (fleet_draw(fleet) < fleet->deaf)
+		return NULL;
 	source->side = target->side = SIDE_POSTCOPY;
 	flight->flow = links_open(&fleet->world.links, from, to, vm);
 	flight->phase = FLIGHT_MEMORY;

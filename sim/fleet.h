@@ -79,6 +79,7 @@ struct fleet {
 	int64_t now_ns;
 	uint64_t seed, draws;
 	double stubborn; /* the share of orders that fail, and of leftovers that stay */
+	double deaf;     /* the share of recoveries of a post-copy that the target does not answer */
 	double lying;    /* the share of mends that say they worked, and did not */
 	bool *doubled;   /* by VM: somebody else made two of it */
 	bool *full;      /* by host: definitions cannot be written */

@@ -183,10 +183,22 @@ static void check(struct fleet_driver *driver, const struct command *command)
 	answer(driver, event);
 }
 
+/* Answered when the VM's flight ends; until then there is somebody who looks on. */
+static void wait_for_end(struct fleet_driver *driver, const struct command *command)
+{
+	uint32_t flight = driver->fleet->flights[move_of(driver, command->move)->vm].number;
+	struct fleet_order *order = push(driver, ORDER_CALL, TIME_NEVER);
+
+	order->command = *command;
+	order->flight = flight;
+	order = push(driver, ORDER_POLL, after(driver, POLL_S, POLL_S));
+	order->command = *command;
+	order->flight = flight;
+}
+
 static void start(struct fleet_driver *driver, const struct command *command)
 {
 	const struct plan_move *move = move_of(driver, command->move);
-	struct fleet_order *order;
 	const char *why = "a host does not answer";
 
 	if (reaches(driver, move->from))
@@ -195,12 +207,7 @@ static void start(struct fleet_driver *driver, const struct command *command)
 		answer_returned(driver, command, why);
 		return;
 	}
-	order = push(driver, ORDER_CALL, TIME_NEVER);
-	order->command = *command;
-	order->flight = driver->fleet->flights[move->vm].number;
-	order = push(driver, ORDER_POLL, after(driver, POLL_S, POLL_S));
-	order->command = *command;
-	order->flight = driver->fleet->flights[move->vm].number;
+	wait_for_end(driver, command);
 }
 
 /* One watcher a move is enough: the call that waited before is answered by the one that follows it. */
@@ -218,19 +225,13 @@ static void watch(struct fleet_driver *driver, const struct command *command)
 {
 	const struct plan_move *move = move_of(driver, command->move);
 	const struct flight *flight = &driver->fleet->flights[move->vm];
-	struct fleet_order *order;
 
 	drop_watch(driver, command->move);
 	if (!reaches(driver, move->from) || flight->phase == FLIGHT_NONE || flight->phase == FLIGHT_BROKEN) {
 		answer_returned(driver, command, NULL);
 		return;
 	}
-	order = push(driver, ORDER_CALL, TIME_NEVER);
-	order->command = *command;
-	order->flight = flight->number;
-	order = push(driver, ORDER_POLL, after(driver, POLL_S, POLL_S));
-	order->command = *command;
-	order->flight = flight->number;
+	wait_for_end(driver, command);
 }
 
 static void poll(struct fleet_driver *driver, const struct fleet_order *order)
@@ -343,17 +344,12 @@ static void carry_out(struct fleet_driver *driver, const struct command *command
 	case COMMAND_CANCEL:
 		why = fleet_cancel(fleet, move->vm, move->from);
 		break;
-	case COMMAND_RECOVER: {
-		struct fleet_order *order;
-
+	case COMMAND_RECOVER:
 		why = fleet_recover(fleet, move->vm, move->from, move->to);
 		if (why)
 			break;
-		order = push(driver, ORDER_CALL, TIME_NEVER);
-		order->command = *command;
-		order->flight = fleet->flights[move->vm].number;
+		wait_for_end(driver, command);
 		return;
-	}
 	case COMMAND_STOP:
 	case COMMAND_CARRY:
 	case COMMAND_BOOT_TARGET:

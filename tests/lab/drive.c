@@ -3,7 +3,7 @@
  * drive CLUSTER VM TO ORDER…: has the driver of real hosts carry out single orders about one VM, and prints
  * the events that come. An order is a command's word, with "=NUMBER" for a downtime limit; its answer is
  * waited for, unless "&" stands behind. "sleep=SECONDS" and "join" (until all is answered) are orders too.
- * From the environment: DRIVE_POSTCOPY, DRIVE_MIB_S, DRIVE_LOOK_S.
+ * From the environment: DRIVE_POSTCOPY, DRIVE_MIB_S, DRIVE_LOOK_S, DRIVE_URI (the migration's).
  */
 #include "core/must.h"
 #include "core/state.h"
@@ -163,6 +163,7 @@ int main(int argc, char **argv)
 		                 .post_copy = setting("DRIVE_POSTCOPY", 0) != 0 };
 	struct driver_options options = { .timings = &timing, .look_s = setting("DRIVE_LOOK_S", 0) };
 	struct drive drive = { .begun_ns = now_ns() };
+	const char **uris;
 
 	must(argc > 4);
 	read_cluster(argv[1], &cluster);
@@ -170,11 +171,15 @@ int main(int argc, char **argv)
 		                   .to = cluster_host(&cluster, argv[3]) };
 	must(move.vm != NONE && move.to != NONE);
 	move.from = cluster.vms[move.vm].host;
+	uris = MEMORY_ARRAY(const char *, cluster.host_count);
+	uris[move.to] = getenv("DRIVE_URI");
+	options.migration_uris = uris;
 	drive.backend = driver_open(&cluster, &plan, &options);
 	driver_settle(drive.backend, 10);
 	for (int i = 4; i < argc; i++)
 		obey(&drive, argv[i]);
 	drive.backend->close(drive.backend);
+	free(uris);
 	cluster_free(&cluster);
 	return 0;
 }

@@ -17,7 +17,7 @@ import time
 import libvirt
 
 import faults
-from monitor import PHASES, phase_of, runs_on
+from monitor import PHASES, ask, phase_of, runs_on
 from world import LabError
 
 # A link so slow that the smallest guest, of which 60 MiB are in use, needs two minutes, and one that writes
@@ -42,6 +42,30 @@ def wait_phase(source, name, phase, timeout_s=30):
         if time.monotonic() > deadline:
             raise LabError(f"{name}: not {phase} within {timeout_s} s; it was {seen}")
         time.sleep(0.002)
+
+
+def stall_where_it_answers(proxy, target, name, timeout_s=60):
+    """Stalls the stream of a post-copy through the proxy, where the target's QEMU answers.
+
+    One that waits for a page while it holds its lock (an interrupt whose stack has not come) answers nothing
+    until the page comes: it can neither be told to break off nor be recovered, by libvirt or by a person.
+    """
+    def answers():
+        time.sleep(0.25)
+        return ask(target, name, "query-status")
+
+    until = time.monotonic() + timeout_s
+    while time.monotonic() < until:
+        # What it waits for comes behind all that is on its way: it is not held again before it answers.
+        if not answers():
+            continue
+        proxy.stall()
+        if not proxy.stalled.wait(5):
+            raise LabError(f"{name}: its stream does not go through the proxy")
+        if all(answers() for _ in range(4)):
+            return
+        proxy.go_on()
+    raise LabError(f"{name} cannot be held where its QEMU answers")
 
 
 def is_qemu(pid):

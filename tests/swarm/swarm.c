@@ -242,6 +242,13 @@ static void draw_one(struct trial *trial, int64_t span_ns)
 		add_befall(trial, until_ns, BEFALL_FULL, host, move->vm, 0);
 	} else if (roll < 94) {
 		add_befall(trial, at_ns, BEFALL_POSTCOPY, host, move->vm, 0);
+		if (draw_percent(draw, 50) && first < trial->befall_count) {
+			/* It breaks off as soon as it is one. */
+			trial->befalls[first].phase = SIDE_RUNNING;
+			add_befall(trial, at_ns + 1, BEFALL_BREAK, host, move->vm, 0);
+			trial->befalls[trial->befall_count - 1].phase = SIDE_POSTCOPY;
+			return;
+		}
 	} else if (roll < 96) {
 		add_befall(trial, at_ns, BEFALL_SECOND_DRIVER, host, move->vm, 0);
 	} else {
@@ -404,7 +411,7 @@ static void carry_befall_out(struct trial *trial, struct fleet_driver *driver, c
 			drive_second(trial);
 		break;
 	case BEFALL_CALM:
-		fleet->stubborn = fleet->lying = 0;
+		fleet->stubborn = fleet->lying = fleet->deaf = 0;
 		break;
 	case BEFALL_ABORT:
 	case BEFALL_COUNT:
@@ -467,7 +474,7 @@ static void let_all_befall(struct trial *trial)
 			fleet_host_boots(&trial->fleet, host);
 		fleet_link(&trial->fleet, host, trial->cluster.hosts[host].nic_mbit_s);
 	}
-	trial->fleet.stubborn = trial->fleet.lying = 0;
+	trial->fleet.stubborn = trial->fleet.lying = trial->fleet.deaf = 0;
 	fleet_advance(&trial->fleet, trial->fleet.now_ns + 120 * SECOND_NS);
 }
 
@@ -687,6 +694,7 @@ static bool run_seed(uint64_t seed, bool trace, struct tally *tally)
 		                       : draw_percent(&trial.draw, 4) ? 1
 		                                                      : 0;
 		trial.fleet.lying = draw_percent(&trial.draw, 5) ? 0.9 : 0;
+		trial.fleet.deaf = draw_percent(&trial.draw, 50) ? 0.3 : 0;
 		carry_out(&trial);
 		fleet_free(&trial.fleet);
 		plan_free(&trial.plan);

@@ -478,6 +478,94 @@ Test(migration, a_postcopy_that_breaks_off_after_it_stood_is_recovered)
 	cr_assert(ordered(&d, COMMAND_RECOVER));
 }
 
+/* A post-copy that broke off, with 30 MB of 100 left, and is being recovered. */
+static struct driven recovering(void)
+{
+	struct driven d = fetching();
+
+	returned(&d, COMMAND_START, false);
+	seen(&d, SIDE_BROKEN, SIDE_BROKEN);
+	timer_after(&d, 1);
+	seen(&d, SIDE_BROKEN, SIDE_BROKEN);
+	cr_assert(ordered(&d, COMMAND_RECOVER));
+	return d;
+}
+
+/* The target's QEMU waits for a page with its lock held: nothing answers the recovery. */
+Test(migration, a_recovery_that_brings_nothing_is_left_to_a_person)
+{
+	for (int moves = 0; moves < 2; moves++) {
+		struct driven d = recovering();
+
+		for (int i = 0; i < 89; i++) {
+			timer_after(&d, 1);
+			sent(&d, 7e7, 3e7, 2);
+			seen_with(&d, SIDE_BROKEN, SIDE_BROKEN, true);
+			cr_assert_not(d.m.stuck);
+		}
+		if (moves) {
+			/* It lasts for as long as something comes. */
+			for (int i = 0; i < 1000; i++) {
+				sent_after(&d, 1, 7e7 + 4096 * i + 1, 3e7);
+				timer_after(&d, 0);
+			}
+			cr_assert_eq(d.m.state, MIGRATION_CONFIRMING);
+			timer_after(&d, 89);
+			cr_assert_not(d.m.stuck);
+		}
+		timer_after(&d, 1);
+		cr_assert_eq(d.m.state, MIGRATION_UNKNOWN);
+		cr_assert(d.m.stuck);
+		cr_assert(migration_is_over(&d.m));
+		cr_assert_eq(d.m.reason, REASON_STANDING);
+		cr_assert_eq(migration_due_ns(&d.m), TIME_FOREVER);
+	}
+}
+
+Test(migration, a_recovery_that_brings_memory_after_all_is_taken_up_again)
+{
+	struct driven d = recovering();
+
+	timer_after(&d, 90);
+	cr_assert(d.m.stuck);
+	sent_after(&d, 1, 7.1e7, 2.9e7);
+	cr_assert_not(d.m.stuck);
+	cr_assert(ordered(&d, COMMAND_LOOK));
+	seen_fetching(&d);
+	cr_assert_eq(d.commands.count, 0, "it is not watched as well");
+	returned(&d, COMMAND_RECOVER, true);
+	cr_assert(ordered(&d, COMMAND_LOOK));
+	seen(&d, SIDE_ABSENT, SIDE_RUNNING);
+	cr_assert_eq(d.m.state, MIGRATION_DONE);
+	cr_assert_eq(d.m.reason, REASON_ARRIVED);
+}
+
+Test(migration, a_recovery_is_not_believed_to_go_on_when_a_host_was_lost)
+{
+	struct driven d = recovering();
+
+	tell(&d, (struct event){ .kind = EVENT_LOST });
+	cr_assert_eq(d.m.state, MIGRATION_UNKNOWN);
+	sent_after(&d, 60, 7.1e7, 2.9e7);
+	timer_after(&d, 89);
+	cr_assert_not(d.m.stuck);
+	timer_after(&d, 1);
+	cr_assert(d.m.stuck);
+}
+
+Test(migration, a_recovery_that_comes_back_after_all_is_looked_at)
+{
+	struct driven d = recovering();
+
+	timer_after(&d, 90);
+	cr_assert(d.m.stuck);
+	returned(&d, COMMAND_RECOVER, false);
+	cr_assert_not(d.m.stuck);
+	timer_after(&d, 1);
+	seen(&d, SIDE_BROKEN, SIDE_BROKEN);
+	cr_assert(ordered(&d, COMMAND_RECOVER));
+}
+
 Test(migration, a_postcopy_whose_source_says_nothing_is_not_thought_to_stand)
 {
 	struct driven d = fetching();
