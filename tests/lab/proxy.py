@@ -16,9 +16,9 @@ class Proxy(threading.Thread):
     libvirt has the target listen on the port that the URI names, so it is the same one on both sides. The
     first of these ends it: `reset_at` bytes from the source (a reset to both ends), `stall_at` bytes (all
     stays open, nothing moves any more, until go_on()), `cut_after_s` (a proper end of the connection, as of a
-    process that closes it), or reset(), reset_source(), stall() and close_stream() at any moment. mib_s slows
-    it down. `buffers`, in bytes, is what may be on its way on each side; 0: what the system finds good, which
-    may be many MiB.
+    process that closes it), or stall() and, of the connection that there is then alone, reset(),
+    reset_source() and close_stream() at any moment. mib_s slows it down. `buffers`, in bytes, is what may be
+    on its way on each side; 0: what the system finds good, which may be many MiB.
     """
 
     def __init__(self, target, port=49300, reset_at=None, stall_at=None, cut_after_s=None, mib_s=0,
@@ -108,6 +108,8 @@ class Proxy(threading.Thread):
                     if due.startswith("reset"):
                         for one in (source, target):
                             one.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+                    # Of this connection alone: the next one may come at once.
+                    self._order = None
                     self.broken.set()
                     break
                 elif not self._move(source, target):
