@@ -992,8 +992,7 @@ static int64_t limit_due_ns(const struct migration *m)
 	return m->cold || m->asked_postcopy ? TIME_FOREVER : m->limit_due_ns;
 }
 
-/* Mends come back by themselves, but for a recovery: it lasts for as long as memory comes, or waits for ever.
- */
+/* Mends come back by themselves; a recovery lasts for as long as memory comes, and may wait for ever. */
 static int64_t patience_ns(const struct migration *m)
 {
 	bool recovers = m->mend == COMMAND_RECOVER;

@@ -59,8 +59,9 @@ extern const char *const *const migration_reason_words;
 /* Times that no platform sets; docs/execution.md has why they are so. */
 struct migration_patience {
 	int64_t look_ns;     /* between two looks at hosts that are not clear yet */
-	int64_t unclear_ns;  /* so long in UNKNOWN or CONFIRMING, then a person must look; and so long a
-	                        post-copy may bring no memory, then both hosts are asked */
+	int64_t unclear_ns;  /* so long in UNKNOWN or CONFIRMING, then a person must look, as when the
+	                        recovery of a post-copy brings no memory for so long; a post-copy that
+	                        brings none has both hosts asked after it */
 	int64_t leftover_ns; /* something incoming that nobody sends is left so long to end by itself */
 	int64_t settled_ns;  /* what runs at the target is believed to stay after so long */
 	int64_t cancel_ns;   /* a cancel that had no effect is repeated after so long */

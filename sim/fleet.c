@@ -536,8 +536,7 @@ const char *fleet_recover(struct fleet *fleet, uint32_t vm, uint32_t from, uint3
 		return "no post-copy is broken";
 	if (!fleet_answers(fleet, to) || fleet->hosts[from].mbit <= 0 || fleet->hosts[to].mbit <= 0)
 		return "the target cannot be reached";
-	/* The target's QEMU waits for a page with its lock held: its libvirt waits for an answer, for ever.
-	 */
+	/* The target's QEMU waits for a page with its lock held, and its libvirt for it. */
 	if (fleet_draw(fleet) < fleet->deaf)
 		return NULL;
 	source->side = target->side = SIDE_POSTCOPY;
