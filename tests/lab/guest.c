@@ -5,7 +5,7 @@
  *
  *   lk.law=uniform|hotcold|zipf|sequential|idle  lk.ws=PAGES  lk.rate=WRITES_S  lk.hot=FRACTION
  *   lk.hotp=PROBABILITY  lk.exp=EXPONENT  lk.period=S  lk.on=FRACTION  lk.bg=PAGES_S  lk.fill=random|constant
- *   lk.busy=0|1  lk.seed=N  lk.check=PAGES  lk.disk=BLOCKS  lk.checks=S  lk.ip=ADDRESS
+ *   lk.busy=0|1  lk.seed=N  lk.check=PAGES  lk.disk=BLOCKS  lk.checks=S  lk.ip=ADDRESS  lk.hang=S
  *
  * lk.busy=1 never sleeps: writes are owed for the time that the vCPU ran, so that a throttled guest is slowed
  * as a guest short of CPU is. lk.busy=0 sleeps between its writes, for several guests on few cores.
@@ -18,7 +18,8 @@
  * changes as it goes, and says "lk check ROUND ok" after each round in which all were as they must be, or
  * "lk check BAD …" once and no more. lk.disk does the same with as many blocks of /dev/vda, past the page
  * cache: "lk disk ROUND ok". lk.checks is how many pages or blocks each looks at in a second. lk.ip is the
- * address of the first network interface; the kernel answers pings.
+ * address of the first network interface; the kernel answers pings. lk.hang is after how many seconds it does
+ * nothing any more, as when its kernel hangs.
  *
  * Modules in /modules of the initramfs are loaded first, in the order of their names.
  */
@@ -60,7 +61,7 @@ static const double OWED_S = 0.020, OWED_BUSY_S = 0.0002;
 struct orders {
 	char law[16], fill[16];
 	double pages, rate, hot, hot_probability, exponent, period_s, on_fraction, background;
-	double check_pages, disk_blocks, checks_s;
+	double check_pages, disk_blocks, checks_s, hang_s;
 	char ip[16];
 	uint64_t seed;
 	bool busy;
@@ -115,7 +116,7 @@ static void take_order(struct orders *orders, const char *name, const char *valu
 		{ "exp", &orders->exponent },      { "period", &orders->period_s },
 		{ "on", &orders->on_fraction },    { "bg", &orders->background },
 		{ "check", &orders->check_pages }, { "disk", &orders->disk_blocks },
-		{ "checks", &orders->checks_s },
+		{ "checks", &orders->checks_s },   { "hang", &orders->hang_s },
 	};
 
 	for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++)
@@ -135,9 +136,12 @@ static void take_order(struct orders *orders, const char *name, const char *valu
 
 static struct orders read_orders(void)
 {
-	struct orders orders = {
-		.law = "idle", .fill = "random", .on_fraction = 1, .checks_s = 4000, .seed = 1
-	};
+	struct orders orders = { .law = "idle",
+		                 .fill = "random",
+		                 .on_fraction = 1,
+		                 .checks_s = 4000,
+		                 .hang_s = INFINITY,
+		                 .seed = 1 };
 	char line[2048] = "", *rest = line, *word;
 	int file = open("/proc/cmdline", O_RDONLY);
 
@@ -430,7 +434,7 @@ static void work(struct guest *guest, int beats)
 
 	if (guest->orders.busy)
 		limit_s = OWED_BUSY_S;
-	for (;;) {
+	while (last_s - guest->begun_s < guest->orders.hang_s) {
 		double at_s, span_s;
 
 		if (!guest->orders.busy)
@@ -451,6 +455,8 @@ static void work(struct guest *guest, int beats)
 			second_s = at_s + 1;
 		}
 	}
+	for (;;)
+		pause();
 }
 
 static void prepare_system(void)

@@ -21,6 +21,7 @@ import uuid
 
 import libvirt
 
+import monitor
 import pki
 import storage
 from network import Link, Place
@@ -29,6 +30,8 @@ from world import MIB, PAGE, WORK, LabError, is_running, run, state_of_process, 
 GUEST = os.environ.get("LAB_GUEST", "build/tests/lab/guest")
 KERNEL = os.environ.get("LAB_KERNEL", "build/lab/vmlinuz")
 BOOT_TIMEOUT_S = 60
+# A guest that runs gives a sign of life every 5 ms.
+HUNG_S = 5
 # What keeps a guest's clock and the machine's apart: longer than any stop that is to be seen.
 BEAT_SETTLE_S = 0.3
 # A round that brings less than this share of what was left is one too few.
@@ -454,12 +457,12 @@ class Guest:
         return bool(self.beats.times) and time.monotonic() - self.beats.times[-1] < 1
 
     def has_broken(self):
-        """Whether its kernel has given up: that is said on its console, or it has shut itself down.
+        """Whether its kernel has given up: that is said on its console, it has shut itself down, or it hangs.
 
-        Lab guests never do the latter. One that is ended by others leaves another reason behind, whether
-        libvirt was asked to or a process was killed. A libvirtd that a test left stopped is not asked.
+        Lab guests never shut down. One that is ended by others leaves another reason behind, whether libvirt
+        was asked to or a process was killed. A libvirtd that a test left stopped is not asked.
         """
-        if "Kernel panic" in self.log():
+        if "Kernel panic" in self.log() or self._hangs():
             return True
         for host in self.lab.hosts:
             if state_of_process(host.daemon.pid) == "T":
@@ -468,6 +471,16 @@ class Guest:
                 state = host.connection.lookupByName(self.name).state()
                 if state == [libvirt.VIR_DOMAIN_SHUTOFF, libvirt.VIR_DOMAIN_SHUTOFF_SHUTDOWN]:
                     return True
+        return False
+
+    def _hangs(self):
+        """Whether its QEMU lets it run, with all of its memory there, and it gives no sign of life."""
+        if not self.monitored or (self.beats.times and time.monotonic() - self.beats.times[-1] < HUNG_S):
+            return False
+        for host in self.lab.hosts:
+            answers = monitor.ask(host, self.name, "query-status", "query-migrate")
+            if answers and answers[0]["status"] == "running":
+                return answers[1].get("status", "none") in ("none", "completed", "cancelled", "failed")
         return False
 
     def close(self):
