@@ -395,7 +395,6 @@ static void note_step_broke(struct context *c)
 static void note_mended(struct context *c)
 {
 	take_back(c->m);
-	c->m->standing = false;
 	c->m->mend = COMMAND_COUNT;
 	if (c->event->ok) {
 		c->m->mends++;
@@ -457,7 +456,7 @@ static void give_to_person(struct context *c)
 	m->look_due_ns = TIME_FOREVER;
 	if (m->last_side_source == SIDE_SILENT || m->last_side_target == SIDE_SILENT)
 		m->reason = REASON_SILENT;
-	else if (m->standing)
+	else if (m->standing || m->mend == COMMAND_RECOVER)
 		m->reason = REASON_STANDING;
 	else
 		m->reason = REASON_UNCLEAR;
@@ -542,26 +541,11 @@ static void boot_source(struct context *c)
 static void recover(struct context *c)
 {
 	c->m->recoveries++;
+	c->m->standing = false;
 	note_switched(c);
 	c->m->mend = COMMAND_RECOVER;
 	c->m->since_ns = c->now_ns;
 	send(c, COMMAND_RECOVER);
-}
-
-/* It has not come back yet, and may: then it is taken up again. */
-static void doubt_recovery(struct context *c)
-{
-	c->m->standing = true;
-	give_to_person(c);
-}
-
-static void take_recovered(struct context *c)
-{
-	if (c->m->stuck)
-		begin_looking(c);
-	take_back(c->m);
-	c->m->standing = false;
-	take_progress(c);
 }
 
 static void resume_looking(struct context *c)
@@ -570,6 +554,14 @@ static void resume_looking(struct context *c)
 	c->m->in_vain = false;
 	c->m->since_ns = c->now_ns;
 	begin_looking(c);
+}
+
+/* Also of one that was left to a person: nobody had ended it. */
+static void take_recovered(struct context *c)
+{
+	if (c->m->stuck)
+		resume_looking(c);
+	take_progress(c);
 }
 
 static void go_on(struct context *c)
@@ -724,7 +716,7 @@ static const struct edge edges[] = {
 	{ F, EVENT_RETURNED, MENDED, SAME, note_mended, "the mend has come back" },
 	{ F, EVENT_TIMER, LOOK_DUE, SAME, look, "time to look again" },
 	{ F, EVENT_PROGRESS, RECOVERY_MOVES, SAME, take_recovered, "memory comes again" },
-	{ F, EVENT_TIMER, RECOVERY_STANDS, U, doubt_recovery, "its recovery brings nothing" },
+	{ F, EVENT_TIMER, RECOVERY_STANDS, U, give_to_person, "its recovery brings nothing" },
 	{ F, EVENT_TIMER, PATIENCE_OVER, U, give_to_person, "it does not get clear" },
 	{ F, EVENT_ABORT, ALWAYS, SAME, remember_abort, NULL },
 	{ F, EVENT_LOST, ALWAYS, U, begin_looking, NULL },
@@ -745,7 +737,7 @@ static const struct edge edges[] = {
 	{ U, EVENT_CHANGED, ALWAYS, SAME, resume_looking, "what was seen is old" },
 	{ U, EVENT_SWITCHED, ALWAYS, SAME, note_switched, NULL },
 	{ U, EVENT_TIMER, LOOK_DUE, SAME, look, "time to look again" },
-	{ U, EVENT_TIMER, RECOVERY_STANDS, SAME, doubt_recovery, "its recovery brings nothing" },
+	{ U, EVENT_TIMER, RECOVERY_STANDS, SAME, give_to_person, "its recovery brings nothing" },
 	{ U, EVENT_TIMER, PATIENCE_OVER, SAME, give_to_person, "it does not get clear" },
 	{ U, EVENT_ABORT, ALWAYS, SAME, remember_abort, NULL },
 	{ U, EVENT_RESUMED, ALWAYS, SAME, forget_calls, NULL },
@@ -913,13 +905,17 @@ static enum condition condition_checked(const struct migration *m, const struct 
 	return event->running ? COLD : COLD_OFF;
 }
 
+/* Since when no memory has come, as long as it is in this state. */
+static int64_t unmoved_since_ns(const struct migration *m)
+{
+	return m->moved_ns > m->since_ns ? m->moved_ns : m->since_ns;
+}
+
 /* Only what says that nothing comes counts: a source that says nothing may be at work. */
 static bool has_stood(const struct migration *m, const struct event *event)
 {
-	int64_t moved_ns = m->moved_ns > m->since_ns ? m->moved_ns : m->since_ns;
-
 	return m->asked_postcopy && !has_moved(m, &event->progress) &&
-	       event->at_ns - moved_ns >= m->patience->unclear_ns;
+	       event->at_ns - unmoved_since_ns(m) >= m->patience->unclear_ns;
 }
 
 static enum condition condition_progress(const struct migration *m, const struct event *event)
@@ -995,12 +991,9 @@ static int64_t limit_due_ns(const struct migration *m)
 /* Mends come back by themselves; a recovery lasts for as long as memory comes, and may wait for ever. */
 static int64_t patience_ns(const struct migration *m)
 {
-	bool recovers = m->mend == COMMAND_RECOVER;
-	int64_t since_ns = recovers && m->moved_ns > m->since_ns ? m->moved_ns : m->since_ns;
-
-	if (m->stuck || (m->mend != COMMAND_COUNT && !recovers))
+	if (m->stuck || (m->mend != COMMAND_COUNT && m->mend != COMMAND_RECOVER))
 		return TIME_FOREVER;
-	return since_ns + m->patience->unclear_ns;
+	return (m->mend == COMMAND_RECOVER ? unmoved_since_ns(m) : m->since_ns) + m->patience->unclear_ns;
 }
 
 /* When a guest will have stood still for too long: the link is as good as gone. */

@@ -452,9 +452,9 @@ class Guest:
                 return found.get("dirtyrate.megabytes_per_second", 0) * found["dirtyrate.calc_period"]
         raise LabError(f"{self.name}: no dirty rate after {seconds} s")
 
-    def is_alive(self):
-        """Whether it has sent a sign of life in the last second."""
-        return bool(self.beats.times) and time.monotonic() - self.beats.times[-1] < 1
+    def is_alive(self, within_s=1):
+        """Whether it has sent a sign of life in the last second, or in so many."""
+        return bool(self.beats.times) and time.monotonic() - self.beats.times[-1] < within_s
 
     def has_broken(self):
         """Whether its kernel has given up: that is said on its console, it has shut itself down, or it hangs.
@@ -475,7 +475,7 @@ class Guest:
 
     def _hangs(self):
         """Whether its QEMU lets it run, with all of its memory there, and it gives no sign of life."""
-        if not self.monitored or (self.beats.times and time.monotonic() - self.beats.times[-1] < HUNG_S):
+        if not self.monitored or self.is_alive(HUNG_S):
             return False
         for host in self.lab.hosts:
             answers = monitor.ask(host, self.name, "query-status", "query-migrate")
